@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The ordered key-value storage under the store: five column families that change together. Two
+// implementations: RocksDB (durable) and memory (tests, scratch folds of small histories).
+namespace tenantry {
+
+// Numbered for ever: the number stands in `head`'s counters.
+enum class Family : std::uint8_t { kMeta = 0, kLog = 1, kIndex = 2, kState = 3, kIdempotency = 4 };
+inline constexpr std::size_t kFamilyCount = 5;
+
+// Puts and deletes of several families, applied all or none, in order. Owns its bytes.
+class ChangeSet {
+ public:
+  struct Change {
+    Family family;
+    bool is_delete;
+    std::string key;
+    std::string value;
+  };
+  void put(Family family, std::string key, std::string value) {
+    bytes_ += key.size() + value.size();
+    changes_.push_back({family, false, std::move(key), std::move(value)});
+  }
+  void remove(Family family, std::string key) {
+    bytes_ += key.size();
+    changes_.push_back({family, true, std::move(key), {}});
+  }
+  [[nodiscard]] const std::vector<Change>& changes() const { return changes_; }
+  [[nodiscard]] bool empty() const { return changes_.empty(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::vector<Change> changes_;
+  std::size_t bytes_ = 0;
+};
+
+// Walks keys of one family inside fixed bounds. Views stay valid until the next move. Every move throws
+// CorruptionError when the storage reports damage, so `valid() == false` always means the end.
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+  [[nodiscard]] virtual bool valid() const = 0;
+  virtual void seek_first() = 0;
+  virtual void seek_last() = 0;
+  virtual void seek(std::string_view key) = 0;           // First key >= `key`.
+  virtual void seek_for_prev(std::string_view key) = 0;  // Last key <= `key`.
+  virtual void next() = 0;
+  virtual void prev() = 0;
+  [[nodiscard]] virtual std::string_view key() const = 0;
+  [[nodiscard]] virtual std::string_view value() const = 0;
+};
+
+enum class WriteResult {
+  kDone,       // Applied; durable if asked for.
+  kStalled,    // Nothing was written: the storage is stalled for the moment. Back off and try again.
+  kUnknown,    // Failed part-way: only opening again tells whether it was written. No further write is taken.
+};
+
+// Threads: any thread may read; one thread writes at a time.
+// Errors: CorruptionError for damage, UnavailableError for all else that fails.
+class Storage {
+ public:
+  virtual ~Storage() = default;
+  [[nodiscard]] virtual std::optional<std::string> get(Family family, std::string_view key) const = 0;
+  // Keys in [lower, upper); an empty `upper` is no bound. The cursor sees the storage as it was when the
+  // cursor was made. `scan` says that it will be walked at length: checksums, read-ahead, no cache fill.
+  [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(Family family, std::string lower, std::string upper,
+                                                       bool scan) const = 0;
+  [[nodiscard]] virtual WriteResult write(const ChangeSet& changes, bool sync) = 0;
+  // Text of the last failed write, for people.
+  [[nodiscard]] virtual std::string last_error() const = 0;
+  // Reads and checks every checksum of every file; throws CorruptionError naming the file.
+  virtual void verify_checksums() const = 0;
+  // Bytes on disk; 0 in memory.
+  [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
+};
+
+// Everything in RAM.
+[[nodiscard]] std::unique_ptr<Storage> make_memory_storage();
+
+struct RocksOptions {
+  std::filesystem::path directory;
+  bool create = false;          // Make a new, empty database; it must not exist. Otherwise it must exist.
+  bool read_only = false;       // Nothing is written, the write-ahead log is replayed in memory.
+  bool scratch = false;         // A throw-away fold: no write-ahead log, nothing synced.
+  std::size_t write_buffer_bytes = std::size_t{32} << 20;
+  std::size_t block_cache_bytes = std::size_t{64} << 20;
+};
+
+// Opens (or creates) a RocksDB with the options of ENGINE notes in core/LOG_FORMAT.md. Throws
+// CorruptionError for damage (also in the write-ahead log), UnavailableError for all else.
+[[nodiscard]] std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options);
+
+}  // namespace tenantry

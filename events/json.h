@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// JSON documents: read strictly, merged and printed without ever passing a number through a double.
+namespace tenantry::events {
+
+class Json;
+struct JsonNumber {
+  std::string text;  // As spelled in the source; a JSON number.
+  bool operator==(const JsonNumber&) const = default;
+};
+using JsonArray = std::vector<Json>;
+using JsonMember = std::pair<std::string, Json>;
+using JsonObject = std::vector<JsonMember>;  // In the order of the source; keys are unique.
+
+// One JSON value. A value type; copying copies the tree.
+class Json {
+ public:
+  using Data = std::variant<std::monostate, bool, JsonNumber, std::string, JsonArray, JsonObject>;
+  Json() = default;
+  explicit Json(Data data) : data_(std::move(data)) {}
+
+  [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
+  [[nodiscard]] const bool* boolean() const { return std::get_if<bool>(&data_); }
+  [[nodiscard]] const JsonNumber* number() const { return std::get_if<JsonNumber>(&data_); }
+  [[nodiscard]] const std::string* string() const { return std::get_if<std::string>(&data_); }
+  [[nodiscard]] const JsonArray* array() const { return std::get_if<JsonArray>(&data_); }
+  [[nodiscard]] const JsonObject* object() const { return std::get_if<JsonObject>(&data_); }
+  [[nodiscard]] JsonObject* object() { return std::get_if<JsonObject>(&data_); }
+  [[nodiscard]] const Json* find(std::string_view key) const;  // Null when absent or no object.
+  bool operator==(const Json&) const = default;
+
+ private:
+  Data data_;
+};
+
+// What is wrong with a text that should be JSON, in words for people; `offset` is in bytes.
+struct JsonError {
+  std::string message;
+  std::size_t offset = 0;
+};
+
+inline constexpr std::size_t kJsonDepthMax = 32;           // Nested arrays and objects.
+inline constexpr std::size_t kJsonNumberDigitsMax = 400;   // When a number is written out.
+
+// Reads exactly one JSON value. Refused: invalid UTF-8, lone surrogates, U+0000 in a key or a text,
+// duplicate keys, more than kJsonDepthMax levels, anything after the value but blanks, and all that is
+// not JSON. Numbers keep their spelling; their size is checked by to_jsonb_text().
+[[nodiscard]] std::variant<Json, JsonError> parse_json(std::string_view text);
+
+// Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then bytewise;
+// `": "` and `", "`; numbers written out as numeric prints them; U+0000 never occurs. A number of more
+// than kJsonNumberDigitsMax digits when written out is an error.
+[[nodiscard]] std::variant<std::string, JsonError> to_jsonb_text(const Json& document);
+
+// RFC 7396: members of `patch` replace those of `target`, null removes, objects merge.
+[[nodiscard]] Json merge_patch(Json target, const Json& patch);
+
+// `text`, quoted and escaped as jsonb prints a string.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace tenantry::events
