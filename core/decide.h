@@ -15,7 +15,8 @@ namespace tenantry {
 struct EntityName {
   events::EntityKind kind = events::EntityKind::NONE;
   events::Uuid id;
-  std::string key;  // What people know it by: username, slug, host name, e-mail, `slug/username` of a member.
+  std::string key;  // What people know it by: username, slug, host name, e-mail, `slug/username` of
+                    // a member.
   bool operator==(const EntityName&) const = default;
 };
 
@@ -29,16 +30,19 @@ using DecideOutcome = std::variant<Decision, events::Refusal>;
 // The most that the encoded events of one command may amount to; more is refused as `too_large`.
 inline constexpr std::size_t kCommandBytesMax = std::size_t{64} << 20;
 
-// What the decision may know besides the state. Everything that is not a function of the state is here.
+// What the decision may know besides the state. Everything that is not a function of the state is
+// here.
 struct DecisionInput {
   const events::Circumstances& circumstances;
   events::Timestamp now;  // The time that the events will carry.
   IdSource& ids;          // Drawn from only for what the command leaves open.
 };
 
-// The rules: what `command` means for `state`, or why it is refused. A pure function of its arguments: no
-// clock, no I/O beyond reading `state`. `command` is canonical and passed parse_command(). Checks in the order
-// of the contract: references (in field order), expected_version, a given id, then the command's rules.
-[[nodiscard]] DecideOutcome decide(std::string_view command, const StateView& state, const DecisionInput& input);
+// The rules: what `command` means for `state`, or why it is refused. A pure function of its
+// arguments: no clock, no I/O beyond reading `state`. `command` is canonical and passed
+// parse_command(). Checks in the order of the contract: references (in field order),
+// expected_version, a given id, then the command's rules.
+[[nodiscard]] DecideOutcome decide(std::string_view command, const StateView& state,
+                                   const DecisionInput& input);
 
 }  // namespace tenantry

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <capnp/schema.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +7,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <capnp/schema.h>
 
 #include "events/commands.capnp.h"
 #include "events/encoding.h"
@@ -50,7 +50,7 @@ struct CommandField {
 };
 
 struct CommandInfo {
-  std::string name;  // `create_tenant`.
+  std::string name;                  // `create_tenant`.
   EntityKind on = EntityKind::NONE;  // What `entity` and `expected_version` mean.
   std::string help;
   std::vector<std::string> rules;
@@ -79,11 +79,11 @@ struct ExpectedVersion {
 
 // Who asks, how and why; stands beside the command.
 struct Circumstances {
-  std::optional<Uuid> id;  // The command's own, for retries.
-  std::string actor;       // <= 200 characters; empty for none, as are the next three.
-  std::string channel;     // <= 50
-  std::string reason;      // <= 500
-  std::string correlation_id;                      // <= 200
+  std::optional<Uuid> id;      // The command's own, for retries.
+  std::string actor;           // <= 200 characters; empty for none, as are the next three.
+  std::string channel;         // <= 50
+  std::string reason;          // <= 500
+  std::string correlation_id;  // <= 200
   std::optional<std::uint64_t> causation_position;
   ExpectedVersion expected_version;
   std::optional<Timestamp> at;  // The time to record, for history.
@@ -114,12 +114,12 @@ inline constexpr std::size_t kTextBytesMax = std::size_t{256} << 10;  // A text 
 inline constexpr std::size_t kLineBytesMax = std::size_t{1} << 20;
 
 // Reads one line of NDJSON. `historic` allows `at`.
-[[nodiscard]] std::variant<CommandRequest, Refusal> parse_command_line(std::string_view line,
-                                                                       const CommandDefaults& defaults,
-                                                                       bool historic);
+[[nodiscard]] std::variant<CommandRequest, Refusal> parse_command_line(
+    std::string_view line, const CommandDefaults& defaults, bool historic);
 
-// Reads the fields of a command. Checks, in this order: unknown fields, missing ones, then field by field
-// type, text, length and syntax.
-[[nodiscard]] std::variant<EncodedCommand, Refusal> parse_command(const CommandInfo& info, const Json& data);
+// Reads the fields of a command. Checks, in this order: unknown fields, missing ones, then field by
+// field type, text, length and syntax.
+[[nodiscard]] std::variant<EncodedCommand, Refusal> parse_command(const CommandInfo& info,
+                                                                  const Json& data);
 
 }  // namespace tenantry::events

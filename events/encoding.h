@@ -1,9 +1,5 @@
 #pragma once
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-#include <kj/array.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,12 +7,18 @@
 #include <string>
 #include <string_view>
 
+#include <capnp/dynamic.h>
+#include <capnp/message.h>
+#include <capnp/serialize.h>
+#include <kj/array.h>
+
 #include "events/tables.h"
 
 // Canonical Cap'n Proto segments: how rows, events and commands are kept and hashed.
 namespace tenantry::events {
 
-// Bytes that cannot be what this version, or any before it, wrote. Whoever knows the place translates it.
+// Bytes that cannot be what this version, or any before it, wrote. Whoever knows the place
+// translates it.
 class MalformedError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -30,9 +32,9 @@ using EncodedEvent = std::string;
 using EncodedRow = std::string;
 using EncodedCommand = std::string;
 
-// A message read from a canonical segment. The bytes are copied into an aligned buffer, so the source may
-// go away; readers live as long as the message. Traversal and nesting are limited, and bytes that are not
-// canonical are refused: MalformedError, never a wild read.
+// A message read from a canonical segment. The bytes are copied into an aligned buffer, so the
+// source may go away; readers live as long as the message. Traversal and nesting are limited, and
+// bytes that are not canonical are refused: MalformedError, never a wild read.
 class MessageView {
  public:
   explicit MessageView(std::string_view bytes);
@@ -45,15 +47,16 @@ class MessageView {
 
  private:
   kj::Array<capnp::word> words_;
+  std::unique_ptr<kj::ArrayPtr<const capnp::word>> segment_;  // Stays put when the view is moved.
   std::unique_ptr<capnp::SegmentArrayMessageReader> reader_;
 };
+
+[[nodiscard]] std::string to_bytes(const kj::Array<capnp::word>& words);
 
 // The canonical segment of a struct.
 template <class Reader>
 [[nodiscard]] std::string encode_canonical(Reader&& reader) {
-  const kj::Array<capnp::word> words = capnp::canonicalize(std::forward<Reader>(reader));
-  const auto bytes = words.asBytes();
-  return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
+  return to_bytes(capnp::canonicalize(std::forward<Reader>(reader)));
 }
 
 [[nodiscard]] EncodedRow encode_row(const TableInfo& table, const RowValues& row);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <capnp/schema.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -9,6 +7,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <capnp/schema.h>
 
 #include "events/encoding.h"
 #include "events/events.capnp.h"
@@ -19,7 +19,7 @@ namespace tenantry::events {
 
 // A field of an event's struct.
 struct EventField {
-  std::string name;                   // In JSON.
+  std::string name;  // In JSON.
   capnp::StructSchema::Field field;
   std::optional<std::size_t> column;  // The column that it sets.
   const ColumnInfo* type = nullptr;   // The column whose type it has; never null.
@@ -42,7 +42,8 @@ struct KindInfo {
 [[nodiscard]] const KindInfo* find_kind(std::uint32_t number);
 [[nodiscard]] const KindInfo* find_kind(std::string_view name);
 
-// What one event does to one row. `columns` are (place in the table, value), every one for an insert.
+// What one event does to one row. `columns` are (place in the table, value), every one for an
+// insert.
 struct RowChange {
   const TableInfo* table = nullptr;
   Effect effect = Effect::PATCH;
@@ -51,8 +52,8 @@ struct RowChange {
   std::vector<std::pair<std::size_t, Value>> columns;
 };
 
-// An event's payload, decoded once. Throws MalformedError for bytes that are no event, an unknown kind
-// (which is never skipped: an older program must stop), or fields outside their range.
+// An event's payload, decoded once. Throws MalformedError for bytes that are no event, an unknown
+// kind (which is never skipped: an older program must stop), or fields outside their range.
 class EventView {
  public:
   explicit EventView(std::string_view payload);
@@ -69,6 +70,8 @@ class EventView {
   [[nodiscard]] std::vector<std::pair<const EventField*, Value>> fields();
 
  private:
+  [[nodiscard]] capnp::DynamicStruct::Reader fact();
+
   MessageView view_;
   const KindInfo* kind_ = nullptr;
   Uuid entity_;
@@ -76,8 +79,9 @@ class EventView {
   std::optional<Uuid> other_tenant_;
 };
 
-// What the event means for its row: pure, and the only place that says so. `recorded_at` is the event's
-// time. One change for every event of this version; the vector leaves room for kinds that touch more.
+// What the event means for its row: pure, and the only place that says so. `recorded_at` is the
+// event's time. One change for every event of this version; the vector leaves room for kinds that
+// touch more.
 [[nodiscard]] std::vector<RowChange> row_changes(EventView& event, Timestamp recorded_at);
 
 // `row` after a patch; `row` has every column of its table.

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <capnp/schema.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,10 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include <capnp/schema.h>
+
 #include "events/annotations.capnp.h"
 #include "events/values.h"
 
-// What the annotations of rows.capnp say, as plain descriptors. Made once, immutable, safe from any thread.
+// What the annotations of rows.capnp say, as plain descriptors. Made once, immutable, safe from any
+// thread.
 namespace tenantry::events {
 
 struct ColumnInfo {
@@ -22,9 +23,9 @@ struct ColumnInfo {
   bool nullable = false;
   bool secret = false;
   bool application_owned = false;
-  bool is_owner = false;            // Holds the tenant that the row belongs to.
-  std::optional<Stamp> stamp;       // Set from the event's time.
-  std::string references;           // Table whose id it holds; empty for none.
+  bool is_owner = false;             // Holds the tenant that the row belongs to.
+  std::optional<Stamp> stamp;        // Set from the event's time.
+  std::string references;            // Table whose id it holds; empty for none.
   capnp::StructSchema::Field field;  // In the row's struct.
 };
 
@@ -72,13 +73,14 @@ using RowValues = std::vector<Value>;
 [[nodiscard]] const TableInfo* find_table(std::string_view name);
 [[nodiscard]] std::string_view scope_name(Scope scope);
 [[nodiscard]] std::string_view entity_name(EntityKind entity);
-[[nodiscard]] EntityKind find_entity(std::string_view name);  // NONE when there is none of that name.
+[[nodiscard]] EntityKind find_entity(
+    std::string_view name);  // NONE when there is none of that name.
 
 // `userId` -> `user_id`, `UserRegistered` -> `user_registered`.
 [[nodiscard]] std::string snake_case(std::string_view camel);
 
-// The 128-bit form that keys and record headers hold: a UUID as it is, an integer in the last eight bytes,
-// big-endian.
+// The 128-bit form that keys and record headers hold: a UUID as it is, an integer in the last eight
+// bytes, big-endian.
 [[nodiscard]] Uuid entity_key(std::int64_t id);
 [[nodiscard]] Uuid entity_key(const Value& id);
 [[nodiscard]] std::int64_t integer_id(const Uuid& key);
