@@ -44,8 +44,9 @@ class ChangeSet {
   std::size_t bytes_ = 0;
 };
 
-// Walks keys of one family inside fixed bounds. Views stay valid until the next move. Every move throws
-// CorruptionError when the storage reports damage, so `valid() == false` always means the end.
+// Walks keys of one family inside fixed bounds. Views stay valid until the next move. Every move
+// throws CorruptionError when the storage reports damage, so `valid() == false` always means the
+// end.
 class Cursor {
  public:
   virtual ~Cursor() = default;
@@ -61,9 +62,10 @@ class Cursor {
 };
 
 enum class WriteResult {
-  kDone,       // Applied; durable if asked for.
-  kStalled,    // Nothing was written: the storage is stalled for the moment. Back off and try again.
-  kUnknown,    // Failed part-way: only opening again tells whether it was written. No further write is taken.
+  kDone,     // Applied; durable if asked for.
+  kStalled,  // Nothing was written: the storage is stalled for the moment. Back off and try again.
+  kUnknown,  // Failed part-way: only opening again tells whether it was written. No further write
+             // is taken.
 };
 
 // Threads: any thread may read; one thread writes at a time.
@@ -71,11 +73,13 @@ enum class WriteResult {
 class Storage {
  public:
   virtual ~Storage() = default;
-  [[nodiscard]] virtual std::optional<std::string> get(Family family, std::string_view key) const = 0;
-  // Keys in [lower, upper); an empty `upper` is no bound. The cursor sees the storage as it was when the
-  // cursor was made. `scan` says that it will be walked at length: checksums, read-ahead, no cache fill.
-  [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(Family family, std::string lower, std::string upper,
-                                                       bool scan) const = 0;
+  [[nodiscard]] virtual std::optional<std::string> get(Family family,
+                                                       std::string_view key) const = 0;
+  // Keys in [lower, upper); an empty `upper` is no bound. The cursor sees the storage as it was
+  // when the cursor was made. `scan` says that it will be walked at length: checksums, read-ahead,
+  // no cache fill.
+  [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(Family family, std::string lower,
+                                                       std::string upper, bool scan) const = 0;
   [[nodiscard]] virtual WriteResult write(const ChangeSet& changes, bool sync) = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
@@ -90,9 +94,9 @@ class Storage {
 
 struct RocksOptions {
   std::filesystem::path directory;
-  bool create = false;          // Make a new, empty database; it must not exist. Otherwise it must exist.
-  bool read_only = false;       // Nothing is written, the write-ahead log is replayed in memory.
-  bool scratch = false;         // A throw-away fold: no write-ahead log, nothing synced.
+  bool create = false;  // Make a new, empty database; it must not exist. Otherwise it must exist.
+  bool read_only = false;  // Nothing is written, the write-ahead log is replayed in memory.
+  bool scratch = false;    // A throw-away fold: no write-ahead log, nothing synced.
   std::size_t write_buffer_bytes = std::size_t{32} << 20;
   std::size_t block_cache_bytes = std::size_t{64} << 20;
 };

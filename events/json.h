@@ -46,17 +46,18 @@ struct JsonError {
   std::size_t offset = 0;
 };
 
-inline constexpr std::size_t kJsonDepthMax = 32;           // Nested arrays and objects.
-inline constexpr std::size_t kJsonNumberDigitsMax = 400;   // When a number is written out.
+inline constexpr std::size_t kJsonDepthMax = 32;          // Nested arrays and objects.
+inline constexpr std::size_t kJsonNumberDigitsMax = 400;  // When a number is written out.
 
 // Reads exactly one JSON value. Refused: invalid UTF-8, lone surrogates, U+0000 in a key or a text,
-// duplicate keys, more than kJsonDepthMax levels, anything after the value but blanks, and all that is
-// not JSON. Numbers keep their spelling; their size is checked by to_jsonb_text().
+// duplicate keys, more than kJsonDepthMax levels, anything after the value but blanks, and all that
+// is not JSON. Numbers keep their spelling; their size is checked by to_jsonb_text().
 [[nodiscard]] std::variant<Json, JsonError> parse_json(std::string_view text);
 
-// Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then bytewise;
-// `": "` and `", "`; numbers written out as numeric prints them; U+0000 never occurs. A number of more
-// than kJsonNumberDigitsMax digits when written out is an error.
+// Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then
+// bytewise;
+// `": "` and `", "`; numbers written out as numeric prints them; U+0000 never occurs. A number of
+// more than kJsonNumberDigitsMax digits when written out is an error.
 [[nodiscard]] std::variant<std::string, JsonError> to_jsonb_text(const Json& document);
 
 // RFC 7396: members of `patch` replace those of `target`, null removes, objects merge.

@@ -12,8 +12,8 @@
 // The values that columns, fields and identifiers are made of.
 namespace tenantry::events {
 
-// A moment: microseconds since 1970-01-01T00:00:00Z, UTC. What the log stores lies between the years 1
-// and 9999, the range that PostgreSQL and Python's datetime share.
+// A moment: microseconds since 1970-01-01T00:00:00Z, UTC. What the log stores lies between the
+// years 1 and 9999, the range that PostgreSQL and Python's datetime share.
 struct Timestamp {
   std::int64_t micros = 0;
   auto operator<=>(const Timestamp&) const = default;
@@ -30,19 +30,20 @@ struct Null {
   auto operator<=>(const Null&) const = default;
 };
 
-// The value of one column. Text and JSON documents are both strings: the column's type tells them apart.
+// The value of one column. Text and JSON documents are both strings: the column's type tells them
+// apart.
 using Value = std::variant<Null, bool, std::int64_t, Timestamp, Uuid, std::string>;
 
 // ISO-8601 in UTC with six fractional digits: 2026-01-31T09:30:00.000000Z.
 [[nodiscard]] std::string format_timestamp(Timestamp time);
 
-// A date and time of ISO-8601 with a zone (`Z` or an offset such as +02:00), separated by `T` or one
-// blank, with at most six fractional digits; years 1 to 9999, seconds 0 to 59. nullopt for all else, so
-// that no target can round or shift what it is given.
+// A date and time of ISO-8601 with a zone (`Z` or an offset such as +02:00), separated by `T` or
+// one blank, with at most six fractional digits; years 1 to 9999, seconds 0 to 59. nullopt for all
+// else, so that no target can round or shift what it is given.
 [[nodiscard]] std::optional<Timestamp> parse_timestamp(std::string_view text);
 
-// A point in time as people type it: what parse_timestamp() takes, a date alone (its start, UTC), or an
-// age before `now`: a whole number with s, m, h, d or w (`90s`, `3h`, `7d`).
+// A point in time as people type it: what parse_timestamp() takes, a date alone (its start, UTC),
+// or an age before `now`: a whole number with s, m, h, d or w (`90s`, `3h`, `7d`).
 [[nodiscard]] std::optional<Timestamp> parse_time_argument(std::string_view text, Timestamp now);
 
 // Lower case, 8-4-4-4-12.
