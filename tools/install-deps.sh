@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building and running need; --checks adds those of tests and lint.
+# Installs the Debian packages that build, tests and running need; --checks adds those of lint.
 set -euo pipefail
 
 build_packages=(

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The checks that read the source: clang-format, clang-tidy (with a cache of clean files), shellcheck.
+# The checks that read the source: clang-format, clang-tidy (clean files are cached), shellcheck.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -12,7 +12,7 @@ Examples:
   tools/test.sh --preset asan-ubsan      build and test under a preset; no lint (also: tsan, debug)
 
 The last line is "N passed, N failed": tests and checks together; exit 0 if none failed.
-TENANTRY_JOBS limits parallel compilations and checks (default: one per core); tests run two at once.
+TENANTRY_JOBS limits parallel compilations (default: one per core); tests run two at a time.
 TXT
 }
 
