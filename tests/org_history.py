@@ -3,7 +3,7 @@
 
     tests/org_history.py tests/history
     tests/org_history.py FOLDER --tenantry build/release/tools/tenantry --store /tmp/s --keep
-    tests/org_history.py FOLDER --check-translation    only translates, and folds the commands itself
+    tests/org_history.py FOLDER --tenantry build/release/tools/tenantry --store x --keep
     tests/org_history.py FOLDER --commands-only        prints the commands as NDJSON
 
 FOLDER holds one *.ndjson of operations and expected-final.json (tests/history/README.md has the
