@@ -61,6 +61,19 @@ std::string masked(std::string_view secret) {
   return events::printable(secret.substr(0, kSecretCharactersShown)) + "…";
 }
 
+bool value_or(bool given, events::OptionalBool::Reader value, bool fallback) {
+  return given ? value.getValue() : fallback;
+}
+
+events::Flag changed_flag(bool given, events::OptionalBool::Reader value, bool present) {
+  if (!given || value.getValue() == present) return events::Flag::UNCHANGED;
+  return value.getValue() ? events::Flag::YES : events::Flag::NO;
+}
+
+bool changes_text(bool given, capnp::Text::Reader text, capnp::Text::Reader present) {
+  return given && text != present;
+}
+
 std::optional<StoredRow> Deciding::holder(const TableInfo& table,
                                           const std::vector<std::string_view>& columns,
                                           const std::vector<events::Value>& values) const {
@@ -263,6 +276,10 @@ DecideOutcome Deciding::accept(std::optional<EntityName> entity) {
                       std::to_string(events::kPayloadBytesMax >> 10) + " KiB");
   }
   return Decision{.events = std::move(events_), .entity = std::move(entity)};
+}
+
+EntityName name_of(const FoundUser& user) {
+  return {.kind = EntityKind::USER, .id = user.key.id, .key = string_of(user.read().getUsername())};
 }
 
 std::size_t role_rank(std::string_view role) {

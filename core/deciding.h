@@ -135,6 +135,14 @@ template <class CommandReader>
   return uuid_of(command.getId());
 }
 
+// The value of an optional field: `given` is the command's hasX().
+[[nodiscard]] bool value_or(bool given, events::OptionalBool::Reader value, bool fallback);
+// `UNCHANGED` unless the command gives a value other than the present one.
+[[nodiscard]] events::Flag changed_flag(bool given, events::OptionalBool::Reader value,
+                                        bool present);
+// Whether the command gives a text other than the present one.
+[[nodiscard]] bool changes_text(bool given, capnp::Text::Reader text, capnp::Text::Reader present);
+
 // One decision in the making. Reads the state as it was before the command, also after emit().
 class Deciding {
  public:
@@ -177,14 +185,14 @@ class Deciding {
   // Rows in key order, until `visit` returns false. emit() may be called from inside.
   template <class Row>
   void visit_tenant(const events::Uuid& tenant,
-                    const std::function<bool(const Found<Row>&)>& visit) const {
+                    const std::function<bool(Found<Row>)>& visit) const {
     state_.scan_rows(table_for<Row>(), tenant,
                      [&](const StoredRow& row) { return visit(Found<Row>(row)); });
   }
   // Rows whose lookup column (`user_id`, `created_by_id`, `invited_by_id`, …) holds `value`.
   template <class Row>
   void visit_lookup(std::string_view column, std::int64_t value,
-                    const std::function<bool(const Found<Row>&)>& visit) const {
+                    const std::function<bool(Found<Row>)>& visit) const {
     visit_lookup_rows(table_for<Row>(), column, value,
                       [&](const StoredRow& row) { return visit(Found<Row>(row)); });
   }
@@ -256,6 +264,8 @@ class Deciding {
   std::size_t bytes_ = 0;
   bool too_large_ = false;
 };
+
+[[nodiscard]] EntityName name_of(const FoundUser& user);
 
 // Where a role stands: 0 for owner, then admin, manager, user, readonly; after them what is none.
 [[nodiscard]] std::size_t role_rank(std::string_view role);
