@@ -68,11 +68,10 @@ enum class WriteResult {
              // is taken.
 };
 
-// Threads: any thread may read; one thread writes at a time.
-// Errors: CorruptionError for damage, UnavailableError for all else that fails.
-class Storage {
+// Threads: any. Errors: CorruptionError for damage, UnavailableError for all else that fails.
+class StorageReader {
  public:
-  virtual ~Storage() = default;
+  virtual ~StorageReader() = default;
   [[nodiscard]] virtual std::optional<std::string> get(Family family,
                                                        std::string_view key) const = 0;
   // Keys in [lower, upper); an empty `upper` is no bound. The cursor sees the storage as it was
