@@ -3,17 +3,19 @@
 #include <stdexcept>
 #include <string>
 
-// Faults are exceptions of three types, named by what the caller should do. Rejections are values; bugs
-// abort through TENANTRY_ASSERT.
+// Faults are exceptions of three types, named by what the caller should do. Rejections are values;
+// bugs abort through TENANTRY_ASSERT.
 namespace tenantry {
 
-// What was stored cannot be what was written. Stop, never retry; the message names the place. Exit 7.
+// What was stored cannot be what was written. Stop, never retry; the message names the place.
+// Exit 7.
 class CorruptionError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// The store or a database cannot be reached or used now: locked, full, gone. Trying later may help. Exit 6.
+// The store or a database cannot be reached or used now: locked, full, gone. Trying later may help.
+// Exit 6.
 class UnavailableError : public std::runtime_error {
  public:
   explicit UnavailableError(const std::string& what, std::string hint = {})
@@ -25,12 +27,15 @@ class UnavailableError : public std::runtime_error {
   std::string hint_;
 };
 
-// The operator asked for something that cannot be done as asked; nothing was changed. `exit_code` is the
-// one of the command line's contract: 2 usage, 4 conflict, 5 not found.
+// The operator asked for something that cannot be done as asked; nothing was changed. `exit_code`
+// is the one of the command line's contract: 2 usage, 4 conflict, 5 not found.
 class UsageError : public std::runtime_error {
  public:
   UsageError(std::string code, const std::string& what, std::string hint = {}, int exit_code = 2)
-      : std::runtime_error(what), code_(std::move(code)), hint_(std::move(hint)), exit_code_(exit_code) {}
+      : std::runtime_error(what),
+        code_(std::move(code)),
+        hint_(std::move(hint)),
+        exit_code_(exit_code) {}
   [[nodiscard]] const std::string& code() const { return code_; }
   [[nodiscard]] const std::string& hint() const { return hint_; }
   [[nodiscard]] int exit_code() const { return exit_code_; }
@@ -47,5 +52,6 @@ class UsageError : public std::runtime_error {
 }  // namespace tenantry
 
 // Stays on in release builds: a wrong append is permanent, a crash is not.
-#define TENANTRY_ASSERT(condition) \
-  ((condition) ? static_cast<void>(0) : ::tenantry::assertion_failed(#condition, __FILE__, __LINE__))
+#define TENANTRY_ASSERT(condition)    \
+  ((condition) ? static_cast<void>(0) \
+               : ::tenantry::assertion_failed(#condition, __FILE__, __LINE__))

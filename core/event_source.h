@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "core/ids.h"
+#include "core/state_view.h"
+#include "events/kinds.h"
+
+namespace tenantry {
+
+// A SHA-256 value.
+using Hash = std::array<std::uint8_t, 32>;
+
+// Which store, and which of its lives: a restore starts a new incarnation.
+struct StoreIdentity {
+  events::Uuid store;
+  std::uint64_t incarnation = 0;
+  bool operator==(const StoreIdentity&) const = default;
+};
+
+// How far the log reaches. `digest` covers every event through `tail` (LOG_FORMAT.md, head digest).
+struct LogTail {
+  Position tail;
+  events::Timestamp last_recorded;
+  Hash digest{};
+};
+
+// An event as stored. `payload` is borrowed for the call that hands it out.
+struct StoredEvent {
+  Position position;
+  std::uint64_t scope_seq = 0;  // Its place among the events of its scope: 1, 2, 3, …
+  Version version;
+  events::Timestamp recorded_at;
+  events::Scope scope = events::Scope::SYSTEM;
+  std::uint32_t kind = 0;       // events::find_kind() knows it.
+  std::uint16_t flags = 0;
+  events::Uuid tenant;          // Zero for none, as are the next three.
+  events::Uuid stream;
+  events::Uuid actor;           // A keyed hash of the actor's text.
+  events::Uuid command;
+  std::uint32_t index_in_command = 0;
+  std::uint32_t count_in_command = 0;
+  std::uint64_t causation = 0;
+  Hash chain_hash{};            // Covers this event and every one before it in its scope.
+  std::string_view payload;
+};
+
+// What projections and audits read. Threads: any.
+// Errors: CorruptionError for damage or a gap; a reader never gets less than there is without one.
+class EventSource {
+ public:
+  virtual ~EventSource() = default;
+  [[nodiscard]] virtual StoreIdentity identity() const = 0;
+  [[nodiscard]] virtual LogTail tail() const = 0;
+  // Visits each event with a position > `after` and <= `through` (at most the tail at the time of the call),
+  // in order, until `visit` returns false.
+  virtual void read_after(Position after, Position through,
+                          const std::function<bool(const StoredEvent&)>& visit) const = 0;
+  // Calls `read` with the rows exactly as they are at the position that it is told; appends go on meanwhile.
+  virtual void read_state(const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
+  // The chain hash of the event at `position`; nullopt when the log does not reach it, zeros for position 0.
+  // A reader that keeps it beside its checkpoint can prove that it read this log and no other.
+  [[nodiscard]] virtual std::optional<Hash> chain_hash_at(Position position) const = 0;
+};
+
+}  // namespace tenantry

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/ids.h"
+#include "events/tables.h"
+
+namespace tenantry {
+
+// Where a row is found: its tenant (zero for a row of no tenant; a tenant's own row belongs to
+// itself) and its id, in the 128-bit form of events::entity_key().
+struct RowKey {
+  events::Uuid tenant;
+  events::Uuid id;
+  auto operator<=>(const RowKey&) const = default;
+};
+
+struct StoredRow {
+  RowKey key;
+  Version version;    // Of the row's stream.
+  Position last;      // The last event that changed it.
+  std::string bytes;  // Canonical.
+};
+
+// The current rows, as deciders and readers see them: every accepted command's effects, also those
+// of commands that are accepted but not durable yet when it is the writer's view. Lifetime: what is
+// passed to a visitor is borrowed for the call. A visitor returns false to stop.
+class StateView {
+ public:
+  virtual ~StateView() = default;
+
+  [[nodiscard]] virtual std::optional<StoredRow> row(const events::TableInfo& table,
+                                                     const RowKey& key) const = 0;
+  // By id alone, whatever tenant the row belongs to.
+  [[nodiscard]] virtual std::optional<StoredRow> row_by_id(const events::TableInfo& table,
+                                                           const events::Uuid& id) const = 0;
+  // Who holds a unique value; `value` comes from claim_value().
+  [[nodiscard]] virtual std::optional<RowKey> claim_holder(const events::TableInfo& table,
+                                                           const events::ClaimInfo& claim,
+                                                           std::string_view value) const = 0;
+  // Rows in key order: all, or those of one tenant.
+  virtual void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
+                         const std::function<bool(const StoredRow&)>& visit) const = 0;
+  // Rows whose lookup column has a value in [first, last], by value, then key. Integers and times.
+  virtual void scan_lookup(const events::TableInfo& table, const events::LookupInfo& lookup,
+                           std::int64_t first, std::int64_t last,
+                           const std::function<bool(const RowKey&)>& visit) const = 0;
+  // The largest integer id ever used in the table; 0 for none.
+  [[nodiscard]] virtual std::int64_t largest_id(const events::TableInfo& table) const = 0;
+  // Events in the stream of an entity, also of one that is gone.
+  [[nodiscard]] virtual Version stream_version(const events::TableInfo& table,
+                                               const events::Uuid& id) const = 0;
+};
+
+// The bytes under which a claim is held: each value in order, text folded where the claim says so.
+// The values are those of the claim's columns. nullopt when one is NULL: nothing is claimed.
+[[nodiscard]] std::optional<std::string> claim_value(const events::ClaimInfo& claim,
+                                                     const std::vector<events::Value>& values);
+// The claim of `table` over exactly these columns; it exists.
+[[nodiscard]] const events::ClaimInfo& claim_on(const events::TableInfo& table,
+                                                const std::vector<std::string_view>& columns);
+[[nodiscard]] const events::LookupInfo& lookup_on(const events::TableInfo& table,
+                                                  std::string_view column);
+
+}  // namespace tenantry

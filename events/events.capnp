@@ -1,0 +1,340 @@
+@0xea9117f9c0921aa1;
+# The events: facts, named in the past tense. A kind's number is its place in the union of Event plus one;
+# numbers, ordinals and ids are never reused, names are the contract of every output.
+#
+# Fields that are named like a column of the event's row set that column. In a patch a text that is absent
+# (a null pointer) leaves a column that cannot be NULL as it is, and sets one that can be to NULL; a Flag
+# that is `unchanged` leaves its column. `created_at`, `updated_at` and `date_joined` come from the event's
+# time.
+
+using Cxx = import "/capnp/c++.capnp";
+using A = import "annotations.capnp";
+using R = import "rows.capnp";
+$Cxx.namespace("tenantry::events");
+
+enum Flag @0x9d93fdf4eff8a908 {
+  unchanged @0;
+  no @1;
+  yes @2;
+}
+
+struct UserRegistered @0xc441b47d585772c5 $A.on(user) $A.effect(insert) {
+  id @0 :Int32;
+  username @1 :Text;
+  email @2 :Text;
+  firstName @3 :Text;
+  lastName @4 :Text;
+  password @5 :Text $A.secret;
+  isActive @6 :Bool;
+  isStaff @7 :Bool;
+  isSuperuser @8 :Bool;
+}
+struct UserRenamed @0xd468d8f413ae15f8 $A.on(user) $A.effect(patch) {
+  id @0 :Int32;
+  username @1 :Text;
+}
+struct UserProfileChanged @0x954cbd05bc9a0c82 $A.on(user) $A.effect(patch) {
+  id @0 :Int32;
+  firstName @1 :Text;
+  lastName @2 :Text;
+  email @3 :Text;
+}
+struct UserPasswordChanged @0xb03b7c62527dd03c $A.on(user) $A.effect(patch) {
+  id @0 :Int32;
+  password @1 :Text $A.secret;
+}
+struct UserFlagsChanged @0xbdf8661f2f0308ed $A.on(user) $A.effect(patch) {
+  id @0 :Int32;
+  isActive @1 :Flag;
+  isStaff @2 :Flag;
+  isSuperuser @3 :Flag;
+}
+struct UserLoggedIn @0xf2a581aed35a4cb5 $A.on(user) $A.effect(patch) {
+  id @0 :Int32;
+  lastLogin @1 :Int64;
+}
+struct UserDeleted @0xe26d6f79074349bb $A.on(user) $A.effect(remove) {
+  id @0 :Int32;
+  username @1 :Text $A.context;
+}
+
+struct ProteinAdded @0xb9e02ea49b0d0fe7 $A.on(protein) $A.effect(insert) {
+  id @0 :Int64;
+  name @1 :Text;
+}
+struct ProteinRenamed @0xf890e00543550e48 $A.on(protein) $A.effect(patch) {
+  id @0 :Int64;
+  name @1 :Text;
+}
+struct ProteinRemoved @0x8906a950dfd34ed7 $A.on(protein) $A.effect(remove) {
+  id @0 :Int64;
+  name @1 :Text $A.context;
+}
+
+struct PreferencesCreated @0xd2394eb170d13e12 $A.on(preferences) $A.effect(insert) {
+  id @0 :Int64;
+  userId @1 :Int32;
+  theme @2 :Text;
+  dashboardLayout @3 :Text;
+  sidebarCollapsed @4 :Bool;
+  quickMenuItems @5 :Text;
+  widgetPreferences @6 :Text;
+}
+struct PreferencesChanged @0xf9f1fdc17996a0ff $A.on(preferences) $A.effect(patch) {
+  id @0 :Int64;
+  userId @1 :Int32 $A.context;
+  theme @2 :Text;
+  dashboardLayout @3 :Text;
+  sidebarCollapsed @4 :Flag;
+  quickMenuItems @5 :Text;
+  widgetPreferences @6 :Text;
+}
+struct PreferencesDeleted @0xd327eb02f9935862 $A.on(preferences) $A.effect(remove) {
+  id @0 :Int64;
+  userId @1 :Int32 $A.context;
+}
+
+struct TenantCreated @0xf77c854fa829e925 $A.on(tenant) $A.effect(insert) {
+  id @0 :Data;
+  name @1 :Text;
+  slug @2 :Text;
+  schemaName @3 :Text;
+  contactEmail @4 :Text;
+  contactPhone @5 :Text;
+  isActive @6 :Bool;
+  isTrial @7 :Bool;
+  trialEndsAt @8 :R.NullableTime;
+  settings @9 :Text;
+  logo @10 :Text;
+  createdById @11 :R.NullableInt;
+}
+struct TenantRenamed @0xab0dbdc163b5d7b3 $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  name @1 :Text;
+}
+struct TenantSlugChanged @0xd4418d6f261846be $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  slug @1 :Text;
+}
+struct TenantSchemaNameChanged @0xe6b1aaa286de408b $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  schemaName @1 :Text;
+}
+struct TenantDomainNameChanged @0xc5af8f6e3328e3c6 $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  domain @1 :Text;
+}
+struct TenantContactChanged @0x88722221b985cf1b $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  contactEmail @1 :Text;
+  contactPhone @2 :Text;
+}
+struct TenantLogoChanged @0xd01cd8e10fbb6c8d $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  logo @1 :Text;
+}
+struct TenantSettingsChanged @0xdc1865b3be3af753 $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  settings @1 :Text;
+}
+struct TrialStarted @0x96b51bca3b166e84 $A.on(tenant) $A.effect(patch)
+    $A.sets([(column = "is_trial", value = "true")]) {
+  id @0 :Data;
+  trialEndsAt @1 :Int64;
+}
+struct TrialExtended @0xe0b81fc88fa25f9e $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  trialEndsAt @1 :Int64;
+}
+struct TrialEnded @0xdfd258d603000bfa $A.on(tenant) $A.effect(patch)
+    $A.sets([(column = "is_trial", value = "false")]) {
+  id @0 :Data;
+}
+struct TenantActivated @0x998e9e312fcfc836 $A.on(tenant) $A.effect(patch)
+    $A.sets([(column = "is_active", value = "true")]) {
+  id @0 :Data;
+}
+struct TenantDeactivated @0xf95aa25b4cc4acf1 $A.on(tenant) $A.effect(patch)
+    $A.sets([(column = "is_active", value = "false")]) {
+  id @0 :Data;
+}
+struct TenantCreatorChanged @0xfd72cf2d595eda2b $A.on(tenant) $A.effect(patch) {
+  id @0 :Data;
+  createdById @1 :R.NullableInt;
+}
+struct TenantDeleted @0xc5be6981e0ea42e9 $A.on(tenant) $A.effect(remove) {
+  id @0 :Data;
+  slug @1 :Text $A.context;
+}
+
+struct DomainAdded @0xf87d3ed3bec851e0 $A.on(domain) $A.effect(insert) {
+  id @0 :Int64;
+  tenantId @1 :Data;
+  domain @2 :Text;
+  isPrimary @3 :Bool;
+  isActive @4 :Bool;
+}
+struct DomainPrimaryChanged @0xa485de2739452063 $A.on(domain) $A.effect(patch) {
+  # One domain became primary or ceased to be; a change of hands is two events.
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+  isPrimary @2 :Bool;
+}
+struct DomainActivated @0xaabdaa2acb3d9100 $A.on(domain) $A.effect(patch)
+    $A.sets([(column = "is_active", value = "true")]) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+}
+struct DomainDeactivated @0xba021bb57e267395 $A.on(domain) $A.effect(patch)
+    $A.sets([(column = "is_active", value = "false")]) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+}
+struct DomainMoved @0xcc1b1bd37dcde3fd $A.on(domain) $A.effect(patch) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;                    # The tenant it left.
+  toTenantId @2 :Data $A.column("tenant_id");
+  isPrimary @3 :Bool;
+}
+struct DomainRemoved @0xea9d20f233e658fe $A.on(domain) $A.effect(remove) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+  domain @2 :Text $A.context;
+}
+
+struct MemberAdded @0xbe2ec55568d7eaf3 $A.on(member) $A.effect(insert)
+    $A.sets([(column = "is_active", value = "true")]) {
+  id @0 :Int64;
+  tenantId @1 :Data;
+  userId @2 :Int32;
+  role @3 :Text;
+}
+struct MemberReactivated @0xa357875588f86cef $A.on(member) $A.effect(patch)
+    $A.sets([(column = "is_active", value = "true")]) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+  userId @2 :Int32 $A.context;
+}
+struct MemberRoleChanged @0xb82b0301575d938d $A.on(member) $A.effect(patch) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+  userId @2 :Int32 $A.context;
+  role @3 :Text;
+}
+struct MemberDeactivated @0xaea8fd5c567a1758 $A.on(member) $A.effect(patch)
+    $A.sets([(column = "is_active", value = "false")]) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+  userId @2 :Int32 $A.context;
+}
+struct MemberRemoved @0xd09540e60042dab5 $A.on(member) $A.effect(remove) {
+  id @0 :Int64;
+  tenantId @1 :Data $A.context;
+  userId @2 :Int32 $A.context;
+}
+
+struct InvitationIssued @0xe493efb62bdf4919 $A.on(invitation) $A.effect(insert)
+    $A.sets([(column = "status", value = "pending")]) {
+  id @0 :Data;
+  tenantId @1 :Data;
+  token @2 :Text $A.secret;
+  email @3 :Text;
+  role @4 :Text;
+  expiresAt @5 :Int64;
+  message @6 :Text;
+  invitedById @7 :R.NullableInt;
+}
+struct InvitationExpired @0xa889ab4d51b2352c $A.on(invitation) $A.effect(patch)
+    $A.sets([(column = "status", value = "expired")]) {
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+}
+struct InvitationExtended @0x98d762317d25a88d $A.on(invitation) $A.effect(patch) {
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+  expiresAt @2 :Int64;
+}
+struct InvitationRevoked @0xcd922f961094b249 $A.on(invitation) $A.effect(patch)
+    $A.sets([(column = "status", value = "revoked")]) {
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+}
+struct InvitationAccepted @0xfe7cc9941e1a85ce $A.on(invitation) $A.effect(patch)
+    $A.sets([(column = "status", value = "accepted")]) {
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+  acceptedById @2 :R.NullableInt;
+  acceptedAt @3 :R.NullableTime;
+}
+struct InvitationInviterChanged @0xce458ad55309eb06 $A.on(invitation) $A.effect(patch) {
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+  invitedById @2 :R.NullableInt;
+}
+struct InvitationAccepterChanged @0xe6393c2063a8c15a $A.on(invitation) $A.effect(patch) {
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+  acceptedById @2 :R.NullableInt;
+}
+struct InvitationDeleted @0xc87dd8b9a9f46b6f $A.on(invitation) $A.effect(remove) {
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+  email @2 :Text $A.context;
+}
+
+struct Event @0x9cd99715be8290b0 {
+  # What is stored: the circumstances, and one fact. Absent texts are null pointers.
+  actor @0 :Text;
+  channel @1 :Text;
+  reason @2 :Text;
+  correlationId @3 :Text;
+  union {
+    userRegistered @4 :UserRegistered;
+    userRenamed @5 :UserRenamed;
+    userProfileChanged @6 :UserProfileChanged;
+    userPasswordChanged @7 :UserPasswordChanged;
+    userFlagsChanged @8 :UserFlagsChanged;
+    userLoggedIn @9 :UserLoggedIn;
+    userDeleted @10 :UserDeleted;
+    proteinAdded @11 :ProteinAdded;
+    proteinRenamed @12 :ProteinRenamed;
+    proteinRemoved @13 :ProteinRemoved;
+    preferencesCreated @14 :PreferencesCreated;
+    preferencesChanged @15 :PreferencesChanged;
+    preferencesDeleted @16 :PreferencesDeleted;
+    tenantCreated @17 :TenantCreated;
+    tenantRenamed @18 :TenantRenamed;
+    tenantSlugChanged @19 :TenantSlugChanged;
+    tenantSchemaNameChanged @20 :TenantSchemaNameChanged;
+    tenantDomainNameChanged @21 :TenantDomainNameChanged;
+    tenantContactChanged @22 :TenantContactChanged;
+    tenantLogoChanged @23 :TenantLogoChanged;
+    tenantSettingsChanged @24 :TenantSettingsChanged;
+    trialStarted @25 :TrialStarted;
+    trialExtended @26 :TrialExtended;
+    trialEnded @27 :TrialEnded;
+    tenantActivated @28 :TenantActivated;
+    tenantDeactivated @29 :TenantDeactivated;
+    tenantCreatorChanged @30 :TenantCreatorChanged;
+    tenantDeleted @31 :TenantDeleted;
+    domainAdded @32 :DomainAdded;
+    domainPrimaryChanged @33 :DomainPrimaryChanged;
+    domainActivated @34 :DomainActivated;
+    domainDeactivated @35 :DomainDeactivated;
+    domainMoved @36 :DomainMoved;
+    domainRemoved @37 :DomainRemoved;
+    memberAdded @38 :MemberAdded;
+    memberReactivated @39 :MemberReactivated;
+    memberRoleChanged @40 :MemberRoleChanged;
+    memberDeactivated @41 :MemberDeactivated;
+    memberRemoved @42 :MemberRemoved;
+    invitationIssued @43 :InvitationIssued;
+    invitationExpired @44 :InvitationExpired;
+    invitationExtended @45 :InvitationExtended;
+    invitationRevoked @46 :InvitationRevoked;
+    invitationAccepted @47 :InvitationAccepted;
+    invitationInviterChanged @48 :InvitationInviterChanged;
+    invitationAccepterChanged @49 :InvitationAccepterChanged;
+    invitationDeleted @50 :InvitationDeleted;
+  }
+}
