@@ -479,10 +479,11 @@ TEST(CommandParserTest, WhatSaysTheSameGivesEqualBytes) {
       parse(R"({"command":"create_tenant","data":{"name":"A","slug":"a","contact_email":"a@b.c",)"
             R"("id":"2f1d5c3a-9f4e-4c1b-8a6d-0123456789ab","trial_ends_at":"2026-01-31T09:30:00Z",)"
             R"("settings":{"k":100,"theme":{"a":"b"}},"logo":null,"owner":5}})"));
-  const std::string second = bytes(parse(
-      R"( {"data" : {"owner":5,"logo":null,"settings":{"theme":{"\u0061":"b"},"k":1e2},)"
-      R"("trial_ends_at":"2026-01-31 11:30:00.000+02:00","contact_email":"a@b.c","slug":"A",)"
-      R"("id":"2F1D5C3A-9F4E-4C1B-8A6D-0123456789AB","name":"\u0041"},"command":"create_tenant"} )"));
+  const std::string second = bytes(
+      parse(R"( {"data" : {"owner":5,"logo":null,"settings":{"theme":{"\u0061":"b"},"k":1e2},)"
+            R"("trial_ends_at":"2026-01-31 11:30:00.000+02:00","contact_email":"a@b.c","slug":"A",)"
+            R"("id":"2F1D5C3A-9F4E-4C1B-8A6D-0123456789AB","name":"\u0041"},)"
+            R"("command":"create_tenant"} )"));
   EXPECT_EQ(first, second);
   EXPECT_EQ(first.size() % 8, 0U);
   EXPECT_NE(first, bytes(parse(
