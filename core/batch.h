@@ -88,6 +88,11 @@ class BatchWriter {
   [[nodiscard]] std::size_t record_bytes() const { return record_bytes_; }
   [[nodiscard]] bool empty() const { return records_.empty() && commands_.empty(); }
   [[nodiscard]] const Head& head() const { return head_; }
+  // For a rehearsal, which never finishes: gives back the memory of the records.
+  void forget_records() {
+    records_.clear();
+    record_bytes_ = 0;
+  }
 
   // Everything to write, the head included. The state's overlay moves into `changes`. Once.
   [[nodiscard]] Batch finish(ChangeSet& changes);

@@ -87,6 +87,9 @@ class Storage : public StorageReader {
   // The storage as it is now; later writes do not show. Must not outlive the storage.
   [[nodiscard]] virtual std::unique_ptr<StorageReader> read_view() const = 0;
   [[nodiscard]] virtual WriteResult write(const ChangeSet& changes, bool sync) = 0;
+  // Moves what is only in the write-ahead log into files, so that the next opening has nothing to
+  // replay. Nothing is lost without it.
+  virtual void flush() = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
   // Reads and checks every checksum of every table file; throws CorruptionError naming the file.
