@@ -219,12 +219,7 @@ OrRefusal<std::int64_t> Deciding::take_integer_id(EntityKind kind,
                                                   std::string_view field) {
   const TableInfo& table = events::table_of(kind);
   const std::int64_t largest = largest_possible_id(table);
-  if (given && (*given < 1 || *given > largest)) {
-    Refusal refusal =
-        refuse("invalid_type", field, "an id lies between 1 and " + std::to_string(largest));
-    refusal.invalid = true;
-    return refusal;
-  }
+  TENANTRY_ASSERT(!given || (*given >= 1 && *given <= largest));  // parse_command() saw to it.
   if (given && state_.row_by_id(table, events::entity_key(*given))) {
     return refuse("id_taken", field,
                   "there is a " + table.entity_name + " with the id " + std::to_string(*given));

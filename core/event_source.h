@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "core/ids.h"
@@ -41,8 +42,8 @@ struct StoredEvent {
   events::Uuid stream;
   events::Uuid actor;           // A keyed hash of the actor's text.
   events::Uuid command;
-  std::uint16_t index_in_command = 0;
-  std::uint16_t count_in_command = 0;
+  std::uint32_t index_in_command = 0;
+  std::uint32_t count_in_command = 0;
   std::uint64_t causation = 0;
   Hash chain_hash{};            // Covers this event and every one before it in its scope.
   std::string_view payload;
@@ -61,8 +62,8 @@ class EventSource {
                           const std::function<bool(const StoredEvent&)>& visit) const = 0;
   // Calls `read` with the rows exactly as they are at the position that it is told; appends go on meanwhile.
   virtual void read_state(const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
-  // The head digest as it was when `position` was the tail of a commit; nullopt where it never was one, or
-  // lies outside the log. Lets a reader of the past prove that it read this log.
+  // The chain hash of the event at `position`; nullopt when the log does not reach it, zeros for position 0.
+  // A reader that keeps it beside its checkpoint can prove that it read this log and no other.
   [[nodiscard]] virtual std::optional<Hash> chain_hash_at(Position position) const = 0;
 };
 

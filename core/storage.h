@@ -68,11 +68,10 @@ enum class WriteResult {
              // is taken.
 };
 
-// Threads: any thread may read; one thread writes at a time.
-// Errors: CorruptionError for damage, UnavailableError for all else that fails.
-class Storage {
+// Threads: any. Errors: CorruptionError for damage, UnavailableError for all else that fails.
+class StorageReader {
  public:
-  virtual ~Storage() = default;
+  virtual ~StorageReader() = default;
   [[nodiscard]] virtual std::optional<std::string> get(Family family,
                                                        std::string_view key) const = 0;
   // Keys in [lower, upper); an empty `upper` is no bound. The cursor sees the storage as it was
@@ -83,7 +82,8 @@ class Storage {
   [[nodiscard]] virtual WriteResult write(const ChangeSet& changes, bool sync) = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
-  // Reads and checks every checksum of every file; throws CorruptionError naming the file.
+  // Reads and checks every checksum of every table file; throws CorruptionError naming the file.
+  // The write-ahead log is checked when the storage opens.
   virtual void verify_checksums() const = 0;
   // Bytes on disk; 0 in memory.
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
@@ -96,13 +96,16 @@ struct RocksOptions {
   std::filesystem::path directory;
   bool create = false;  // Make a new, empty database; it must not exist. Otherwise it must exist.
   bool read_only = false;  // Nothing is written, the write-ahead log is replayed in memory.
-  bool scratch = false;    // A throw-away fold: no write-ahead log, nothing synced.
+  // A throw-away fold: no write-ahead log, nothing synced, small memory. What is in memory is lost
+  // when it closes; the caller deletes the directory. write() may stall as everywhere.
+  bool scratch = false;
   std::size_t write_buffer_bytes = std::size_t{32} << 20;
   std::size_t block_cache_bytes = std::size_t{64} << 20;
 };
 
-// Opens (or creates) a RocksDB with the options of ENGINE notes in core/LOG_FORMAT.md. Throws
-// CorruptionError for damage (also in the write-ahead log), UnavailableError for all else.
+// Opens (or creates) a RocksDB. Throws CorruptionError for damage (also in the write-ahead log, of
+// which only a last record that was cut short is forgiven), UnavailableError for all else. The
+// parent of the directory must exist. The caller holds the StoreLock.
 [[nodiscard]] std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options);
 
 }  // namespace tenantry

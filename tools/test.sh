@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Builds, runs every test and every check. The last line is "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+  cat <<'TXT'
+Examples:
+  tools/test.sh                          release: all tests and the checks of tools/lint.sh
+  tools/test.sh --no-lint                the tests only
+  tools/test.sh --filter EventLog        tests whose name matches the regular expression
+  tools/test.sh --preset asan-ubsan      build and test under a preset; no lint (also: tsan, debug)
+
+The last line is "N passed, N failed": tests and checks together; exit 0 if none failed.
+TENANTRY_JOBS limits parallel compilations (default: one per core); tests run two at a time.
+TXT
+}
+
+preset=release
+lint=yes
+filter=""
+passed=0
+failed=0
+
+say() { printf 'test: %s\n' "$*"; }
+usage_error() {
+  printf 'test: error: %s\nhint: tools/test.sh --help\n' "$1" >&2
+  exit 2
+}
+
+parse_options() {
+  while (($# > 0)); do
+    case $1 in
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      --no-lint) lint=no ;;
+      --preset | --filter)
+        [[ -n ${2:-} ]] || usage_error "$1 needs a value"
+        if [[ $1 == --preset ]]; then preset=$2; else filter=$2; fi
+        shift
+        ;;
+      *) usage_error "unknown option '$1'" ;;
+    esac
+    shift
+  done
+  [[ $preset == release ]] || lint=no
+}
+
+# Prints the count that the attribute $1 of a JUnit file's first element holds.
+junit_count() {
+  sed -nE "s/.*[[:space:]]$1=\"([0-9]+)\".*/\1/p" "$2" | head -n 1
+}
+
+set_sanitizer_options() {
+  export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}
+  # The packaged libraries are not instrumented: what happens inside them cannot be judged.
+  export TSAN_OPTIONS=${TSAN_OPTIONS:-ignore_noninstrumented_modules=1 second_deadlock_stack=1}
+}
+
+run_tests() {
+  local results=build/$preset/test-results.xml arguments=()
+  arguments=(--test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error
+    --timeout 600 --output-junit "$PWD/$results")
+  [[ -z $filter ]] || arguments+=(--tests-regex "$filter")
+  rm -f "$results"
+  say "running the tests"
+  ctest "${arguments[@]}" >"build/$preset/ctest.log" 2>&1 </dev/null || true
+  # Passed tests are as good as silent; all else is printed.
+  grep -vE '^( *[0-9]+/[0-9]+ Test .* Passed| *Start +[0-9]+:)' "build/$preset/ctest.log" || true
+  count_tests "$results"
+}
+
+count_tests() {
+  local total bad idle
+  total=$(junit_count tests "$1" 2>/dev/null || true)
+  if [[ -z $total || $total == 0 ]]; then
+    say "ctest ran no test"
+    failed=$((failed + 1))
+    return
+  fi
+  bad=$(junit_count failures "$1")
+  idle=$(($(junit_count skipped "$1") + $(junit_count disabled "$1")))
+  ((idle == 0)) || say "$idle tests were skipped; they count as neither passed nor failed"
+  passed=$((passed + total - bad - idle))
+  failed=$((failed + bad))
+}
+
+run_lint() {
+  local log=build/$preset/lint.log counts
+  tools/lint.sh 2>&1 </dev/null | tee "$log" | sed '$d' || true
+  counts=$(tail -n 1 "$log")
+  if [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[2]))
+  else
+    printf '%s\n' "$counts"
+    failed=$((failed + 1))
+  fi
+}
+
+main() {
+  parse_options "$@"
+  if [[ $lint == yes ]]; then
+    tools/install-deps.sh --checks || failed=1
+  fi
+  if ((failed == 0)) && tools/build.sh "$preset" >/dev/null; then
+    set_sanitizer_options
+    run_tests
+    [[ $lint == no ]] || run_lint
+  else
+    failed=1
+  fi
+  say "preset $preset, $((SECONDS / 60)) min $((SECONDS % 60)) s"
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  ((failed == 0))
+}
+
+main "$@"
