@@ -33,13 +33,6 @@ OrRefusal<FoundTenant> tenant_of(const Deciding& deciding, const CommandReader& 
   return tenant;
 }
 
-// What is wrong with the form of a command, rather than refused by a rule.
-Refusal malformed(std::string_view code, std::string_view field, std::string message) {
-  Refusal refusal = refuse(code, field, std::move(message));
-  refusal.invalid = true;
-  return refusal;
-}
-
 // Texts that may be null, in commands and in rows.
 std::optional<std::string> given_text(events::NullableText::Reader text) {
   if (text.isNull()) return std::nullopt;
@@ -49,13 +42,6 @@ std::optional<std::string> given_text(events::NullableText::Reader text) {
 std::optional<std::string> present_text(bool present, capnp::Text::Reader text) {
   if (!present) return std::nullopt;
   return string_of(text);
-}
-
-template <class CommandReader>
-std::optional<Refusal> check_schema_name_form(const CommandReader& command) {
-  if (!command.hasSchemaName() || given_text(command.getSchemaName()) != "") return std::nullopt;
-  return malformed("missing_field", "schema_name",
-                   "schema_name must not be empty: give a name of 1 to 63 characters, or null");
 }
 
 std::optional<Refusal> check_slug_free(const Deciding& deciding, std::string_view slug) {
@@ -205,17 +191,6 @@ std::optional<Refusal> add_owner(Deciding& deciding, std::int64_t user, const Uu
 
 // Changing.
 
-std::optional<Refusal> check_change_form(events::ChangeTenant::Reader command) {
-  if (command.hasName() && command.getName().size() == 0) {
-    return malformed("missing_field", "name", "name must not be empty");
-  }
-  if (command.hasContactEmail() && command.getContactEmail().size() == 0) {
-    return malformed("invalid_email", "contact_email",
-                     "contact_email must be an e-mail address; a tenant cannot do without");
-  }
-  return check_schema_name_form(command);
-}
-
 bool changes_slug(const FoundTenant& tenant, events::ChangeTenant::Reader command) {
   return changes_text(command.hasSlug(), command.getSlug(), tenant.read().getSlug());
 }
@@ -314,7 +289,6 @@ std::optional<Refusal> check_future(const Deciding& deciding, std::int64_t ends_
 }  // namespace
 
 DecideOutcome decide_create_tenant(Deciding& deciding, events::CreateTenant::Reader command) {
-  if (auto refusal = check_schema_name_form(command)) return *refusal;
   const auto created_by = deciding.resolve(command.getCreatedBy(), "created_by");
   if (created_by.refused()) return created_by.refusal();
   std::optional<std::int64_t> owner;
@@ -343,7 +317,6 @@ DecideOutcome decide_create_tenant(Deciding& deciding, events::CreateTenant::Rea
 }
 
 DecideOutcome decide_change_tenant(Deciding& deciding, events::ChangeTenant::Reader command) {
-  if (auto refusal = check_change_form(command)) return *refusal;
   const auto tenant = tenant_of(deciding, command);
   if (tenant.refused()) return tenant.refusal();
   if (auto refusal = check_new_names(deciding, *tenant, command)) return *refusal;
