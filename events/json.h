@@ -57,11 +57,10 @@ inline constexpr std::size_t kJsonTextMax = std::size_t{64} << 20;  // Bytes of 
 // to_jsonb_text().
 [[nodiscard]] std::variant<Json, JsonError> parse_json(std::string_view text);
 
-// Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then
-// bytewise;
-// `": "` and `", "`; numbers written out as numeric prints them. An error is a number of more than
-// kJsonNumberDigitsMax digits when written out, and what only a tree built by hand can hold: a text
-// that cannot be stored, a number that is none, a key that occurs twice.
+// Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then by
+// their bytes; `": "` and `", "`; numbers written out as numeric prints them. An error is a number
+// of more than kJsonNumberDigitsMax digits when written out, and what only a tree built by hand can
+// hold: a text that cannot be stored, a number that is none, a key that occurs twice.
 [[nodiscard]] std::variant<std::string, JsonError> to_jsonb_text(const Json& document);
 
 // RFC 7396: members of `patch` replace those of `target`, null removes, objects merge.

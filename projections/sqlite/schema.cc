@@ -356,18 +356,24 @@ void write_mark(Connection& connection, const Mark& mark) {
   statement.run();
 }
 
-std::vector<std::string> create_missing(Connection& connection) {
-  std::vector<std::string> made;
+std::vector<std::string> create_tables(Connection& connection) {
   if (connection.has_table("django_migrations") && !connection.has_table("auth_user")) {
     throw UsageError("django_migrate_first",
                      connection.path().string() + " belongs to Django and has no auth_user yet",
                      "run `python manage.py migrate auth` first");
   }
+  std::vector<std::string> made;
   for (const TableInfo& table : events::tables()) {
-    if (!connection.has_table(table.name)) {
-      connection.execute(create_table_sql(table));
-      made.push_back("table " + table.name);
-    }
+    if (connection.has_table(table.name)) continue;
+    connection.execute(create_table_sql(table));
+    made.push_back("table " + table.name);
+  }
+  return made;
+}
+
+std::vector<std::string> create_indexes(Connection& connection) {
+  std::vector<std::string> made;
+  for (const TableInfo& table : events::tables()) {
     for (const IndexInfo& index : contract_of(table).indexes) {
       if (!is_separate(index) || has_index(connection, index.name)) continue;
       connection.execute(index_sql(table, index));
@@ -376,6 +382,19 @@ std::vector<std::string> create_missing(Connection& connection) {
   }
   record_migrations(connection, made);
   return made;
+}
+
+void raise_sequence(Connection& connection, const TableInfo& table, std::int64_t id) {
+  Statement raise = connection.prepare(
+      "UPDATE main.sqlite_sequence SET seq = max(seq, ?) WHERE name = ?");
+  raise.bind(1, id);
+  raise.bind(2, std::string_view(table.name));
+  raise.run();
+  if (connection.changes() != 0 || id == 0) return;
+  Statement insert = connection.prepare("INSERT INTO main.sqlite_sequence (name, seq) VALUES (?, ?)");
+  insert.bind(1, std::string_view(table.name));
+  insert.bind(2, id);
+  insert.run();
 }
 
 std::vector<Migration> read_migrations(Connection& connection) {
