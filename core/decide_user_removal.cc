@@ -78,7 +78,7 @@ std::optional<Refusal> check_owners_stay(const Deciding& deciding, const FoundUs
   std::size_t count = 0;
   deciding.visit_lookup<events::MemberRow>(
       "user_id", user.read().getId(), [&](const FoundMember& member) {
-        if (!is_active_owner(member)) return true;
+        if (!is_active_owner(member)) return true;  // Spares a look at all members.
         const events::Uuid& tenant = member.key.tenant;
         if (!would_lose_last_owner(deciding, tenant, std::span(&member.key.id, 1))) return true;
         if (++count <= kSlugsNamedMax)

@@ -61,22 +61,24 @@ class OrRefusal {
 [[nodiscard]] events::Refusal refuse(std::string_view code, std::string_view field,
                                      std::string message);
 
+// Where a row is, and in which state it was found.
+struct FoundPlace {
+  RowKey key;
+  Version version;
+  Position last;
+};
+
 // A row that is there, decoded. Movable; readers of its fields live as long as it does.
 template <class Row>
-struct Found {
+class Found : public FoundPlace {
+ public:
   explicit Found(const StoredRow& stored)
-      : key(stored.key),
-        version(stored.version),
-        last(stored.last),
+      : FoundPlace{stored.key, stored.version, stored.last},
         owned_(stored.bytes),
         reader_(owned_.read()) {}
 
   // One reader for all calls: Cap'n Proto counts every fetch of a root against the message's limit.
   [[nodiscard]] typename Row::Reader read() const { return reader_; }
-
-  RowKey key;
-  Version version;
-  Position last;
 
  private:
   events::OwnedRow<Row> owned_;
