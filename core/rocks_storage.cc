@@ -121,7 +121,7 @@ class RocksView final : public StorageReader {
  private:
   rocksdb::DB& database_;
   const Handles& handles_;
-  rocksdb::ManagedSnapshot snapshot_;
+  mutable rocksdb::ManagedSnapshot snapshot_;  // Its accessor is not const.
 };
 
 class RocksStorage final : public Storage {

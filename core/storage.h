@@ -79,6 +79,13 @@ class StorageReader {
   // no cache fill.
   [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(Family family, std::string lower,
                                                        std::string upper, bool scan) const = 0;
+};
+
+// Threads: any thread may read; one thread writes at a time.
+class Storage : public StorageReader {
+ public:
+  // The storage as it is now; later writes do not show. Must not outlive the storage.
+  [[nodiscard]] virtual std::unique_ptr<StorageReader> read_view() const = 0;
   [[nodiscard]] virtual WriteResult write(const ChangeSet& changes, bool sync) = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
