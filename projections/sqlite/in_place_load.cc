@@ -17,24 +17,24 @@ using events::TableInfo;
 constexpr std::string_view kLive = "main.";
 constexpr std::string_view kStaged = "temp.tenantry_staged_";
 
-// The statements that merge one staged table (s) into the live one (t). A rule of uniqueness is checked row by
-// row, so values that change hands are parked first: each row that is about to change such a value takes
-// one that nobody has.
+// The statements that merge one staged table (s) into the live one (t). A rule of uniqueness is
+// checked row by row, so values that change hands are parked first: each row that is about to
+// change such a value takes one that nobody has.
 class MergeSql {
  public:
   MergeSql(const TableInfo& table, const LoadOptions& options)
       : table_(table),
         live_(prefixed(std::string(kLive), table)),
         staged_(prefixed(std::string(kStaged), table)),
-        id_(quoted(table.columns[table.id_column].name)) {
+        id_(identifier(table.columns[table.id_column].name)) {
     for (std::size_t place = 0; place < table.columns.size(); ++place) {
       const bool kept =
           table.columns[place].application_owned && !options.restore_application_columns;
       if (place != table.id_column && !kept) compared_.push_back(place);
     }
     if (options.tenant && table.owner_column) {
-      only_ = " AND t." + quoted(table.columns[*table.owner_column].name) + " = " +
-              literal(to_django_uuid(*options.tenant));
+      only_ = " AND t." + identifier(table.columns[*table.owner_column].name) + " = " +
+              text_literal(to_django_uuid(*options.tenant));
     }
   }
 
@@ -46,7 +46,7 @@ class MergeSql {
       const std::string type = place != table_.id_column ? ""
                                : integer                 ? " integer PRIMARY KEY"
                                                          : " text PRIMARY KEY";
-      columns += (place == 0 ? "" : ", ") + quoted(table_.columns[place].name) + type;
+      columns += (place == 0 ? "" : ", ") + identifier(table_.columns[place].name) + type;
     }
     return "CREATE TABLE " + staged_ + " (" + columns + ")" + (integer ? "" : " WITHOUT ROWID");
   }
@@ -69,7 +69,7 @@ class MergeSql {
       const ColumnInfo& column = table_.columns[claim.columns.back()];
       std::vector<std::size_t> decisive = claim.columns;
       if (claim.where_column) decisive.push_back(*claim.where_column);
-      statements.push_back("UPDATE " + live_ + " AS t SET " + quoted(column.name) + " = " +
+      statements.push_back("UPDATE " + live_ + " AS t SET " + identifier(column.name) + " = " +
                            parking_place(column) + " WHERE " + changed() +
                            " AND EXISTS (SELECT 1 FROM " + staged_ + " AS s WHERE s." + id_ +
                            " = t." + id_ + " AND (" + differs(decisive) + "))");
@@ -79,16 +79,16 @@ class MergeSql {
   [[nodiscard]] std::string update() const {
     std::string list;
     for (const std::size_t place : compared_) {
-      const std::string name = quoted(table_.columns[place].name);
+      const std::string name = identifier(table_.columns[place].name);
       list += (list.empty() ? "" : ", ") + name + " = s." + name;
     }
     return "UPDATE " + live_ + " AS t SET " + list + " FROM " + staged_ + " AS s WHERE s." + id_ +
            " = t." + id_ + " AND " + changed();
   }
   [[nodiscard]] std::string insert() const {
-    return "INSERT INTO " + live_ + " (" + column_list(table_) + ") SELECT " +
-           column_list(table_) + " FROM " + staged_ + " AS s WHERE NOT EXISTS (SELECT 1 FROM " +
-           live_ + " AS t WHERE t." + id_ + " = s." + id_ + ")";
+    return "INSERT INTO " + live_ + " (" + column_list(table_) + ") SELECT " + column_list(table_) +
+           " FROM " + staged_ + " AS s WHERE NOT EXISTS (SELECT 1 FROM " + live_ +
+           " AS t WHERE t." + id_ + " = s." + id_ + ")";
   }
 
  private:
@@ -102,7 +102,7 @@ class MergeSql {
   [[nodiscard]] std::string differs(const std::vector<std::size_t>& places) const {
     std::string any;
     for (const std::size_t place : places) {
-      const std::string name = quoted(table_.columns[place].name);
+      const std::string name = identifier(table_.columns[place].name);
       any += (any.empty() ? "t." : " OR t.") + name + " IS NOT s." + name;
     }
     return any.empty() ? "0" : any;
@@ -176,7 +176,8 @@ class InPlaceLoad final : public Load {
  private:
   bool still_stands(const std::optional<Mark>& found) const {
     if (!before_ || !found) return before_.has_value() == found.has_value();
-    // How far a projector got meanwhile does not matter: what is merged is compared with what there is.
+    // How far a projector got meanwhile does not matter: what is merged is compared with what there
+    // is.
     return found->store_id == before_->store_id && found->incarnation == before_->incarnation &&
            found->epoch == before_->epoch;
   }

@@ -16,7 +16,8 @@ namespace tenantry::projections::sqlite {
 // Into a database that has other tables but none of ours, in one transaction.
 [[nodiscard]] std::unique_ptr<Load> load_new_tables(Connection& connection,
                                                     const LoadOptions& options);
-// Staged in temporary tables, then merged in one transaction. `before` is the mark that must still stand.
+// Staged in temporary tables, then merged in one transaction. `before` is the mark that must still
+// stand.
 [[nodiscard]] std::unique_ptr<Load> load_in_place(Connection& connection,
                                                   const LoadOptions& options,
                                                   const std::optional<Mark>& before);

@@ -1,12 +1,12 @@
 #include "projections/sqlite/loading_file.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <string>
 #include <system_error>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 namespace tenantry::projections::sqlite {
 namespace {
@@ -52,7 +52,8 @@ LoadingFile::LoadingFile(fs::path target) : target_(std::move(target)) {
 LoadingFile::~LoadingFile() { remove_quietly(path_); }
 
 bool LoadingFile::publish() {
-  // A log of changes that belonged to an earlier database of that name would be applied to this one.
+  // A log of changes that belonged to an earlier database of that name would be applied to this
+  // one.
   if (!fs::exists(target_)) {
     for (const char* suffix : {"-wal", "-shm", "-journal"}) {
       remove_quietly(target_.string() + suffix);

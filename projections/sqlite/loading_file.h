@@ -6,8 +6,8 @@
 
 namespace tenantry::projections::sqlite {
 
-// A database file under another name beside the place where it will stand. Removed unless published; what
-// a crash leaves behind is removed by the next one.
+// A database file under another name beside the place where it will stand. Removed unless
+// published; what a crash leaves behind is removed by the next one.
 class LoadingFile {
  public:
   explicit LoadingFile(std::filesystem::path target);
@@ -17,8 +17,8 @@ class LoadingFile {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
-  // Puts the file in its place, durably, if nothing stands there; false if something does. Its content
-  // has been synced and no connection has it open.
+  // Puts the file in its place, durably, if nothing stands there; false if something does. Its
+  // content has been synced and no connection has it open.
   [[nodiscard]] bool publish();
 
  private:

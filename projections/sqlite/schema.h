@@ -23,8 +23,8 @@ namespace tenantry::projections::sqlite {
 // In the caller's transaction; makes the mark's table if there is none.
 void write_mark(Connection& connection, const Mark& mark);
 
-// In the caller's transaction: what is missing, first the tables, then the indexes and the records of
-// migrations. Names of what was made.
+// In the caller's transaction: what is missing, first the tables, then the indexes and the records
+// of migrations. Names of what was made.
 std::vector<std::string> create_tables(Connection& connection);
 std::vector<std::string> create_indexes(Connection& connection);
 // Rows that were used and are gone must not lend their ids to new ones.

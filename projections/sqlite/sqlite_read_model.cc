@@ -1,8 +1,8 @@
 #include "projections/sqlite/sqlite_read_model.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
+
+#include <fcntl.h>
 
 #include "core/error.h"
 #include "core/file_ops.h"
@@ -79,7 +79,7 @@ class SqliteReadView final : public ReadView {
     return "SELECT " + column_list(table) + " FROM " + prefixed("main.", table);
   }
   static std::string id_of(const TableInfo& table) {
-    return quoted(table.columns[table.id_column].name);
+    return identifier(table.columns[table.id_column].name);
   }
 
   Connection& connection_;
@@ -166,7 +166,10 @@ class SqliteReadModel final : public ReadModel {
   [[nodiscard]] std::unique_ptr<Load> begin_load(const LoadOptions& options,
                                                  const std::optional<Mark>& before) override {
     refuse_read_only();
-    if (options.mode == LoadMode::kInPlace) return load_in_place(writable(), options, before);
+    if (options.mode == LoadMode::kInPlace) {
+      // A dry run leaves even the kind of journal as it is.
+      return load_in_place(options.dry_run ? connection() : writable(), options, before);
+    }
     if (!exists()) return load_new_file(connect_options(Access::kCreate), options);
     return load_new_tables(writable(), options);
   }
