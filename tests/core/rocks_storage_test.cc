@@ -265,6 +265,15 @@ TEST_F(RocksStorageTest, RecordCutShortAtTheEndIsForgiven) {
   }
 }
 
+// The limit of what the write-ahead log can tell, and why the ack file is no option: once this
+// fails, RocksDB sees the difference itself.
+TEST_F(RocksStorageTest, DamagedRecordLengthPassesForACutEnd) {
+  const fs::path database = crashed(/*rows=*/30);  // Fewer bytes than the new length.
+  constexpr std::uint64_t kHighByteOfFirstLength = 5;
+  flip_bit(only_file(database, ".log"), kHighByteOfFirstLength);
+  EXPECT_EQ(count_rows(*open_rocks_storage(read_only(database))), 0);
+}
+
 TEST_F(RocksStorageTest, MissingFileOfTheDatabaseIsDamage) {
   const fs::path pristine = flushed();
   const fs::path database = directory_ / "damaged";
