@@ -445,7 +445,9 @@ bool holds(const fs::path& database, int acknowledged) {
   const struct rlimit limit { bytes, bytes };
   if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) std::_Exit(kNotPermitted);
   const int acknowledged = write_until_full(database);
-  std::_Exit(acknowledged > 0 && holds(database, acknowledged) ? 0 : 1);
+  const bool kept = acknowledged > 0 && holds(database, acknowledged);
+  fs::remove_all(database.parent_path());
+  std::_Exit(kept ? 0 : 1);
 }
 
 // The mount is seen by this process only and ends with it.
@@ -453,14 +455,21 @@ bool holds(const fs::path& database, int acknowledged) {
   const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
                        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                        ::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=12m,mode=0700") == 0;
-  if (!mounted) std::_Exit(kNotPermitted);
+  if (!mounted) {
+    fs::remove_all(mount_point);
+    std::_Exit(kNotPermitted);
+  }
   const int acknowledged = write_until_full(mount_point / "db");
-  std::_Exit(acknowledged > 0 && holds(mount_point / "db", acknowledged) ? 0 : 1);
+  const bool kept = acknowledged > 0 && holds(mount_point / "db", acknowledged);
+  ::umount(mount_point.c_str());
+  fs::remove_all(mount_point);
+  std::_Exit(kept ? 0 : 1);
 }
 
 class RocksFullDiskTest : public ::testing::Test {
  protected:
-  // RocksDB's threads do not survive a fork, so each child starts afresh.
+  // RocksDB's threads do not survive a fork, so each child starts afresh, with a directory of its
+  // own, which it removes itself.
   void SetUp() override { ::testing::FLAGS_gtest_death_test_style = "threadsafe"; }
 
   static bool passed_or_not_permitted(int status) {
