@@ -113,9 +113,11 @@ struct RocksOptions {
   std::size_t block_cache_bytes = std::size_t{64} << 20;
 };
 
-// Opens (or creates) a RocksDB. Throws CorruptionError for damage (also in the write-ahead log, of
-// which only a last record that was cut short is forgiven), UnavailableError for all else. The
-// parent of the directory must exist. The caller holds the StoreLock.
+// Opens (or creates) a RocksDB. Throws CorruptionError for damage, UnavailableError for all else.
+// Of the write-ahead log only a last record that was cut short is forgiven; but a record whose
+// length is damaged looks just so, and a log that ends early on a record's end looks whole. Whoever
+// opens a store therefore compares the tail with the AckFile. The parent of the directory must
+// exist; the caller holds the StoreLock.
 [[nodiscard]] std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options);
 
 }  // namespace tenantry

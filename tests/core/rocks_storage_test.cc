@@ -265,6 +265,15 @@ TEST_F(RocksStorageTest, RecordCutShortAtTheEndIsForgiven) {
   }
 }
 
+// The limit of what the write-ahead log can tell, and why the ack file is no option: once this
+// fails, RocksDB sees the difference itself.
+TEST_F(RocksStorageTest, DamagedRecordLengthPassesForACutEnd) {
+  const fs::path database = crashed(/*rows=*/30);  // Fewer bytes than the new length.
+  constexpr std::uint64_t kHighByteOfFirstLength = 5;
+  flip_bit(only_file(database, ".log"), kHighByteOfFirstLength);
+  EXPECT_EQ(count_rows(*open_rocks_storage(read_only(database))), 0);
+}
+
 TEST_F(RocksStorageTest, MissingFileOfTheDatabaseIsDamage) {
   const fs::path pristine = flushed();
   const fs::path database = directory_ / "damaged";
@@ -436,7 +445,9 @@ bool holds(const fs::path& database, int acknowledged) {
   const struct rlimit limit { bytes, bytes };
   if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) std::_Exit(kNotPermitted);
   const int acknowledged = write_until_full(database);
-  std::_Exit(acknowledged > 0 && holds(database, acknowledged) ? 0 : 1);
+  const bool kept = acknowledged > 0 && holds(database, acknowledged);
+  fs::remove_all(database.parent_path());
+  std::_Exit(kept ? 0 : 1);
 }
 
 // The mount is seen by this process only and ends with it.
@@ -444,14 +455,21 @@ bool holds(const fs::path& database, int acknowledged) {
   const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
                        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                        ::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=12m,mode=0700") == 0;
-  if (!mounted) std::_Exit(kNotPermitted);
+  if (!mounted) {
+    fs::remove_all(mount_point);
+    std::_Exit(kNotPermitted);
+  }
   const int acknowledged = write_until_full(mount_point / "db");
-  std::_Exit(acknowledged > 0 && holds(mount_point / "db", acknowledged) ? 0 : 1);
+  const bool kept = acknowledged > 0 && holds(mount_point / "db", acknowledged);
+  ::umount(mount_point.c_str());
+  fs::remove_all(mount_point);
+  std::_Exit(kept ? 0 : 1);
 }
 
 class RocksFullDiskTest : public ::testing::Test {
  protected:
-  // RocksDB's threads do not survive a fork, so each child starts afresh.
+  // RocksDB's threads do not survive a fork, so each child starts afresh, with a directory of its
+  // own, which it removes itself.
   void SetUp() override { ::testing::FLAGS_gtest_death_test_style = "threadsafe"; }
 
   static bool passed_or_not_permitted(int status) {
