@@ -1,11 +1,11 @@
 #include "core/batch.h"
 
+#include <algorithm>
+#include <map>
+
 #include <capnp/message.h>
 #include <fmt/format.h>
 #include <kj/exception.h>
-
-#include <algorithm>
-#include <map>
 
 #include "core/bytes.h"
 #include "core/error.h"
@@ -19,7 +19,9 @@ namespace {
 constexpr std::uint64_t kMarkEvents = 4096;
 constexpr std::int64_t kMarkMicros = 60'000'000;
 
-capnp::Data::Reader as_data(const events::Uuid& uuid) { return {uuid.bytes.data(), uuid.bytes.size()}; }
+capnp::Data::Reader as_data(const events::Uuid& uuid) {
+  return {uuid.bytes.data(), uuid.bytes.size()};
+}
 capnp::Data::Reader as_data(const Hash& hash) { return {hash.data(), hash.size()}; }
 capnp::Data::Reader as_data(std::string_view bytes) {
   return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
@@ -34,13 +36,16 @@ Fixed read_fixed(capnp::Data::Reader data) {
     } else {
       return fixed;
     }
-  }();
-  if (data.size() != bytes.size()) throw CorruptionError("a batch: an id or a hash of the wrong length");
+  }
+  ();
+  if (data.size() != bytes.size())
+    throw CorruptionError("a batch: an id or a hash of the wrong length");
   std::copy(data.begin(), data.end(), bytes.begin());
   return fixed;
 }
 
-void write_commands(format::CommandTable::Builder table, const std::vector<CommandEntry>& commands) {
+void write_commands(format::CommandTable::Builder table,
+                    const std::vector<CommandEntry>& commands) {
   auto entries = table.initEntries(static_cast<unsigned int>(commands.size()));
   unsigned int at = 0;
   for (const CommandEntry& command : commands) {
@@ -67,8 +72,9 @@ std::vector<CommandEntry> read_commands(format::CommandTable::Reader table) {
     command.first = {entry.getFirstPosition()};
     command.count = entry.getCount();
     if (entry.hasEntityId()) {
-      command.entity = EntityName{static_cast<events::EntityKind>(entry.getEntityKind()),
-                                  read_fixed<events::Uuid>(entry.getEntityId()), entry.getEntityKey().cStr()};
+      command.entity =
+          EntityName{static_cast<events::EntityKind>(entry.getEntityKind()),
+                     read_fixed<events::Uuid>(entry.getEntityId()), entry.getEntityKey().cStr()};
     }
     commands.push_back(std::move(command));
   }
@@ -105,8 +111,10 @@ std::string encode_idempotency(const CommandEntry& entry) {
 CommandEntry decode_idempotency(const events::Uuid& id, std::string_view value) {
   constexpr std::size_t kFixedBytes = 36;
   constexpr std::size_t kEntityBytes = 18;
-  if (value.size() < kFixedBytes || (value.size() > kFixedBytes && value.size() < kFixedBytes + kEntityBytes)) {
-    throw CorruptionError("the answer kept for command " + events::format_uuid(id) + " is cut short");
+  if (value.size() < kFixedBytes ||
+      (value.size() > kFixedBytes && value.size() < kFixedBytes + kEntityBytes)) {
+    throw CorruptionError("the answer kept for command " + events::format_uuid(id) +
+                          " is cut short");
   }
   CommandEntry entry;
   entry.id = id;
@@ -115,9 +123,9 @@ CommandEntry decode_idempotency(const events::Uuid& id, std::string_view value) 
   entry.count = read_le<std::uint32_t>(value, 24);
   entry.accepted_at = {read_le<std::int64_t>(value, 28)};
   if (value.size() > kFixedBytes) {
-    entry.entity = EntityName{static_cast<events::EntityKind>(read_le<std::uint16_t>(value, kFixedBytes)),
-                              read_uuid(value, kFixedBytes + 2),
-                              std::string(value.substr(kFixedBytes + kEntityBytes))};
+    entry.entity = EntityName{
+        static_cast<events::EntityKind>(read_le<std::uint16_t>(value, kFixedBytes)),
+        read_uuid(value, kFixedBytes + 2), std::string(value.substr(kFixedBytes + kEntityBytes))};
   }
   return entry;
 }
@@ -128,13 +136,14 @@ std::vector<CommandEntry> decode_command_table(std::string_view bytes) {
 }
 
 std::uint64_t command_table_term(std::string_view bytes) {
-  return decode<format::CommandTable>(bytes, "command table",
-                                      [](format::CommandTable::Reader table) { return table.getTerm(); });
+  return decode<format::CommandTable>(
+      bytes, "command table", [](format::CommandTable::Reader table) { return table.getTerm(); });
 }
 
 std::string Batch::image() const { return content->encode_image(*this); }
 
-BatchWriter::BatchWriter(const StoreInfo& info, const Head& before, std::uint64_t term, State& state)
+BatchWriter::BatchWriter(const StoreInfo& info, const Head& before, std::uint64_t term,
+                         State& state)
     : info_(info), state_(state), head_(before), before_(head_digest(info.id, before)) {
   head_.term = term;
   ++head_.batch_seq;
@@ -198,7 +207,8 @@ Batch BatchWriter::finish(ChangeSet& changes) {
   batch.after = head_digest(info_.id, head_);
   batch.content = this;
   write_blocks(changes);
-  if (records_.empty()) changes.put(Family::kMeta, keys::batch(head_.batch_seq), encode_command_table());
+  if (records_.empty())
+    changes.put(Family::kMeta, keys::batch(head_.batch_seq), encode_command_table());
   write_time_mark(changes);
   state_.take_changes(changes, head_.counters);
   for (const CommandEntry& command : commands_) {
@@ -234,7 +244,8 @@ void BatchWriter::write_blocks(ChangeSet& changes) {
   }
 }
 
-void BatchWriter::write_block(events::Scope scope, const std::vector<const Record*>& records, ChangeSet& changes) {
+void BatchWriter::write_block(events::Scope scope, const std::vector<const Record*>& records,
+                              ChangeSet& changes) {
   BlockHeader header;
   header.scope = scope;
   header.records = static_cast<std::uint32_t>(records.size());
@@ -252,7 +263,8 @@ void BatchWriter::write_block(events::Scope scope, const std::vector<const Recor
 }
 
 // One entry for each (index, id): how many records of that id the block has.
-void BatchWriter::write_index(events::Scope scope, const std::vector<const Record*>& records, ChangeSet& changes) {
+void BatchWriter::write_index(events::Scope scope, const std::vector<const Record*>& records,
+                              ChangeSet& changes) {
   struct Stream {
     Version first;
     std::uint16_t count = 0;
@@ -273,14 +285,15 @@ void BatchWriter::write_index(events::Scope scope, const std::vector<const Recor
     std::string value;
     append_le(value, first.value);
     append_le(value, stream.count);
-    put(changes, Family::kIndex, keys::index(keys::kStreamIndex, scope, epoch, id, stream.first.value),
-        std::move(value));
+    put(changes, Family::kIndex,
+        keys::index(keys::kStreamIndex, scope, epoch, id, stream.first.value), std::move(value));
   }
   const auto put_counts = [&](char kind, const std::map<events::Uuid, std::uint16_t>& counts) {
     for (const auto& [id, count] : counts) {
       std::string value;
       append_le(value, count);
-      put(changes, Family::kIndex, keys::index(kind, scope, epoch, id, first.value), std::move(value));
+      put(changes, Family::kIndex, keys::index(kind, scope, epoch, id, first.value),
+          std::move(value));
     }
   };
   put_counts(keys::kTenantIndex, tenants);
@@ -360,7 +373,8 @@ BatchImage decode_batch_image(std::string_view bytes) {
   return image;
 }
 
-Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before, State& state, ChangeSet& changes) {
+Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before, State& state,
+             ChangeSet& changes) {
   const auto refuse = [&](const char* why) {
     throw CorruptionError(fmt::format("batch {} {}", image.header.seq, why));
   };
@@ -372,8 +386,8 @@ Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before,
     events::EventView view(event.payload);
     writer.add_record(event, view);
     const StoredEvent& made = writer.records_.back().event;
-    if (made.position != event.position || made.scope_seq != event.scope_seq || made.version != event.version ||
-        made.chain_hash != event.chain_hash) {
+    if (made.position != event.position || made.scope_seq != event.scope_seq ||
+        made.version != event.version || made.chain_hash != event.chain_hash) {
       refuse("has an event that does not come out as it was written");
     }
   }

@@ -13,9 +13,9 @@
 #include "core/state.h"
 #include "core/storage.h"
 
-// Batches: what one commit writes. BatchWriter is the only writer of anything a reader can see, and what it writes
-// is a function of the head, the state and the accepted commands alone: no clock, no random number, nothing unordered.
-// A replica that replays a batch's image gets the same bytes.
+// Batches: what one commit writes. BatchWriter is the only writer of anything a reader can see, and
+// what it writes is a function of the head, the state and the accepted commands alone: no clock, no
+// random number, nothing unordered. A replica that replays a batch's image gets the same bytes.
 namespace tenantry {
 
 // An accepted command with an id: what a retry is answered from.
@@ -74,19 +74,25 @@ struct BatchImage {
 // Throws CorruptionError for bytes that no version wrote.
 [[nodiscard]] BatchImage decode_batch_image(std::string_view bytes);
 
-// Threads: one. Lifetime: borrows everything it is given; `state` lies over the storage at `before`.
+// Threads: one. Lifetime: borrows everything it is given; `state` lies over the storage at
+// `before`.
 class BatchWriter {
  public:
   BatchWriter(const StoreInfo& info, const Head& before, std::uint64_t term, State& state);
 
-  // Gives the command's events their positions and lays their effects over the state. Returns the first
-  // position; the tail when it has no events.
+  // Gives the command's events their positions and lays their effects over the state. Returns the
+  // first position; the tail when it has no events.
   Position add(const AcceptedCommand& command);
 
   // Bytes of the records so far; commands so far; whether there is anything to write.
   [[nodiscard]] std::size_t record_bytes() const { return record_bytes_; }
   [[nodiscard]] bool empty() const { return records_.empty() && commands_.empty(); }
   [[nodiscard]] const Head& head() const { return head_; }
+  // For a rehearsal, which never finishes: gives back the memory of the records.
+  void forget_records() {
+    records_.clear();
+    record_bytes_ = 0;
+  }
 
   // Everything to write, the head included. The state's overlay moves into `changes`. Once.
   [[nodiscard]] Batch finish(ChangeSet& changes);
@@ -102,14 +108,16 @@ class BatchWriter {
 
   void add_record(StoredEvent event, events::EventView& view);
   void write_blocks(ChangeSet& changes);
-  void write_block(events::Scope scope, const std::vector<const Record*>& records, ChangeSet& changes);
-  void write_index(events::Scope scope, const std::vector<const Record*>& records, ChangeSet& changes);
+  void write_block(events::Scope scope, const std::vector<const Record*>& records,
+                   ChangeSet& changes);
+  void write_index(events::Scope scope, const std::vector<const Record*>& records,
+                   ChangeSet& changes);
   void write_time_mark(ChangeSet& changes);
   void put(ChangeSet& changes, Family family, std::string key, std::string value);
   [[nodiscard]] std::string encode_command_table() const;
 
-  friend Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before, State& state,
-                      ChangeSet& changes);
+  friend Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before,
+                      State& state, ChangeSet& changes);
 
   const StoreInfo& info_;
   State& state_;
@@ -121,8 +129,9 @@ class BatchWriter {
   std::size_t record_bytes_ = 0;
 };
 
-// Applies a batch made elsewhere; the changes are those of the writer that made it. Throws CorruptionError
-// when it does not follow `before`, or does not come out as its header says.
-Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before, State& state, ChangeSet& changes);
+// Applies a batch made elsewhere; the changes are those of the writer that made it. Throws
+// CorruptionError when it does not follow `before`, or does not come out as its header says.
+Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before, State& state,
+             ChangeSet& changes);
 
 }  // namespace tenantry

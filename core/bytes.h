@@ -7,8 +7,8 @@
 
 #include "events/values.h"
 
-// Fixed-width integers in keys (big-endian, so that bytes sort as numbers do) and records (little-endian).
-// Readers trust their offsets: whoever calls has checked the length.
+// Fixed-width integers in keys (big-endian, so that bytes sort as numbers do) and records
+// (little-endian). Readers trust their offsets: whoever calls has checked the length.
 namespace tenantry {
 
 template <class Integer>
@@ -56,7 +56,8 @@ inline void append_uuid(std::string& out, const events::Uuid& uuid) {
 
 [[nodiscard]] inline events::Uuid read_uuid(std::string_view bytes, std::size_t at) {
   events::Uuid uuid;
-  for (std::size_t i = 0; i < uuid.bytes.size(); ++i) uuid.bytes[i] = static_cast<std::uint8_t>(bytes[at + i]);
+  for (std::size_t i = 0; i < uuid.bytes.size(); ++i)
+    uuid.bytes[i] = static_cast<std::uint8_t>(bytes[at + i]);
   return uuid;
 }
 

@@ -10,8 +10,8 @@
 
 namespace tenantry {
 
-// What a counter counts: the entries of one kind (LOG_FORMAT.md). For the state the kind is the third byte of the
-// key, for the index the first; the idempotency family has kind 0.
+// What a counter counts: the entries of one kind (LOG_FORMAT.md). For the state the kind is the
+// third byte of the key, for the index the first; the idempotency family has kind 0.
 struct CounterKey {
   Family family = Family::kState;
   std::uint16_t scope = 0;
@@ -23,8 +23,8 @@ struct CounterKey {
 // The counter that an entry belongs to; `family` is state, index or idempotency.
 [[nodiscard]] CounterKey counter_key(Family family, std::string_view key);
 
-// Counts and digests of everything that has no sequence of its own, so that a scan that loses entries
-// without an error (a hazard of the packaged RocksDB) is found out.
+// Counts and digests of everything that has no sequence of its own, so that a scan that loses
+// entries without an error (a hazard of the packaged RocksDB) is found out.
 class Counters {
  public:
   void add(Family family, std::string_view key, std::string_view value) {

@@ -17,15 +17,6 @@ using events::Refusal;
 
 constexpr std::size_t kSlugsNamedMax = 5;
 
-void emit_member_removed(Deciding& deciding, const FoundMember& member) {
-  deciding.emit([&](Event::Builder event) {
-    auto fact = event.initMemberRemoved();
-    fact.setId(member.read().getId());
-    fact.setTenantId(member.read().getTenantId());
-    fact.setUserId(member.read().getUserId());
-  });
-}
-
 void emit_preferences_deleted(Deciding& deciding, const FoundPreferences& preferences) {
   deciding.emit([&](Event::Builder event) {
     auto fact = event.initPreferencesDeleted();
@@ -87,7 +78,7 @@ std::optional<Refusal> check_owners_stay(const Deciding& deciding, const FoundUs
   std::size_t count = 0;
   deciding.visit_lookup<events::MemberRow>(
       "user_id", user.read().getId(), [&](const FoundMember& member) {
-        if (!is_active_owner(member)) return true;
+        if (!is_active_owner(member)) return true;  // Spares a look at all members.
         const events::Uuid& tenant = member.key.tenant;
         if (!would_lose_last_owner(deciding, tenant, std::span(&member.key.id, 1))) return true;
         if (++count <= kSlugsNamedMax)

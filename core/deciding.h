@@ -48,6 +48,8 @@ class OrRefusal {
     return std::get<events::Refusal>(outcome_);
   }
   // Only when not refused().
+  [[nodiscard]] T& operator*() { return std::get<T>(outcome_); }
+  [[nodiscard]] T* operator->() { return &std::get<T>(outcome_); }
   [[nodiscard]] const T& operator*() const { return std::get<T>(outcome_); }
   [[nodiscard]] const T* operator->() const { return &std::get<T>(outcome_); }
 
@@ -59,22 +61,24 @@ class OrRefusal {
 [[nodiscard]] events::Refusal refuse(std::string_view code, std::string_view field,
                                      std::string message);
 
+// Where a row is, and in which state it was found.
+struct FoundPlace {
+  RowKey key;
+  Version version;
+  Position last;
+};
+
 // A row that is there, decoded. Movable; readers of its fields live as long as it does.
 template <class Row>
-struct Found {
+class Found : public FoundPlace {
+ public:
   explicit Found(const StoredRow& stored)
-      : key(stored.key),
-        version(stored.version),
-        last(stored.last),
+      : FoundPlace{stored.key, stored.version, stored.last},
         owned_(stored.bytes),
         reader_(owned_.read()) {}
 
   // One reader for all calls: Cap'n Proto counts every fetch of a root against the message's limit.
   [[nodiscard]] typename Row::Reader read() const { return reader_; }
-
-  RowKey key;
-  Version version;
-  Position last;
 
  private:
   events::OwnedRow<Row> owned_;
@@ -208,6 +212,9 @@ class Deciding {
                                                    std::string_view field) const;
   [[nodiscard]] OrRefusal<FoundProtein> resolve(events::ProteinRef::Reader ref,
                                                 std::string_view field) const;
+  // The id of the user; nullopt for a reference that is absent or null.
+  [[nodiscard]] OrRefusal<std::optional<std::int64_t>> resolve(events::ClearableUserRef::Reader ref,
+                                                               std::string_view field) const;
 
   // Whether the entity that the command speaks of is at the version that was expected: `actual` is
   // nullopt when it does not exist. A command that makes a new one passes existing_version().

@@ -40,7 +40,8 @@ class EmbeddedLog final : public CommitLog {
     return AppendOutcome::kUnknown;
   }
 
-  // After a failed write RocksDB may still write the record by itself: what it holds now proves nothing.
+  // After a failed write RocksDB may still write the record by itself: what it holds now proves
+  // nothing.
   AppendOutcome resolve(const Batch&) override { return AppendOutcome::kUnknown; }
 
   std::vector<CertifiedBatch> read(std::uint64_t after, std::size_t bytes_max) const override;
@@ -61,7 +62,8 @@ class EmbeddedLog final : public CommitLog {
   Hash digest_{};
 };
 
-// Rebuilds batches from the blocks that share a batchSeq; their order in the log of each scope is that of seqs.
+// Rebuilds batches from the blocks that share a batchSeq; their order in the log of each scope is
+// that of seqs.
 class BatchAssembler {
  public:
   BatchAssembler(const StorageReader& storage, const StoreInfo& info, const Head& head)
@@ -69,7 +71,8 @@ class BatchAssembler {
     walk_.incarnation = head.incarnation;
     for (const auto& [scope, end] : head.scopes) {
       const std::string lower = keys::block(scope, {0});
-      auto cursor = storage.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/true);
+      auto cursor = storage.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)),
+                                   /*scan=*/true);
       cursor->seek_first();
       cursors_[scope] = std::move(cursor);
     }
@@ -111,7 +114,8 @@ class BatchAssembler {
     }
     if (records.empty()) {
       const auto stored = storage_.get(Family::kMeta, keys::batch(walk_.batch_seq));
-      if (!stored) throw CorruptionError("batch " + std::to_string(walk_.batch_seq) + " is missing");
+      if (!stored)
+        throw CorruptionError("batch " + std::to_string(walk_.batch_seq) + " is missing");
       table = *stored;
       image.header.term = command_table_term(table);
     }

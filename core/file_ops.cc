@@ -108,6 +108,11 @@ void write_file_durably(const std::filesystem::path& path, std::string_view byte
   fsync_directory(parent_of(path));
 }
 
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw_file_error("make", to, errno);
+  fsync_directory(parent_of(to));
+}
+
 std::optional<std::string> read_file(const std::filesystem::path& path) {
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {

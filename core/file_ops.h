@@ -46,6 +46,9 @@ class FileDescriptor {
 // new. Uses `<path>.tmp`, which a crash may leave behind and the next call overwrites.
 void write_file_durably(const std::filesystem::path& path, std::string_view bytes);
 
+// Afterwards what was `from` is durably `to`; an empty directory that is there already gives way.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
 // The whole file; nullopt if there is none.
 [[nodiscard]] std::optional<std::string> read_file(const std::filesystem::path& path);
 

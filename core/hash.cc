@@ -1,10 +1,10 @@
 #include "core/hash.h"
 
+#include <algorithm>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <xxhash.h>
-
-#include <algorithm>
 
 #include "core/bytes.h"
 #include "core/error.h"
@@ -48,7 +48,8 @@ Sha256& Sha256::add(const Hash& hash) {
 Hash Sha256::finish() {
   Hash hash{};
   unsigned int length = 0;
-  TENANTRY_ASSERT(EVP_DigestFinal_ex(as_context(context_), hash.data(), &length) == 1 && length == hash.size());
+  TENANTRY_ASSERT(EVP_DigestFinal_ex(as_context(context_), hash.data(), &length) == 1 &&
+                  length == hash.size());
   TENANTRY_ASSERT(EVP_DigestInit_ex(as_context(context_), fetched_sha256(), nullptr) == 1);
   return hash;
 }
@@ -62,8 +63,9 @@ std::string hex(const Hash& hash) {
 events::Uuid keyed_hash(std::string_view key, std::string_view bytes) {
   std::uint8_t code[EVP_MAX_MD_SIZE];
   unsigned int length = 0;
-  const auto* made = HMAC(fetched_sha256(), key.data(), static_cast<int>(key.size()),
-                          reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), code, &length);
+  const auto* made =
+      HMAC(fetched_sha256(), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), code, &length);
   TENANTRY_ASSERT(made != nullptr && length >= 16);
   events::Uuid result;
   std::copy_n(code, result.bytes.size(), result.bytes.begin());

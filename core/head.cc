@@ -1,9 +1,9 @@
 #include "core/head.h"
 
+#include <algorithm>
+
 #include <capnp/message.h>
 #include <kj/exception.h>
-
-#include <algorithm>
 
 #include "core/bytes.h"
 #include "core/error.h"
@@ -44,13 +44,15 @@ Head read_head(format::Head::Reader root) {
   head.mark_position = {root.getMarkPosition()};
   head.mark_time = {root.getMarkTime()};
   for (const auto scope : root.getScopes()) {
-    head.scopes[static_cast<events::Scope>(scope.getScope())] = {
-        scope.getSeq(), {scope.getLastPosition()}, read_hash(scope.getChainHash()), scope.getEpoch()};
+    head.scopes[static_cast<events::Scope>(scope.getScope())] = {scope.getSeq(),
+                                                                 {scope.getLastPosition()},
+                                                                 read_hash(scope.getChainHash()),
+                                                                 scope.getEpoch()};
   }
   for (const auto counter : root.getCounters()) {
     if (counter.getFamily() >= kFamilyCount) throw CorruptionError("head: a counter of no family");
-    head.counters.set({static_cast<Family>(counter.getFamily()), counter.getScope(), counter.getKind(),
-                       counter.getEpoch()},
+    head.counters.set({static_cast<Family>(counter.getFamily()), counter.getScope(),
+                       counter.getKind(), counter.getEpoch()},
                       {counter.getRows(), counter.getLow(), counter.getHigh()});
   }
   return head;
@@ -77,7 +79,8 @@ StoreInfo decode_store_info(std::string_view bytes) {
       throw CorruptionError("store information: an id or a key of the wrong length");
     }
     std::copy(root.getStoreId().begin(), root.getStoreId().end(), info.id.bytes.begin());
-    info.hash_key.assign(reinterpret_cast<const char*>(root.getHashKey().begin()), root.getHashKey().size());
+    info.hash_key.assign(reinterpret_cast<const char*>(root.getHashKey().begin()),
+                         root.getHashKey().size());
     info.created_at = {root.getCreatedAt()};
     info.made_by = root.getMadeBy().cStr();
     return info;

@@ -46,7 +46,8 @@ struct Head {
 // Throws CorruptionError for bytes that no version wrote.
 [[nodiscard]] Head decode_head(std::string_view bytes);
 
-// SHA-256("HEAD1" | store | incarnation | tail | (scope | seq | chain hash) of each scope): covers every event.
+// SHA-256("HEAD1" | store | incarnation | tail | (scope | seq | chain hash) of each scope): covers
+// every event.
 [[nodiscard]] Hash head_digest(const events::Uuid& store, const Head& head);
 
 }  // namespace tenantry

@@ -12,7 +12,9 @@ std::uint64_t sortable(std::int64_t value) {
   return static_cast<std::uint64_t>(value) ^ (std::uint64_t{1} << 63U);
 }
 
-std::uint8_t kind_byte(const events::TableInfo& table) { return static_cast<std::uint8_t>(table.entity); }
+std::uint8_t kind_byte(const events::TableInfo& table) {
+  return static_cast<std::uint8_t>(table.entity);
+}
 
 }  // namespace
 
@@ -45,7 +47,8 @@ std::string gone(const events::TableInfo& table, const events::Uuid& id) {
   return key;
 }
 
-std::string claim(const events::TableInfo& table, const events::ClaimInfo& claim, std::string_view value) {
+std::string claim(const events::TableInfo& table, const events::ClaimInfo& claim,
+                  std::string_view value) {
   return state_prefix(table.scope, kClaimBit | claim.number).append(value);
 }
 
@@ -56,14 +59,15 @@ std::string by_id(const events::TableInfo& table, const events::Uuid& id) {
   return key;
 }
 
-std::string lookup_from(const events::TableInfo& table, const events::LookupInfo& lookup, std::int64_t value) {
+std::string lookup_from(const events::TableInfo& table, const events::LookupInfo& lookup,
+                        std::int64_t value) {
   std::string key = state_prefix(table.scope, kLookupBit | lookup.number);
   append_be(key, sortable(value));
   return key;
 }
 
-std::string lookup(const events::TableInfo& table, const events::LookupInfo& lookup, std::int64_t value,
-                   const RowKey& row) {
+std::string lookup(const events::TableInfo& table, const events::LookupInfo& lookup,
+                   std::int64_t value, const RowKey& row) {
   std::string key = lookup_from(table, lookup, value);
   append_uuid(key, row.tenant);
   append_uuid(key, row.id);
@@ -91,7 +95,8 @@ std::string block(events::Scope scope, Position first) {
   return key;
 }
 
-std::string index_prefix(char kind, events::Scope scope, std::uint32_t epoch, const events::Uuid& id) {
+std::string index_prefix(char kind, events::Scope scope, std::uint32_t epoch,
+                         const events::Uuid& id) {
   std::string key(1, kind);
   append_be(key, static_cast<std::uint16_t>(scope));
   append_be(key, epoch);
@@ -99,7 +104,8 @@ std::string index_prefix(char kind, events::Scope scope, std::uint32_t epoch, co
   return key;
 }
 
-std::string index(char kind, events::Scope scope, std::uint32_t epoch, const events::Uuid& id, std::uint64_t n) {
+std::string index(char kind, events::Scope scope, std::uint32_t epoch, const events::Uuid& id,
+                  std::uint64_t n) {
   std::string key = index_prefix(kind, scope, epoch, id);
   append_be(key, n);
   return key;

@@ -20,7 +20,8 @@ constexpr CommitLimits kLimits{std::size_t{896} << 10, kCommandBytesMax};
 
 class MemoryLog final : public CommitLog {
  public:
-  MemoryLog(std::shared_ptr<MemoryLogStore> shared, Storage& local) : shared_(std::move(shared)), local_(local) {}
+  MemoryLog(std::shared_ptr<MemoryLogStore> shared, Storage& local)
+      : shared_(std::move(shared)), local_(local) {}
 
   CommitTail open_term() override {
     const std::lock_guard lock(shared_->mutex);
@@ -33,7 +34,8 @@ class MemoryLog final : public CommitLog {
       const std::lock_guard lock(shared_->mutex);
       if (batch.term != shared_->term) return AppendOutcome::kFenced;
       if (batch.seq != shared_->batches.size() + 1) return AppendOutcome::kConflict;
-      if (!shared_->batches.empty() && batch.before != shared_->digest) return AppendOutcome::kConflict;
+      if (!shared_->batches.empty() && batch.before != shared_->digest)
+        return AppendOutcome::kConflict;
       shared_->batches.push_back({batch.seq, batch.image()});
       shared_->digest = batch.after;
     }
@@ -43,8 +45,9 @@ class MemoryLog final : public CommitLog {
 
   AppendOutcome resolve(const Batch& batch) override {
     const std::lock_guard lock(shared_->mutex);
-    const bool there = batch.seq <= shared_->batches.size() &&
-                       decode_batch_image(shared_->batches[batch.seq - 1].image).header.after == batch.after;
+    const bool there =
+        batch.seq <= shared_->batches.size() &&
+        decode_batch_image(shared_->batches[batch.seq - 1].image).header.after == batch.after;
     return there ? AppendOutcome::kCommitted : AppendOutcome::kConflict;
   }
 
@@ -69,7 +72,9 @@ class MemoryLog final : public CommitLog {
 
 }  // namespace
 
-std::shared_ptr<MemoryLogStore> make_memory_log_store() { return std::make_shared<MemoryLogStore>(); }
+std::shared_ptr<MemoryLogStore> make_memory_log_store() {
+  return std::make_shared<MemoryLogStore>();
+}
 
 std::unique_ptr<CommitLog> make_memory_log(std::shared_ptr<MemoryLogStore> shared, Storage& local) {
   return std::make_unique<MemoryLog>(std::move(shared), local);

@@ -143,6 +143,7 @@ class MemoryStorage final : public Storage {
     return WriteResult::kDone;
   }
 
+  void flush() override {}
   [[nodiscard]] std::string last_error() const override { return {}; }
   void verify_checksums() const override {}
   [[nodiscard]] std::uint64_t size_bytes() const override { return 0; }

@@ -1,8 +1,8 @@
 #include "core/record.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "core/bytes.h"
 #include "core/crc32c.h"
@@ -75,11 +75,14 @@ std::string encode_record_header(const StoredEvent& event, const Hash& previous,
   return out;
 }
 
-std::size_t record_bytes(const StoredEvent& event) { return kRecordHeaderBytes + event.payload.size(); }
+std::size_t record_bytes(const StoredEvent& event) {
+  return kRecordHeaderBytes + event.payload.size();
+}
 
 StoredEvent decode_record(std::string_view bytes, const std::string& place) {
   const auto version = read_le<std::uint16_t>(bytes, 0);
-  if (version != kRecordVersion) damaged(place, fmt::format("record of unknown version {}", version));
+  if (version != kRecordVersion)
+    damaged(place, fmt::format("record of unknown version {}", version));
   StoredEvent event;
   event.flags = read_le<std::uint16_t>(bytes, 2);
   event.kind = read_le<std::uint32_t>(bytes, 4);
@@ -105,7 +108,8 @@ StoredEvent decode_record(std::string_view bytes, const std::string& place) {
   return event;
 }
 
-std::string encode_block(const BlockHeader& header, std::string_view command_table, std::string_view records) {
+std::string encode_block(const BlockHeader& header, std::string_view command_table,
+                         std::string_view records) {
   TENANTRY_ASSERT(command_table.size() % 8 == 0 && records.size() % 8 == 0 && header.records > 0);
   const std::size_t length = kBlockHeaderBytes + command_table.size() + records.size();
   std::string out;
@@ -131,14 +135,17 @@ Block::Block(std::string_view key, std::string_view value) : bytes_(value) {
   const auto scope = read_be<std::uint16_t>(key, 0);
   const auto position = read_be<std::uint64_t>(key, 2);
   const std::string place =
-      fmt::format("log block of scope {} at position {}", events::scope_name(static_cast<events::Scope>(scope)),
-                  position);
-  if (bytes_.size() < kBlockHeaderBytes || read_le<std::uint32_t>(bytes_, kAtMagic) != kBlockMagic ||
+      fmt::format("log block of scope {} at position {}",
+                  events::scope_name(static_cast<events::Scope>(scope)), position);
+  if (bytes_.size() < kBlockHeaderBytes ||
+      read_le<std::uint32_t>(bytes_, kAtMagic) != kBlockMagic ||
       read_le<std::uint16_t>(bytes_, kAtVersion) != kBlockVersion) {
     damaged(place, "this is no block");
   }
-  if (read_le<std::uint32_t>(bytes_, kAtLength) != bytes_.size()) damaged(place, "its length is wrong");
-  if (read_le<std::uint32_t>(bytes_, kAtCrc) != checksum_of(bytes_)) damaged(place, "its checksum is wrong");
+  if (read_le<std::uint32_t>(bytes_, kAtLength) != bytes_.size())
+    damaged(place, "its length is wrong");
+  if (read_le<std::uint32_t>(bytes_, kAtCrc) != checksum_of(bytes_))
+    damaged(place, "its checksum is wrong");
   header_.scope = static_cast<events::Scope>(read_le<std::uint16_t>(bytes_, kAtScope));
   header_.records = read_le<std::uint32_t>(bytes_, kAtCount);
   header_.first = {read_le<std::uint64_t>(bytes_, kAtFirst)};
@@ -150,14 +157,16 @@ Block::Block(std::string_view key, std::string_view value) : bytes_(value) {
   if (static_cast<std::uint16_t>(header_.scope) != scope || header_.first.value != position) {
     damaged(place, "it belongs under another key");
   }
-  if (records_at_ < kBlockHeaderBytes || records_at_ > bytes_.size()) damaged(place, "its records start outside");
+  if (records_at_ < kBlockHeaderBytes || records_at_ > bytes_.size())
+    damaged(place, "its records start outside");
   std::size_t at = records_at_;
   for (std::uint32_t n = 0; n < header_.records; ++n) {
     if (bytes_.size() - at < kRecordHeaderBytes) damaged(place, "it ends inside a record");
     const StoredEvent event = decode_record(std::string_view(bytes_).substr(at), place);
     const bool ascending = records_.empty() ? event.position == header_.first
                                             : event.position > records_.back().position;
-    if (!ascending || event.scope_seq != header_.first_scope_seq + n || event.scope != header_.scope) {
+    if (!ascending || event.scope_seq != header_.first_scope_seq + n ||
+        event.scope != header_.scope) {
       damaged(place, fmt::format("record {} is not the one that belongs there", n));
     }
     records_.push_back(event);

@@ -121,7 +121,7 @@ class RocksView final : public StorageReader {
  private:
   rocksdb::DB& database_;
   const Handles& handles_;
-  rocksdb::ManagedSnapshot snapshot_;
+  mutable rocksdb::ManagedSnapshot snapshot_;  // Its accessor is not const.
 };
 
 class RocksStorage final : public Storage {
@@ -167,6 +167,12 @@ class RocksStorage final : public Storage {
     if (status.IsIncomplete() && background.empty()) return WriteResult::kStalled;
     broken_.store(true, std::memory_order_release);
     return WriteResult::kUnknown;
+  }
+
+  void flush() override {
+    // All families at once: they are flushed atomically, so that none pins an old log.
+    const std::vector<rocksdb::ColumnFamilyHandle*> all(handles_.begin(), handles_.end());
+    check(database_->Flush(rocksdb::FlushOptions(), all), "flush " + options_.directory.string());
   }
 
   [[nodiscard]] std::string last_error() const override {

@@ -1,9 +1,9 @@
 #include "core/state.h"
 
-#include <fmt/format.h>
-
 #include <limits>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "core/bytes.h"
 #include "core/error.h"
@@ -74,7 +74,8 @@ std::optional<std::int64_t> looked_up(const LookupInfo& lookup, const RowValues&
   return std::nullopt;
 }
 
-// Tables whose rows lie under a tenant that is not the row itself: found by id through an entry of their own.
+// Tables whose rows lie under a tenant that is not the row itself: found by id through an entry of
+// their own.
 bool lies_under_tenant(const TableInfo& table) {
   return table.owner_column.has_value() && *table.owner_column != table.id_column;
 }
@@ -186,15 +187,16 @@ void State::scan(const std::string& lower, const std::string& upper,
 
 void State::scan_rows(const TableInfo& table, const std::optional<Uuid>& tenant,
                       const std::function<bool(const StoredRow&)>& visit) const {
-  const std::string lower = tenant ? keys::rows_of_tenant(table, *tenant)
-                                   : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
+  const std::string lower =
+      tenant ? keys::rows_of_tenant(table, *tenant)
+             : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
   scan(lower, keys::after_prefix(lower), [&](std::string_view key, std::string_view value) {
     return visit(decode_entry(keys::read_row_key(key), value));
   });
 }
 
-void State::scan_lookup(const TableInfo& table, const LookupInfo& lookup, std::int64_t first, std::int64_t last,
-                        const std::function<bool(const RowKey&)>& visit) const {
+void State::scan_lookup(const TableInfo& table, const LookupInfo& lookup, std::int64_t first,
+                        std::int64_t last, const std::function<bool(const RowKey&)>& visit) const {
   const std::string upper =
       last == std::numeric_limits<std::int64_t>::max()
           ? keys::after_prefix(keys::state_prefix(table.scope, keys::kLookupBit | lookup.number))
@@ -271,26 +273,28 @@ void State::remove_row(const RowChange& change, Position position, Version& vers
   put(keys::gone(table, key.id), encode_entry(version, position, {}));
 }
 
-void State::write_row(const TableInfo& table, const RowKey& key, const RowValues& row, Version version,
-                      Position position) {
+void State::write_row(const TableInfo& table, const RowKey& key, const RowValues& row,
+                      Version version, Position position) {
   put(keys::row(table, key), encode_entry(version, position, events::encode_row(table, row)));
 }
 
-void State::add_entries(const TableInfo& table, const RowKey& key, const RowValues& row, Position position) {
+void State::add_entries(const TableInfo& table, const RowKey& key, const RowValues& row,
+                        Position position) {
   if (lies_under_tenant(table)) put(keys::by_id(table, key.id), encode_holder(key));
   for (const ClaimInfo& claim : table.claims) {
     const auto value = claimed(claim, row);
     if (!value) continue;
     Slot& held = slot(keys::claim(table, claim, *value));
     if (held.now) {
-      throw CorruptionError(fmt::format("event {} does not fit the state: {}/{} claims what another row holds ({})",
-                                        position.value, table.entity_name,
-                                        events::format_entity_id(table, key.id), claim.code));
+      throw CorruptionError(fmt::format(
+          "event {} does not fit the state: {}/{} claims what another row holds ({})",
+          position.value, table.entity_name, events::format_entity_id(table, key.id), claim.code));
     }
     held.now = encode_holder(key);
   }
   for (const LookupInfo& lookup : table.lookups) {
-    if (const auto value = looked_up(lookup, row)) put(keys::lookup(table, lookup, *value, key), {});
+    if (const auto value = looked_up(lookup, row))
+      put(keys::lookup(table, lookup, *value, key), {});
   }
 }
 

@@ -79,7 +79,17 @@ class StorageReader {
   // no cache fill.
   [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(Family family, std::string lower,
                                                        std::string upper, bool scan) const = 0;
+};
+
+// Threads: any thread may read; one thread writes at a time.
+class Storage : public StorageReader {
+ public:
+  // The storage as it is now; later writes do not show. Must not outlive the storage.
+  [[nodiscard]] virtual std::unique_ptr<StorageReader> read_view() const = 0;
   [[nodiscard]] virtual WriteResult write(const ChangeSet& changes, bool sync) = 0;
+  // Moves what is only in the write-ahead log into files, so that the next opening has nothing to
+  // replay. Nothing is lost without it.
+  virtual void flush() = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
   // Reads and checks every checksum of every table file; throws CorruptionError naming the file.
@@ -103,9 +113,11 @@ struct RocksOptions {
   std::size_t block_cache_bytes = std::size_t{64} << 20;
 };
 
-// Opens (or creates) a RocksDB. Throws CorruptionError for damage (also in the write-ahead log, of
-// which only a last record that was cut short is forgiven), UnavailableError for all else. The
-// parent of the directory must exist. The caller holds the StoreLock.
+// Opens (or creates) a RocksDB. Throws CorruptionError for damage, UnavailableError for all else.
+// Of the write-ahead log only a last record that was cut short is forgiven; but a record whose
+// length is damaged looks just so, and a log that ends early on a record's end looks whole. Whoever
+// opens a store therefore compares the tail with the AckFile. The parent of the directory must
+// exist; the caller holds the StoreLock.
 [[nodiscard]] std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options);
 
 }  // namespace tenantry

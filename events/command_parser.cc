@@ -125,41 +125,41 @@ struct SyntaxRule {
 
 // Null for a text without a syntax.
 const SyntaxRule* syntax_rule(Syntax syntax) {
-  static const SyntaxRule username{is_username, "invalid_username",
-                                   "letters, digits and the signs @ . + - _"};
-  static const SyntaxRule email{is_email, "invalid_email",
-                                "an e-mail address in ASCII, such as name@example.com"};
-  static const SyntaxRule slug{is_slug, "invalid_slug",
-                               "letters a-z, digits, - and _, and not of the form of a UUID"};
-  static const SyntaxRule host{is_host_name, "invalid_domain",
-                               "a host name: labels of 1 to 63 letters a-z, digits and -, without "
-                               "a - at either end, joined by dots"};
-  static const SyntaxRule role{is_role, "invalid_role",
-                               fmt::format("one of {}", fmt::join(roles(), ", "))};
-  static const SyntaxRule theme{is_theme, "invalid_theme",
-                                fmt::format("one of {}", fmt::join(themes(), ", "))};
-  static const SyntaxRule password{is_password_hash, "invalid_password_hash",
-                                   "an encoded hash as Django stores it (algorithm$…, or !… for "
-                                   "an unusable one), never a password"};
-  static const SyntaxRule token{is_token, "invalid_token",
-                                "22 to 64 characters of A-Z, a-z, 0-9, - and _"};
+  static const SyntaxRule kUsername{is_username, "invalid_username",
+                                    "letters, digits and the signs @ . + - _"};
+  static const SyntaxRule kEmail{is_email, "invalid_email",
+                                 "an e-mail address in ASCII, such as name@example.com"};
+  static const SyntaxRule kSlug{is_slug, "invalid_slug",
+                                "letters a-z, digits, - and _, and not of the form of a UUID"};
+  static const SyntaxRule kHost{is_host_name, "invalid_domain",
+                                "a host name: labels of 1 to 63 letters a-z, digits and -, without "
+                                "a - at either end, joined by dots"};
+  static const SyntaxRule kRole{is_role, "invalid_role",
+                                fmt::format("one of {}", fmt::join(roles(), ", "))};
+  static const SyntaxRule kTheme{is_theme, "invalid_theme",
+                                 fmt::format("one of {}", fmt::join(themes(), ", "))};
+  static const SyntaxRule kPassword{is_password_hash, "invalid_password_hash",
+                                    "an encoded hash as Django stores it (algorithm$…, or !… for "
+                                    "an unusable one), never a password"};
+  static const SyntaxRule kToken{is_token, "invalid_token",
+                                 "22 to 64 characters of A-Z, a-z, 0-9, - and _"};
   switch (syntax) {
     case Syntax::USERNAME:
-      return &username;
+      return &kUsername;
     case Syntax::EMAIL:
-      return &email;
+      return &kEmail;
     case Syntax::SLUG:
-      return &slug;
+      return &kSlug;
     case Syntax::HOST:
-      return &host;
+      return &kHost;
     case Syntax::ROLE:
-      return &role;
+      return &kRole;
     case Syntax::THEME:
-      return &theme;
+      return &kTheme;
     case Syntax::PASSWORD_HASH:
-      return &password;
+      return &kPassword;
     case Syntax::TOKEN:
-      return &token;
+      return &kToken;
     default:
       return nullptr;
   }

@@ -21,7 +21,7 @@ FieldType type_of_struct(capnp::StructSchema schema, std::string_view command,
     capnp::StructSchema schema;
     FieldType type;
   };
-  static const std::array known = {
+  static const std::array kKnown = {
       Known{capnp::Schema::from<NullableText>(), FieldType::kNullableText},
       Known{capnp::Schema::from<OptionalBool>(), FieldType::kBoolean},
       Known{capnp::Schema::from<OptionalInt>(), FieldType::kInteger},
@@ -35,7 +35,7 @@ FieldType type_of_struct(capnp::StructSchema schema, std::string_view command,
       Known{capnp::Schema::from<ProteinRef>(), FieldType::kProtein},
       Known{capnp::Schema::from<RegisterUser>(), FieldType::kNewUser},
   };
-  for (const Known& candidate : known) {
+  for (const Known& candidate : kKnown) {
     if (candidate.schema == schema) return candidate.type;
   }
   inconsistent(command, field, "has a struct that no field may have");
@@ -260,8 +260,8 @@ std::vector<CommandInfo> read_commands() {
 }  // namespace
 
 const std::vector<CommandInfo>& commands() {
-  static const std::vector<CommandInfo> all = read_commands();
-  return all;
+  static const std::vector<CommandInfo> kAll = read_commands();
+  return kAll;
 }
 
 const CommandInfo* find_command(std::string_view name) {
@@ -316,13 +316,13 @@ std::string_view field_type_name(FieldType type) {
 }
 
 const std::vector<std::string>& roles() {
-  static const std::vector<std::string> all = {"owner", "admin", "manager", "user", "readonly"};
-  return all;
+  static const std::vector<std::string> kAll = {"owner", "admin", "manager", "user", "readonly"};
+  return kAll;
 }
 
 const std::vector<std::string>& themes() {
-  static const std::vector<std::string> all = {"light", "dark", "auto"};
-  return all;
+  static const std::vector<std::string> kAll = {"light", "dark", "auto"};
+  return kAll;
 }
 
 }  // namespace tenantry::events

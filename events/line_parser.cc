@@ -62,7 +62,7 @@ std::optional<char> unused_control(std::string_view line) {
   constexpr std::string_view kHaveShortEscapes = "\b\t\n\f\r";
   for (char c = 1; c < ' '; ++c) {
     if (kHaveShortEscapes.find(c) != std::string_view::npos) continue;
-    const int code = c;
+    const auto code = static_cast<unsigned char>(c);
     if (line.find(fmt::format("\\u{:04x}", code)) == std::string_view::npos &&
         line.find(fmt::format("\\u{:04X}", code)) == std::string_view::npos) {
       return c;
@@ -98,7 +98,7 @@ std::variant<Json, JsonError> parse_with_bad_escapes(std::string_view line, Json
   const auto stand_in = bad.empty() ? std::nullopt : unused_control(line);
   if (!stand_in) return error;
   std::string repaired(line);
-  const int code = *stand_in;
+  const auto code = static_cast<unsigned char>(*stand_in);
   for (const std::size_t at : bad) {
     repaired.replace(at, kEscapeSize, fmt::format("\\u{:04x}", code));
   }

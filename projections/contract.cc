@@ -43,8 +43,8 @@ std::string names_digest(const std::vector<std::string>& parts, std::size_t leng
   for (const std::string& part : parts) joined += part;
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  TENANTRY_ASSERT(EVP_Digest(joined.data(), joined.size(), digest.data(), &size, EVP_md5(),
-                             nullptr) == 1);
+  TENANTRY_ASSERT(
+      EVP_Digest(joined.data(), joined.size(), digest.data(), &size, EVP_md5(), nullptr) == 1);
   return events::hex({reinterpret_cast<const char*>(digest.data()), size}).substr(0, length);
 }
 

@@ -7,9 +7,9 @@
 
 #include "events/tables.h"
 
-// The indexes and constraints of the read model, with the names that Django gives them. What rows.capnp says
-// (keys, uniqueness, references) is taken from the descriptors; only the indexes that exist for speed are
-// listed, in contract.cc.
+// The indexes and constraints of the read model, with the names that Django gives them. What
+// rows.capnp says (keys, uniqueness, references) is taken from the descriptors; only the indexes
+// that exist for speed are listed, in contract.cc.
 namespace tenantry::projections {
 
 enum class IndexUse {
@@ -23,7 +23,7 @@ enum class IndexUse {
 
 struct IndexInfo {
   IndexUse use = IndexUse::kPlain;
-  std::string name;                  // In PostgreSQL; in SQLite where the index is not part of its table.
+  std::string name;  // In PostgreSQL; in SQLite where the index is not part of its table.
   std::vector<std::size_t> columns;  // Places in TableInfo::columns.
   std::optional<std::size_t> where_column;
   std::string where_value;

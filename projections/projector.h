@@ -39,14 +39,9 @@ using ProjectOutcome = std::variant<Projected, Fenced>;
 
 // Applies the events after the checkpoint, each batch with the checkpoint in one transaction.
 // Absent tables are created; empty ones without a mark are marked and filled from position 1.
-// Errors: those of check_target(), of Batch, and of `source`. What was committed stays.
+// Errors: those of check_target() (target_check.h), of Batch, and of `source`. What was committed
+// stays.
 [[nodiscard]] ProjectOutcome project(const EventSource& source, ReadModel& target,
                                      const ProjectOptions& options);
-
-// Throws UsageError (exit 4) unless `probe` is a read model of this store that its log can
-// continue: `read_model_foreign` another store's mark, or rows and no mark; `read_model_diverged`
-// another incarnation, a mark beyond the log's end, or another history at the mark;
-// `read_model_shape` tables that rows do not fit into.
-void check_target(const EventSource& source, const Probe& probe, const std::string& name);
 
 }  // namespace tenantry::projections

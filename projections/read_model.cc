@@ -5,9 +5,8 @@
 namespace tenantry::projections {
 
 bool Probe::fits() const {
-  return std::ranges::none_of(findings, [](const ShapeFinding& finding) {
-    return finding.severity == Severity::kFatal;
-  });
+  return std::ranges::none_of(
+      findings, [](const ShapeFinding& finding) { return finding.severity == Severity::kFatal; });
 }
 
 }  // namespace tenantry::projections

@@ -24,7 +24,7 @@ struct Mark {
   std::uint64_t incarnation = 0;
   std::uint64_t epoch = 0;  // Raised by every rebuild, which fences whoever read an older one.
   Position position;        // The last event whose effects the rows show.
-  std::string log_digest;   // Of the log at `position`, in bytes; empty at position 0.
+  std::string log_digest;   // The chain hash of the event at `position`, in bytes; zeros for none.
   bool operator==(const Mark&) const = default;
 };
 

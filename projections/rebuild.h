@@ -45,11 +45,13 @@ struct TableCertificate {
 };
 
 struct Certificate {
-  Mark mark;  // Store, incarnation, the new epoch, position, digest of the log.
+  Mark mark;          // Store, incarnation, the new epoch, position.
+  Hash log_digest{};  // Of every event through the position.
   LoadMode mode = LoadMode::kFresh;
   bool dry_run = false;                  // Nothing was written, found_* are empty.
   std::vector<TableCertificate> tables;  // In the order of events::tables().
-  [[nodiscard]] bool correct() const;    // Every table is what the store says, no unknown row left.
+  [[nodiscard]] bool correct() const;    // Every table is what the store says and no unknown row is
+                                         // left; of a dry run: nothing would change.
 };
 
 struct RebuildStopped {};  // By the stop token; the read model is as before.

@@ -98,8 +98,8 @@ std::string doubled(std::string_view text, char quote) {
 
 class Statement::Impl {
  public:
-  Impl(const SQLite::Database& database, const std::string& sql, const std::filesystem::path& path)
-      : statement(database, sql), path(path) {}
+  Impl(const SQLite::Database& database, const std::string& sql, const std::filesystem::path& file)
+      : statement(database, sql), path(file) {}
   SQLite::Statement statement;
   const std::filesystem::path& path;
 };
@@ -189,9 +189,7 @@ std::int64_t Connection::query_integer(const std::string& sql) {
   return statement.integer(0);
 }
 
-std::int64_t Connection::changes() const {
-  return sqlite3_changes64(impl_->database.getHandle());
-}
+std::int64_t Connection::changes() const { return sqlite3_changes64(impl_->database.getHandle()); }
 
 void Connection::rollback() noexcept {
   if (sqlite3_get_autocommit(impl_->database.getHandle()) == 0) {
@@ -252,7 +250,7 @@ void Transaction::commit() {
   }
 }
 
-std::string quoted(std::string_view name) { return doubled(name, '"'); }
-std::string literal(std::string_view text) { return doubled(text, '\''); }
+std::string identifier(std::string_view name) { return doubled(name, '"'); }
+std::string text_literal(std::string_view text) { return doubled(text, '\''); }
 
 }  // namespace tenantry::projections::sqlite

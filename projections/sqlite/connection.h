@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-// The only place that speaks to SQLite. Every error is translated: UnavailableError for what cannot be
-// reached, opened, written, is locked or full; CorruptionError for a damaged file; UsageError for a file
-// that is no SQLite database or lacks what a statement names. All name the file.
+// The only place that speaks to SQLite. Every error is translated: UnavailableError for what cannot
+// be reached, opened, written, is locked or full; CorruptionError for a damaged file; UsageError
+// for a file that is no SQLite database or lacks what a statement names. All name the file.
 namespace tenantry::projections::sqlite {
 
 // A constraint of the database refused a statement. Never leaves this folder.
@@ -26,7 +26,8 @@ class ConstraintViolation : public std::runtime_error {
 
 enum class Storage { kNull, kInteger, kReal, kText, kBlob };
 
-// A prepared statement. Movable; dies before its connection. Parameters count from 1, columns from 0.
+// A prepared statement. Movable; dies before its connection. Parameters count from 1, columns from
+// 0.
 class Statement {
  public:
   class Impl;
@@ -37,8 +38,8 @@ class Statement {
 
   void bind_null(int parameter);
   void bind(int parameter, std::int64_t value);
-  void bind(int parameter, std::string_view text);           // Copied.
-  void bind_blob(int parameter, std::string_view bytes);     // Copied.
+  void bind(int parameter, std::string_view text);             // Copied.
+  void bind_blob(int parameter, std::string_view bytes);       // Copied.
   void bind_borrowed(int parameter, const std::string& text);  // Lives until the next reset().
 
   bool step();   // True while there is a row.
@@ -101,7 +102,8 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
-  // Throws UsageError `read_model_referenced` when rows refer to rows that are not there, naming both.
+  // Throws UsageError `read_model_referenced` when rows refer to rows that are not there, naming
+  // both.
   void commit();
 
  private:
@@ -110,8 +112,8 @@ class Transaction {
 };
 
 // `name` as an identifier.
-[[nodiscard]] std::string quoted(std::string_view name);
+[[nodiscard]] std::string identifier(std::string_view name);
 // `text` as a literal.
-[[nodiscard]] std::string literal(std::string_view text);
+[[nodiscard]] std::string text_literal(std::string_view text);
 
 }  // namespace tenantry::projections::sqlite

@@ -26,7 +26,7 @@ std::uint64_t bit(std::size_t place) { return std::uint64_t{1} << place; }
 
 std::string prefixed(const std::string& prefix, const TableInfo& table) {
   const auto dot = prefix.find('.') + 1;
-  return prefix.substr(0, dot) + quoted(prefix.substr(dot) + table.name);
+  return prefix.substr(0, dot) + identifier(prefix.substr(dot) + table.name);
 }
 
 RowWriter::RowWriter(Connection& connection, std::string prefix)
@@ -102,8 +102,8 @@ void RowWriter::run(Statement& statement, const TableInfo& table, const std::str
     statement.run();
   } catch (const ConstraintViolation& violation) {
     statement.reset();
-    raise_conflict(connection_, table.name + " cannot change the row with id " + id + ": " +
-                                    violation.what());
+    raise_conflict(connection_,
+                   table.name + " cannot change the row with id " + id + ": " + violation.what());
   }
   if (connection_.changes() != 1) {
     raise_conflict(connection_, table.name + " has no row with id " + id + " to change");
@@ -116,14 +116,13 @@ Statement& RowWriter::prepared(const TableInfo& table, Effect effect, std::uint6
     return known.table == &table && known.effect == effect && known.columns == columns;
   });
   if (found != prepared_.end()) return found->statement;
-  prepared_.push_back(
-      {&table, effect, columns, connection_.prepare(sql(table, effect, columns))});
+  prepared_.push_back({&table, effect, columns, connection_.prepare(sql(table, effect, columns))});
   return prepared_.back().statement;
 }
 
 std::string RowWriter::sql(const TableInfo& table, Effect effect, std::uint64_t columns) const {
   const std::string name = prefixed(prefix_, table);
-  const std::string where = " WHERE " + quoted(table.columns[table.id_column].name) + " = ?";
+  const std::string where = " WHERE " + identifier(table.columns[table.id_column].name) + " = ?";
   if (effect == Effect::REMOVE) return "DELETE FROM " + name + where;
   if (effect == Effect::INSERT) {
     std::string parameters = "?";
@@ -133,7 +132,7 @@ std::string RowWriter::sql(const TableInfo& table, Effect effect, std::uint64_t 
   std::string list;
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
     if ((columns & bit(place)) == 0) continue;
-    list += (list.empty() ? "" : ", ") + quoted(table.columns[place].name) + " = ?";
+    list += (list.empty() ? "" : ", ") + identifier(table.columns[place].name) + " = ?";
   }
   return "UPDATE " + name + " SET " + list + where;
 }

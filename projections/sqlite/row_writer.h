@@ -10,9 +10,9 @@
 
 namespace tenantry::projections::sqlite {
 
-// Writes rows and row changes, one after the other, with statements that are prepared once for each set of
-// columns.
-// Errors: UsageError `read_model_conflict` for a key that is already there and a row that is not.
+// Writes rows and row changes, one after the other, with statements that are prepared once for each
+// set of columns. Errors: UsageError `read_model_conflict` for a key that is already there and a
+// row that is not.
 class RowWriter {
  public:
   // A table is written under `prefix` and its name, such as `main.` and `temp.staged_`.

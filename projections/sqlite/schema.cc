@@ -14,9 +14,10 @@ using events::TableInfo;
 
 constexpr std::string_view kMarkTable = "tenantry_mark";
 
-// Django remade these tables in a later migration, which put the altered column last. It matters to nobody
-// who names columns; it is followed so that the layout is the same to the letter.
-constexpr std::pair<std::string_view, std::string_view> kMovedLast[] = {{"auth_user", "first_name"}};
+// Django remade these tables in a later migration, which put the altered column last. It matters to
+// nobody who names columns; it is followed so that the layout is the same to the letter.
+constexpr std::pair<std::string_view, std::string_view> kMovedLast[] = {
+    {"auth_user", "first_name"}};
 
 bool is_last(const TableInfo& table, const ColumnInfo& column) {
   return std::ranges::any_of(kMovedLast, [&](const auto& moved) {
@@ -53,7 +54,7 @@ bool is_unique_column(const TableInfo& table, std::size_t place) {
 
 std::string column_sql(const TableInfo& table, std::size_t place) {
   const ColumnInfo& column = table.columns[place];
-  const std::string name = quoted(column.name);
+  const std::string name = identifier(column.name);
   if (place == table.id_column) {
     return name + (table.integer_ids ? " integer NOT NULL PRIMARY KEY AUTOINCREMENT"
                                      : " " + type_sql(column) + " NOT NULL PRIMARY KEY");
@@ -64,7 +65,8 @@ std::string column_sql(const TableInfo& table, std::size_t place) {
     sql += " CHECK ((JSON_VALID(" + name + ") OR " + name + " IS NULL))";
   }
   if (!column.references.empty()) {
-    sql += " REFERENCES " + quoted(column.references) + " (\"id\") DEFERRABLE INITIALLY DEFERRED";
+    sql +=
+        " REFERENCES " + identifier(column.references) + " (\"id\") DEFERRABLE INITIALLY DEFERRED";
   }
   return sql;
 }
@@ -72,18 +74,18 @@ std::string column_sql(const TableInfo& table, std::size_t place) {
 std::string names_sql(const TableInfo& table, const std::vector<std::size_t>& columns) {
   std::string list;
   for (const std::size_t place : columns) {
-    list += (list.empty() ? "" : ", ") + quoted(table.columns[place].name);
+    list += (list.empty() ? "" : ", ") + identifier(table.columns[place].name);
   }
   return list;
 }
 
 std::string index_sql(const TableInfo& table, const IndexInfo& index) {
   std::string sql = index.unique() ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
-  sql += quoted(index.name) + " ON " + quoted(table.name) + " (" +
+  sql += identifier(index.name) + " ON " + identifier(table.name) + " (" +
          names_sql(table, index.columns) + ")";
   if (index.where_column) {
-    sql += " WHERE " + quoted(table.columns[*index.where_column].name) + " = " +
-           literal(index.where_value);
+    sql += " WHERE " + identifier(table.columns[*index.where_column].name) + " = " +
+           text_literal(index.where_value);
   }
   return sql;
 }
@@ -119,7 +121,8 @@ std::vector<LiveColumn> live_columns(Connection& connection, const TableInfo& ta
   return found;
 }
 
-// An index as the catalogue has it: its columns, whether unique, and for a partial one its condition.
+// An index as the catalogue has it: its columns, whether unique, and for a partial one its
+// condition.
 struct LiveIndex {
   std::string name;
   bool unique = false;
@@ -172,8 +175,8 @@ void compare_column(std::vector<ShapeFinding>& findings, const TableInfo& table,
     // A column that may not be NULL needs a default for the rows that are there.
     const bool addable = column.nullable || column.type == SqlType::BOOLEAN;
     const std::string rest = column.nullable ? "" : " DEFAULT 1";
-    const std::string remedy = "ALTER TABLE " + quoted(table.name) + " ADD COLUMN " +
-                               quoted(column.name) + " " + type_sql(column) +
+    const std::string remedy = "ALTER TABLE " + identifier(table.name) + " ADD COLUMN " +
+                               identifier(column.name) + " " + type_sql(column) +
                                (column.nullable ? " NULL" : " NOT NULL") + rest;
     return add("column " + column.name + " is missing", addable ? remedy : "");
   }
@@ -199,8 +202,10 @@ void compare_columns(std::vector<ShapeFinding>& findings, Connection& connection
   for (const LiveColumn& column : live) {
     if (table.find_column(column.name)) continue;
     const bool fillable = column.nullable || column.has_default;
-    findings.push_back({fillable ? Severity::kWarning : Severity::kFatal, table.name,
-                        "column " + column.name + " is not part of the read model", {}});
+    findings.push_back({fillable ? Severity::kWarning : Severity::kFatal,
+                        table.name,
+                        "column " + column.name + " is not part of the read model",
+                        {}});
   }
 }
 
@@ -225,7 +230,7 @@ void compare_indexes(std::vector<ShapeFinding>& findings, Connection& connection
     findings.push_back({index.unique ? Severity::kFatal : Severity::kWarning, table.name,
                         (index.unique ? "unique index " : "index ") + index.name + " (" +
                             index.columns + ") is not part of the read model",
-                        index.sql.empty() ? "" : "DROP INDEX " + quoted(index.name)});
+                        index.sql.empty() ? "" : "DROP INDEX " + identifier(index.name)});
   }
 }
 
@@ -241,10 +246,11 @@ void compare_references(std::vector<ShapeFinding>& findings, Connection& connect
     statement.bind(2, std::string_view(column.name));
     statement.bind(3, std::string_view(column.references));
     if (statement.step() && statement.integer(0) == 1) continue;
-    findings.push_back({Severity::kWarning, table.name,
-                        "column " + column.name + " does not refer to " + column.references +
-                            " without actions",
-                        {}});
+    findings.push_back(
+        {Severity::kWarning,
+         table.name,
+         "column " + column.name + " does not refer to " + column.references + " without actions",
+         {}});
   }
 }
 
@@ -256,7 +262,7 @@ void compare_triggers(std::vector<ShapeFinding>& findings, Connection& connectio
   while (statement.step()) {
     findings.push_back({Severity::kFatal, table.name,
                         "trigger " + statement.text(0) + " may change what is written",
-                        "DROP TRIGGER " + quoted(statement.text(0))});
+                        "DROP TRIGGER " + identifier(statement.text(0))});
   }
 }
 
@@ -298,7 +304,7 @@ std::string create_table_sql(const TableInfo& table) {
     std::string& part = is_last(table, table.columns[place]) ? last : columns;
     part += (place == 0 ? "" : ", ") + column_sql(table, place);
   }
-  return "CREATE TABLE " + quoted(table.name) + " (" + columns + last + ")";
+  return "CREATE TABLE " + identifier(table.name) + " (" + columns + last + ")";
 }
 
 std::vector<std::string> create_index_sql(const TableInfo& table) {
@@ -310,7 +316,7 @@ std::vector<std::string> create_index_sql(const TableInfo& table) {
 }
 
 std::string create_mark_table_sql() {
-  return "CREATE TABLE " + quoted(kMarkTable) +
+  return "CREATE TABLE " + identifier(kMarkTable) +
          " (\"only\" integer NOT NULL PRIMARY KEY CHECK (\"only\" = 1), \"store_id\" char(32) NOT "
          "NULL, \"incarnation\" integer NOT NULL, \"epoch\" integer NOT NULL, \"position\" integer "
          "NOT NULL, \"log_digest\" blob NOT NULL)";
@@ -356,18 +362,24 @@ void write_mark(Connection& connection, const Mark& mark) {
   statement.run();
 }
 
-std::vector<std::string> create_missing(Connection& connection) {
-  std::vector<std::string> made;
+std::vector<std::string> create_tables(Connection& connection) {
   if (connection.has_table("django_migrations") && !connection.has_table("auth_user")) {
     throw UsageError("django_migrate_first",
                      connection.path().string() + " belongs to Django and has no auth_user yet",
                      "run `python manage.py migrate auth` first");
   }
+  std::vector<std::string> made;
   for (const TableInfo& table : events::tables()) {
-    if (!connection.has_table(table.name)) {
-      connection.execute(create_table_sql(table));
-      made.push_back("table " + table.name);
-    }
+    if (connection.has_table(table.name)) continue;
+    connection.execute(create_table_sql(table));
+    made.push_back("table " + table.name);
+  }
+  return made;
+}
+
+std::vector<std::string> create_indexes(Connection& connection) {
+  std::vector<std::string> made;
+  for (const TableInfo& table : events::tables()) {
     for (const IndexInfo& index : contract_of(table).indexes) {
       if (!is_separate(index) || has_index(connection, index.name)) continue;
       connection.execute(index_sql(table, index));
@@ -378,11 +390,24 @@ std::vector<std::string> create_missing(Connection& connection) {
   return made;
 }
 
+void raise_sequence(Connection& connection, const TableInfo& table, std::int64_t id) {
+  Statement raise =
+      connection.prepare("UPDATE main.sqlite_sequence SET seq = max(seq, ?) WHERE name = ?");
+  raise.bind(1, id);
+  raise.bind(2, std::string_view(table.name));
+  raise.run();
+  if (connection.changes() != 0 || id == 0) return;
+  Statement insert =
+      connection.prepare("INSERT INTO main.sqlite_sequence (name, seq) VALUES (?, ?)");
+  insert.bind(1, std::string_view(table.name));
+  insert.bind(2, id);
+  insert.run();
+}
+
 std::vector<Migration> read_migrations(Connection& connection) {
   std::vector<Migration> all;
   for (const std::string& application : migrated_applications()) {
-    all.push_back(
-        {application, std::string(kMigrationName), is_recorded(connection, application)});
+    all.push_back({application, std::string(kMigrationName), is_recorded(connection, application)});
   }
   return all;
 }

@@ -23,8 +23,12 @@ namespace tenantry::projections::sqlite {
 // In the caller's transaction; makes the mark's table if there is none.
 void write_mark(Connection& connection, const Mark& mark);
 
-// In the caller's transaction: the tables, indexes and migration records that are missing. Names of what it made.
-std::vector<std::string> create_missing(Connection& connection);
+// In the caller's transaction: what is missing, first the tables, then the indexes and the records
+// of migrations. Names of what was made.
+std::vector<std::string> create_tables(Connection& connection);
+std::vector<std::string> create_indexes(Connection& connection);
+// Rows that were used and are gone must not lend their ids to new ones.
+void raise_sequence(Connection& connection, const events::TableInfo& table, std::int64_t id);
 [[nodiscard]] std::vector<Migration> read_migrations(Connection& connection);
 
 }  // namespace tenantry::projections::sqlite

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -10,7 +11,8 @@ namespace tenantry::projections {
 
 struct SqliteOptions {
   std::filesystem::path path;
-  bool read_only = false;                          // Verification and schema checks need no more.
+  bool read_only = false;       // Verification and schema checks need no more.
+  std::uint32_t pages_max = 0;  // The file grows no larger than this many pages; 0: no limit.
   std::chrono::milliseconds busy_timeout{10'000};  // How long to wait for another writer.
 };
 

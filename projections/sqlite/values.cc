@@ -161,7 +161,7 @@ std::string to_django_json(std::string_view jsonb) {
 std::string column_list(const events::TableInfo& table) {
   std::string list;
   for (const ColumnInfo& column : table.columns) {
-    list += (list.empty() ? "" : ", ") + quoted(column.name);
+    list += (list.empty() ? "" : ", ") + identifier(column.name);
   }
   return list;
 }

@@ -6,8 +6,8 @@
 #include "events/tables.h"
 #include "projections/sqlite/connection.h"
 
-// How Django keeps values in SQLite: UUIDs as 32 hexadecimal digits, times as `YYYY-MM-DD HH:MM:SS[.ffffff]`,
-// JSON in ASCII, booleans as 0 and 1.
+// How Django keeps values in SQLite: UUIDs as 32 hexadecimal digits, times as `YYYY-MM-DD
+// HH:MM:SS[.ffffff]`, JSON in ASCII, booleans as 0 and 1.
 namespace tenantry::projections::sqlite {
 
 // Binds without copying: `value` and `scratch` live until the statement is reset.

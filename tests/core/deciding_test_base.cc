@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <variant>
 
+#include <capnp/message.h>
+
 #include "events/commands.h"
 #include "events/kinds.h"
 #include "events/tables.h"
@@ -94,21 +96,70 @@ std::string DecidingTestBase::refused(std::string_view command, std::string_view
   return refusal->field.empty() ? refusal->code : refusal->code + " " + refusal->field;
 }
 
-void DecidingTestBase::given_user(std::string_view username) {
-  run("register_user", "{'username':'" + std::string(username) + "','password':'!'}");
+void DecidingTestBase::given(const std::function<void(events::Event::Builder)>& fill) {
+  capnp::MallocMessageBuilder message;
+  auto event = message.initRoot<events::Event>();
+  fill(event);
+  state_.apply(events::encode_canonical(event.asReader()), now_);
 }
 
-void DecidingTestBase::given_tenant(std::string_view slug) {
-  run("create_tenant", "{'name':'N','slug':'" + std::string(slug) + "','contact_email':'a@b.io'}");
+void DecidingTestBase::given_user(std::int32_t id, const std::string& username) {
+  given([&](events::Event::Builder event) {
+    auto fact = event.initUserRegistered();
+    fact.setId(id);
+    fact.setUsername(username);
+    fact.setEmail(username + "@example.org");
+    fact.setFirstName("");
+    fact.setLastName("");
+    fact.setPassword("!");
+    fact.setIsActive(true);
+  });
 }
 
-void DecidingTestBase::given_member(std::string_view slug, std::string_view username,
-                                    std::string_view role) {
-  run("add_member", "{'tenant':'" + std::string(slug) + "','user':'" + std::string(username) +
-                        "','role':'" + std::string(role) + "'}");
+void DecidingTestBase::given_tenant(std::uint64_t number, const std::string& slug,
+                                    std::optional<std::int64_t> created_by) {
+  const events::Uuid id = uuid(number);
+  given([&](events::Event::Builder event) {
+    auto fact = event.initTenantCreated();
+    fact.setId({id.bytes.data(), id.bytes.size()});
+    fact.setName(slug);
+    fact.setSlug(slug);
+    fact.setContactEmail("a@example.org");
+    fact.setContactPhone("");
+    fact.setIsActive(true);
+    fact.setSettings("{}");
+    if (created_by) fact.initCreatedById().setValue(*created_by);
+  });
 }
 
-std::string DecidingTestBase::column(std::string_view table, std::int64_t id,
+void DecidingTestBase::given_member(std::int64_t id, std::uint64_t tenant, std::int32_t user,
+                                    const std::string& role, bool is_active) {
+  const events::Uuid tenant_id = uuid(tenant);
+  const capnp::Data::Reader tenant_data(tenant_id.bytes.data(), tenant_id.bytes.size());
+  given([&](events::Event::Builder event) {
+    auto fact = event.initMemberAdded();
+    fact.setId(id);
+    fact.setTenantId(tenant_data);
+    fact.setUserId(user);
+    fact.setRole(role);
+  });
+  if (is_active) return;
+  given([&](events::Event::Builder event) {
+    auto fact = event.initMemberDeactivated();
+    fact.setId(id);
+    fact.setTenantId(tenant_data);
+    fact.setUserId(user);
+  });
+}
+
+events::Uuid DecidingTestBase::uuid(std::uint64_t number) {
+  CountingIds ids;
+  events::Uuid uuid;
+  for (std::uint64_t i = 0; i < number; ++i) uuid = ids.new_uuid();
+  return uuid;
+}
+
+std::string DecidingTestBase::column(std::string_view table, const events::Uuid& id,
                                      std::string_view column) const {
   const events::TableInfo& info = *events::find_table(table);
   const events::RowValues row = state_.values(info, id);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "core/decide.h"
+#include "events/events.capnp.h"
 #include "tests/support/counting_ids.h"
 #include "tests/support/fake_state.h"
 
@@ -37,15 +40,24 @@ class DecidingTestBase : public ::testing::Test {
   [[nodiscard]] const std::string& entity() const { return entity_; }  // `user 1 maria`
   [[nodiscard]] const std::vector<events::EncodedEvent>& encoded() const { return encoded_; }
 
-  // Users, tenants and members with the least that they need. Users get the ids 1, 2, 3, …, tenants
-  // #1, #2, #3, … unless other UUIDs were drawn before.
-  void given_user(std::string_view username);
-  void given_tenant(std::string_view slug);
-  void given_member(std::string_view slug, std::string_view username, std::string_view role);
+  // Puts an event into the state, however it came to be.
+  void given(const std::function<void(events::Event::Builder)>& fill);
+  // The same for what tests need most. Users are active and have the password `!`; the tenant N is
+  // #N.
+  void given_user(std::int32_t id, const std::string& username);
+  void given_tenant(std::uint64_t number, const std::string& slug,
+                    std::optional<std::int64_t> created_by = std::nullopt);
+  void given_member(std::int64_t id, std::uint64_t tenant, std::int32_t user,
+                    const std::string& role, bool is_active = true);
+  [[nodiscard]] static events::Uuid uuid(std::uint64_t number);  // What prints as #N.
 
-  // A column of a row with an integer id, printed as in events; `none` when there is no row.
-  [[nodiscard]] std::string column(std::string_view table, std::int64_t id,
+  // A column of a row, printed as in events; `none` when there is no row.
+  [[nodiscard]] std::string column(std::string_view table, const events::Uuid& id,
                                    std::string_view column) const;
+  [[nodiscard]] std::string column(std::string_view table, std::int64_t id,
+                                   std::string_view name) const {
+    return column(table, events::entity_key(id), name);
+  }
   [[nodiscard]] static std::string time(std::int64_t seconds_after_now);  // As a command spells it.
   void pass_seconds(std::int64_t seconds) { now_.micros += seconds * 1'000'000; }
 

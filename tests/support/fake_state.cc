@@ -79,25 +79,35 @@ void FakeState::apply(const events::RowChange& change) {
 std::vector<std::string> FakeState::breaches() const {
   std::vector<std::string> found;
   for (const TableInfo& info : events::tables()) {
-    std::set<std::pair<int, std::string>> seen;
-    for (const auto& [key, row] : table_named(info.name).rows) {
-      for (const ClaimInfo& claim : info.claims) {
-        const auto value = claimed(claim, row.values);
-        if (value && !seen.emplace(claim.number, *value).second) {
-          found.push_back("claim " + std::to_string(claim.number) + " of " + info.name);
-        }
-      }
-      for (std::size_t place = 0; place < info.columns.size(); ++place) {
-        const std::string& target = info.columns[place].references;
-        const Value& value = row.values[place];
-        if (target.empty() || std::holds_alternative<events::Null>(value)) continue;
-        if (!row_by_id(*events::find_table(target), events::entity_key(value))) {
-          found.push_back(info.name + "." + info.columns[place].name + " points nowhere");
-        }
+    add_double_claims(info, found);
+    add_lost_references(info, found);
+  }
+  return found;
+}
+
+void FakeState::add_double_claims(const TableInfo& info, std::vector<std::string>& found) const {
+  std::set<std::pair<int, std::string>> seen;
+  for (const auto& [key, row] : table_named(info.name).rows) {
+    for (const ClaimInfo& claim : info.claims) {
+      const auto value = claimed(claim, row.values);
+      if (value && !seen.emplace(claim.number, *value).second) {
+        found.push_back("claim " + std::to_string(claim.number) + " of " + info.name);
       }
     }
   }
-  return found;
+}
+
+void FakeState::add_lost_references(const TableInfo& info, std::vector<std::string>& found) const {
+  for (const auto& [key, row] : table_named(info.name).rows) {
+    for (std::size_t place = 0; place < info.columns.size(); ++place) {
+      const std::string& target = info.columns[place].references;
+      const Value& value = row.values[place];
+      if (target.empty() || std::holds_alternative<events::Null>(value)) continue;
+      if (!row_by_id(*events::find_table(target), events::entity_key(value))) {
+        found.push_back(info.name + "." + info.columns[place].name + " points nowhere");
+      }
+    }
+  }
 }
 
 std::optional<StoredRow> FakeState::row(const TableInfo& table, const RowKey& key) const {
@@ -153,17 +163,17 @@ Version FakeState::stream_version(const TableInfo& table, const Uuid& id) const 
   return at == versions.end() ? Version{} : at->second;
 }
 
-RowValues FakeState::values(const TableInfo& table, std::int64_t id) const {
+RowValues FakeState::values(const TableInfo& table, const Uuid& id) const {
   for (const auto& [key, row] : table_named(table.name).rows) {
-    if (key.id == events::entity_key(id)) return row.values;
+    if (key.id == id) return row.values;
   }
   return {};
 }
 
 const FakeState::Table& FakeState::table_named(const std::string& name) const {
-  static const Table none;
+  static const Table kNone;
   const auto at = tables_.find(name);
-  return at == tables_.end() ? none : at->second;
+  return at == tables_.end() ? kNone : at->second;
 }
 
 StoredRow FakeState::stored(const TableInfo& table, const RowKey& key, const Row& row) const {

@@ -43,7 +43,8 @@ class FakeState final : public StateView {
                                        const events::Uuid& id) const override;
 
   // The row's columns; empty when there is none.
-  [[nodiscard]] events::RowValues values(const events::TableInfo& table, std::int64_t id) const;
+  [[nodiscard]] events::RowValues values(const events::TableInfo& table,
+                                         const events::Uuid& id) const;
 
  private:
   struct Row {
@@ -57,6 +58,8 @@ class FakeState final : public StateView {
   };
 
   void apply(const events::RowChange& change);
+  void add_double_claims(const events::TableInfo& info, std::vector<std::string>& found) const;
+  void add_lost_references(const events::TableInfo& info, std::vector<std::string>& found) const;
   [[nodiscard]] const Table& table_named(const std::string& name) const;
   [[nodiscard]] StoredRow stored(const events::TableInfo& table, const RowKey& key,
                                  const Row& row) const;
