@@ -14,7 +14,8 @@ constexpr std::uint32_t kBlocksPerCursor = 256;
 
 class ScanStream final : public BlockStream {
  public:
-  ScanStream(const StorageReader& storage, events::Scope scope, Position after, Position through, bool reverse)
+  ScanStream(const StorageReader& storage, events::Scope scope, Position after, Position through,
+             bool reverse)
       : storage_(storage), scope_(scope), after_(after), through_(through), reverse_(reverse) {}
 
   std::optional<Block> next() override {
@@ -36,7 +37,8 @@ class ScanStream final : public BlockStream {
  private:
   void renew() {
     const std::string lower = keys::block(scope_, {0});
-    cursor_ = storage_.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/true);
+    cursor_ =
+        storage_.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/true);
     used_ = 0;
     if (!started_) {
       cursor_->seek_for_prev(keys::block(scope_, reverse_ ? through_ : Position{after_.value + 1}));
@@ -51,8 +53,8 @@ class ScanStream final : public BlockStream {
     }
     cursor_->seek(keys::block(scope_, at_));
     if (!cursor_->valid() || cursor_->key() != keys::block(scope_, at_)) {
-      throw CorruptionError(fmt::format("the block of scope {} at position {} is gone", events::scope_name(scope_),
-                                        at_.value));
+      throw CorruptionError(fmt::format("the block of scope {} at position {} is gone",
+                                        events::scope_name(scope_), at_.value));
     }
     reverse_ ? cursor_->prev() : cursor_->next();
   }
@@ -72,7 +74,12 @@ class IndexStream final : public BlockStream {
  public:
   IndexStream(const StorageReader& storage, events::Scope scope, const ScopeHead& end, char kind,
               const events::Uuid& id, Position after, Position through, bool reverse)
-      : storage_(storage), scope_(scope), kind_(kind), after_(after), through_(through), reverse_(reverse) {
+      : storage_(storage),
+        scope_(scope),
+        kind_(kind),
+        after_(after),
+        through_(through),
+        reverse_(reverse) {
     const std::string prefix = keys::index_prefix(kind, scope, end.epoch, id);
     cursor_ = storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/false);
     reverse ? cursor_->seek_last() : cursor_->seek_first();
@@ -93,7 +100,8 @@ class IndexStream final : public BlockStream {
 
  private:
   [[nodiscard]] Position block_position() const {
-    if (cursor_->key().size() != keys::kIndexKeyBytes) throw CorruptionError("an index entry of the wrong length");
+    if (cursor_->key().size() != keys::kIndexKeyBytes)
+      throw CorruptionError("an index entry of the wrong length");
     if (kind_ == keys::kStreamIndex) {
       if (cursor_->value().size() < 8) throw CorruptionError("an index entry is cut short");
       return {read_le<std::uint64_t>(cursor_->value(), 0)};
@@ -105,8 +113,9 @@ class IndexStream final : public BlockStream {
     const std::string key = keys::block(scope_, first);
     const auto value = storage_.get(Family::kLog, key);
     if (!value) {
-      throw CorruptionError(fmt::format("an index names the block of scope {} at position {}, which is not there",
-                                        events::scope_name(scope_), first.value));
+      throw CorruptionError(
+          fmt::format("an index names the block of scope {} at position {}, which is not there",
+                      events::scope_name(scope_), first.value));
     }
     return {key, *value};
   }
@@ -122,14 +131,14 @@ class IndexStream final : public BlockStream {
 
 }  // namespace
 
-std::unique_ptr<BlockStream> scan_blocks(const StorageReader& storage, events::Scope scope, Position after,
-                                         Position through, bool reverse) {
+std::unique_ptr<BlockStream> scan_blocks(const StorageReader& storage, events::Scope scope,
+                                         Position after, Position through, bool reverse) {
   return std::make_unique<ScanStream>(storage, scope, after, through, reverse);
 }
 
-std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage, events::Scope scope, const ScopeHead& end,
-                                            char kind, const events::Uuid& id, Position after, Position through,
-                                            bool reverse) {
+std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage, events::Scope scope,
+                                            const ScopeHead& end, char kind, const events::Uuid& id,
+                                            Position after, Position through, bool reverse) {
   return std::make_unique<IndexStream>(storage, scope, end, kind, id, after, through, reverse);
 }
 

@@ -19,12 +19,16 @@ class BlockStream {
 };
 
 // Every block that has an event in (after, through].
-[[nodiscard]] std::unique_ptr<BlockStream> scan_blocks(const StorageReader& storage, events::Scope scope,
-                                                       Position after, Position through, bool reverse);
+[[nodiscard]] std::unique_ptr<BlockStream> scan_blocks(const StorageReader& storage,
+                                                       events::Scope scope, Position after,
+                                                       Position through, bool reverse);
 
-// Only the blocks that an index names for `id`: `kind` is keys::kStreamIndex, kTenantIndex or kActorIndex.
-[[nodiscard]] std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage, events::Scope scope,
-                                                          const ScopeHead& end, char kind, const events::Uuid& id,
-                                                          Position after, Position through, bool reverse);
+// Only the blocks that an index names for `id`: `kind` is keys::kStreamIndex, kTenantIndex or
+// kActorIndex.
+[[nodiscard]] std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage,
+                                                          events::Scope scope, const ScopeHead& end,
+                                                          char kind, const events::Uuid& id,
+                                                          Position after, Position through,
+                                                          bool reverse);
 
 }  // namespace tenantry

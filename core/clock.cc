@@ -1,8 +1,8 @@
 #include "core/clock.h"
 
-#include <openssl/rand.h>
-
 #include <chrono>
+
+#include <openssl/rand.h>
 
 #include "core/error.h"
 
@@ -29,12 +29,14 @@ class RandomIds final : public IdSource {
     events::Uuid uuid;
     fill_random(uuid.bytes.data(), uuid.bytes.size());
     uuid.bytes[6] = static_cast<std::uint8_t>((uuid.bytes[6] & 0x0fU) | 0x40U);  // Version 4,
-    uuid.bytes[8] = static_cast<std::uint8_t>((uuid.bytes[8] & 0x3fU) | 0x80U);  // variant of RFC 4122.
+    uuid.bytes[8] =
+        static_cast<std::uint8_t>((uuid.bytes[8] & 0x3fU) | 0x80U);  // variant of RFC 4122.
     return uuid;
   }
 
   std::string new_token(std::size_t length) override {
-    static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static constexpr char kAlphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     std::string token(length, '\0');
     fill_random(reinterpret_cast<std::uint8_t*>(token.data()), length);
     // 64 characters: six bits of each random byte, evenly.

@@ -33,7 +33,8 @@ std::variant<events::Timestamp, Refusal> settle_time(const events::Circumstances
   if (!circumstances.at) return std::max(clock, head.last_recorded);
   if (head.tail.value > 0 && *circumstances.at < head.last_recorded) {
     return Refusal{false, "invalid_period", "at",
-                   "the time lies before the log's last one, " + events::format_timestamp(head.last_recorded) +
+                   "the time lies before the log's last one, " +
+                       events::format_timestamp(head.last_recorded) +
                        "; history is applied in order"};
   }
   if (*circumstances.at > clock) {
@@ -42,7 +43,8 @@ std::variant<events::Timestamp, Refusal> settle_time(const events::Circumstances
   return *circumstances.at;
 }
 
-std::uint16_t flags_for(const events::Circumstances& circumstances, const Head& head, events::Timestamp clock) {
+std::uint16_t flags_for(const events::Circumstances& circumstances, const Head& head,
+                        events::Timestamp clock) {
   if (circumstances.at) return kFlagTimeSupplied;
   return clock < head.last_recorded ? kFlagClockHeld : std::uint16_t{0};
 }
@@ -68,8 +70,8 @@ events::Uuid CommandRunner::request_hash(const events::CommandRequest& request) 
   return keyed_hash(info_.hash_key, bytes);
 }
 
-CommandRunner::Decided CommandRunner::decide_command(const events::CommandRequest& request, const State& state,
-                                                     const Head& head) {
+CommandRunner::Decided CommandRunner::decide_command(const events::CommandRequest& request,
+                                                     const State& state, const Head& head) {
   const events::Circumstances& circumstances = request.circumstances;
   Decided decided;
   if (circumstances.id) {
@@ -77,7 +79,8 @@ CommandRunner::Decided CommandRunner::decide_command(const events::CommandReques
     if (const auto answered = find_answered(*circumstances.id)) {
       decided.answer = answered->request_hash == decided.accepted.request_hash
                            ? repeated(*answered, head.incarnation)
-                           : refused({false, "id_reused", "id", "an accepted command with other content has this id"},
+                           : refused({false, "id_reused", "id",
+                                      "an accepted command with other content has this id"},
                                      head.incarnation);
       return decided;
     }
@@ -102,7 +105,8 @@ CommandRunner::Decided CommandRunner::decide_command(const events::CommandReques
   decided.accepted.entity = std::move(decision.entity);
   decided.accepted.recorded_at = now;
   decided.accepted.flags = flags_for(circumstances, head, clock);
-  if (!circumstances.actor.empty()) decided.accepted.actor = keyed_hash(info_.hash_key, circumstances.actor);
+  if (!circumstances.actor.empty())
+    decided.accepted.actor = keyed_hash(info_.hash_key, circumstances.actor);
   decided.accepted.causation = circumstances.causation_position.value_or(0);
   decided.accepted.id = circumstances.id;
   decided.has_effect = circumstances.id.has_value() || !decided.accepted.events.empty();
@@ -113,15 +117,16 @@ void CommandRunner::add(Decided& decided, BatchWriter& batch) {
   const Position first = batch.add(decided.accepted);
   if (decided.answer.count > 0) decided.answer.first = first;
   if (decided.accepted.id) {
-    pending_[*decided.accepted.id] = {*decided.accepted.id,       decided.accepted.request_hash,
+    pending_[*decided.accepted.id] = {*decided.accepted.id,         decided.accepted.request_hash,
                                       decided.accepted.recorded_at, decided.answer.first,
-                                      decided.answer.count,       decided.accepted.entity};
+                                      decided.answer.count,         decided.accepted.entity};
   }
 }
 
 std::size_t CommandRunner::record_bytes(const Decided& decided) {
   std::size_t total = 0;
-  for (const events::EncodedEvent& event : decided.accepted.events) total += kRecordHeaderBytes + event.size();
+  for (const events::EncodedEvent& event : decided.accepted.events)
+    total += kRecordHeaderBytes + event.size();
   return total;
 }
 

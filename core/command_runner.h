@@ -8,23 +8,25 @@
 
 namespace tenantry {
 
-// Takes commands one by one: answers a retry, settles the time, decides, and hands what was accepted to a batch. Used
-// by the writer and by rehearsals.
-// Threads: one. Lifetime: borrows everything it is given.
+// Takes commands one by one: answers a retry, settles the time, decides, and hands what was
+// accepted to a batch. Used by the writer and by rehearsals. Threads: one. Lifetime: borrows
+// everything it is given.
 class CommandRunner {
  public:
-  CommandRunner(const StoreInfo& info, const StorageReader& storage, const Clock& clock, IdSource& ids)
+  CommandRunner(const StoreInfo& info, const StorageReader& storage, const Clock& clock,
+                IdSource& ids)
       : info_(info), storage_(storage), clock_(clock), ids_(ids) {}
 
   // A command that is decided, not yet in a batch.
   struct Decided {
-    Answer answer;              // `first` is filled in by the batch, unless this is a retry.
+    Answer answer;  // `first` is filled in by the batch, unless this is a retry.
     AcceptedCommand accepted;
-    bool has_effect = false;    // It has events, or an id to remember.
+    bool has_effect = false;  // It has events, or an id to remember.
   };
 
   // `state` is what the command sees, `head` the end of the log before it.
-  [[nodiscard]] Decided decide_command(const events::CommandRequest& request, const State& state, const Head& head);
+  [[nodiscard]] Decided decide_command(const events::CommandRequest& request, const State& state,
+                                       const Head& head);
   // Puts it into the batch.
   void add(Decided& decided, BatchWriter& batch);
   // Bytes that its records take.

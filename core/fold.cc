@@ -1,10 +1,10 @@
 #include "core/fold.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <system_error>
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "core/error.h"
 #include "core/file_ops.h"
@@ -27,7 +27,8 @@ void write(Storage& storage, const ChangeSet& changes) {
         std::this_thread::sleep_for(5ms);
         break;
       case WriteResult::kUnknown:
-        throw UnavailableError("cannot write a scratch database: " + storage.last_error(), "free some space");
+        throw UnavailableError("cannot write a scratch database: " + storage.last_error(),
+                               "free some space");
     }
   }
   throw UnavailableError("a scratch database takes no more writes", "try again");
@@ -63,8 +64,9 @@ void Fold::apply(const StoredEvent& event) {
   events::EventView view(event.payload);
   const Version version = state_->apply(view, event.recorded_at, event.position);
   if (version != event.version) {
-    throw CorruptionError(fmt::format("event {} says that it is version {} of its stream; it is version {}",
-                                      event.position.value, event.version.value, version.value));
+    throw CorruptionError(
+        fmt::format("event {} says that it is version {} of its stream; it is version {}",
+                    event.position.value, event.version.value, version.value));
   }
   if (state_->pending() >= kPendingMax) finish();
 }

@@ -10,9 +10,9 @@
 
 namespace tenantry {
 
-// The state as the events make it, computed anew in a scratch storage: in memory for a short log, in a
-// throw-away database under `directory` for a long one, so that memory stays flat.
-// Threads: one.
+// The state as the events make it, computed anew in a scratch storage: in memory for a short log,
+// in a throw-away database under `directory` for a long one, so that memory stays flat. Threads:
+// one.
 class Fold {
  public:
   Fold(const std::filesystem::path& directory, std::uint64_t events);
@@ -20,7 +20,8 @@ class Fold {
   Fold& operator=(const Fold&) = delete;
   ~Fold();
 
-  // Applies the next event; its version must be the one that it has in its stream. Throws CorruptionError.
+  // Applies the next event; its version must be the one that it has in its stream. Throws
+  // CorruptionError.
   void apply(const StoredEvent& event);
   // After the last event: what is pending goes to the storage.
   void finish();

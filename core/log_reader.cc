@@ -1,10 +1,10 @@
 #include "core/log_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "core/block_stream.h"
 #include "core/bytes.h"
@@ -75,8 +75,9 @@ bool merge(std::vector<RecordStream>& streams, bool reverse, const LogReader::Vi
     RecordStream* next = nullptr;
     for (RecordStream& stream : streams) {
       if (stream.current() == nullptr) continue;
-      const bool sooner = next == nullptr || (reverse ? stream.current()->position > next->current()->position
-                                                      : stream.current()->position < next->current()->position);
+      const bool sooner =
+          next == nullptr || (reverse ? stream.current()->position > next->current()->position
+                                      : stream.current()->position < next->current()->position);
       if (sooner) next = &stream;
     }
     if (next == nullptr) return true;
@@ -86,8 +87,8 @@ bool merge(std::vector<RecordStream>& streams, bool reverse, const LogReader::Vi
 }
 
 [[noreturn]] void gap(Position expected, Position found) {
-  throw CorruptionError(fmt::format("the log has a gap: position {} is missing ({} follows)", expected.value,
-                                    found.value));
+  throw CorruptionError(fmt::format("the log has a gap: position {} is missing ({} follows)",
+                                    expected.value, found.value));
 }
 
 // The filter, with texts hashed as records hold them.
@@ -104,14 +105,16 @@ class Matcher {
     if (filter_.stream && event.stream != *filter_.stream) return false;
     if (actor_ && event.actor != *actor_) return false;
     const bool other_tenant = filter_.tenant && event.tenant != *filter_.tenant;
-    const bool by_payload = other_tenant || filter_.user || filter_.channel || filter_.correlation_id;
+    const bool by_payload =
+        other_tenant || filter_.user || filter_.channel || filter_.correlation_id;
     return !by_payload || matches_payload(event);
   }
 
  private:
   [[nodiscard]] bool matches_payload(const StoredEvent& event) const {
     events::EventView view(event.payload);
-    if (filter_.tenant && event.tenant != *filter_.tenant && view.other_tenant() != filter_.tenant) return false;
+    if (filter_.tenant && event.tenant != *filter_.tenant && view.other_tenant() != filter_.tenant)
+      return false;
     if (filter_.user && !view.concerns_user(*filter_.user)) return false;
     const auto facts = view.event();
     if (filter_.channel && *filter_.channel != facts.getChannel().cStr()) return false;
@@ -122,8 +125,9 @@ class Matcher {
   std::optional<Uuid> actor_;
 };
 
-std::unique_ptr<BlockStream> open_blocks(const StorageReader& storage, events::Scope scope, const ScopeHead& end,
-                                         const LogFilter& filter, const Matcher& matcher, Position through) {
+std::unique_ptr<BlockStream> open_blocks(const StorageReader& storage, events::Scope scope,
+                                         const ScopeHead& end, const LogFilter& filter,
+                                         const Matcher& matcher, Position through) {
   const auto indexed = [&](char kind, const Uuid& id) {
     return indexed_blocks(storage, scope, end, kind, id, filter.after, through, filter.reverse);
   };
@@ -156,8 +160,11 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
   const Position through = std::min(filter.through.value_or(head_.tail), head_.tail);
   if (filter.after >= through) return;
   const Matcher matcher(filter, info_);
-  const auto visit_matching = [&](const StoredEvent& event) { return !matcher.matches(event) || visit(event); };
-  const bool everything = !filter.scope && !filter.stream && !filter.tenant && !filter.actor && !filter.reverse;
+  const auto visit_matching = [&](const StoredEvent& event) {
+    return !matcher.matches(event) || visit(event);
+  };
+  const bool everything =
+      !filter.scope && !filter.stream && !filter.tenant && !filter.actor && !filter.reverse;
   if (everything) {  // The path that checks every position.
     read_after(filter.after, through, visit_matching);
     return;
@@ -166,8 +173,8 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
   for (const auto& [scope, end] : head_.scopes) {
     if (filter.scope && *filter.scope != scope) continue;
     if (end.seq == 0) continue;
-    streams.emplace_back(open_blocks(storage_, scope, end, filter, matcher, through), filter.after, through,
-                         filter.reverse);
+    streams.emplace_back(open_blocks(storage_, scope, end, filter, matcher, through), filter.after,
+                         through, filter.reverse);
   }
   merge(streams, filter.reverse, visit_matching);
 }
@@ -181,8 +188,9 @@ bool LogReader::read_one(Position position, const Visit& visit) const {
 Position LogReader::position_at(events::Timestamp time) const {
   if (head_.tail.value == 0) return {};
   if (time >= head_.last_recorded) return head_.tail;
-  const auto cursor = storage_.cursor(Family::kIndex, std::string(1, keys::kTimeIndex),
-                                      keys::after_prefix(std::string(1, keys::kTimeIndex)), /*scan=*/false);
+  const auto cursor =
+      storage_.cursor(Family::kIndex, std::string(1, keys::kTimeIndex),
+                      keys::after_prefix(std::string(1, keys::kTimeIndex)), /*scan=*/false);
   cursor->seek_for_prev(keys::time_mark(time));
   if (!cursor->valid()) return {};  // The first event has a mark: `time` lies before it.
   Position last{read_le<std::uint64_t>(cursor->value(), 0)};

@@ -9,9 +9,9 @@
 
 namespace tenantry {
 
-// Reads the log out of a storage. Every record's place is checked: a reader that would get less than the head says
-// throws instead.
-// Threads: any. Lifetime: borrows `storage` and `info`; `head` is copied.
+// Reads the log out of a storage. Every record's place is checked: a reader that would get less
+// than the head says throws instead. Threads: any. Lifetime: borrows `storage` and `info`; `head`
+// is copied.
 class LogReader {
  public:
   LogReader(const StorageReader& storage, const StoreInfo& info, const Head& head)
@@ -21,7 +21,8 @@ class LogReader {
 
   // Every event in (after, through], in order of position.
   void read_after(Position after, Position through, const Visit& visit) const;
-  // Those that pass the filter. An index is used where the filter names a stream, a tenant or an actor.
+  // Those that pass the filter. An index is used where the filter names a stream, a tenant or an
+  // actor.
   void read(const LogFilter& filter, const Visit& visit) const;
   // The event at `position`; false when the log does not reach it.
   bool read_one(Position position, const Visit& visit) const;

@@ -26,7 +26,8 @@ Refusal refusal(const char* code, const char* field, std::string message) {
 }
 
 // The tenant as an answer, if it is active.
-std::optional<Resolution> active_tenant(const StateView& state, const Uuid& id, const char* matched) {
+std::optional<Resolution> active_tenant(const StateView& state, const Uuid& id,
+                                        const char* matched) {
   const auto stored = state.row(table(EntityKind::TENANT), {id, id});
   if (!stored) return std::nullopt;
   OwnedRow<events::TenantRow> owned(stored->bytes);
@@ -59,13 +60,15 @@ bool may_enter(const StateView& state, std::int64_t user, const Uuid& tenant) {
   return stored && OwnedRow<events::UserRow>(stored->bytes).read().getIsSuperuser();
 }
 
-ResolveOutcome by_tenant_id(const StateView& state, const std::string& text, const std::optional<std::int64_t>& user) {
+ResolveOutcome by_tenant_id(const StateView& state, const std::string& text,
+                            const std::optional<std::int64_t>& user) {
   const auto id = events::parse_uuid(text);
   if (!id) return refusal("invalid_type", "tenant_id", "the tenant id is no UUID");
   const auto found = active_tenant(state, *id, "tenant_id");
   if (!found) return refusal("not_found", "tenant_id", "no active tenant has this id");
   if (user && !may_enter(state, *user, *id)) {
-    return refusal("forbidden", "user", "the user is neither an active member of the tenant nor a superuser");
+    return refusal("forbidden", "user",
+                   "the user is neither an active member of the tenant nor a superuser");
   }
   return *found;
 }
@@ -104,7 +107,8 @@ std::optional<Resolution> by_membership(const StateView& state, std::int64_t use
     if (!row.getIsActive()) return true;
     const Rank rank{role_rank(row.getRole().cStr()), row.getCreatedAt(), row.getId()};
     if (best && best->first <= rank) return true;
-    if (auto tenant = active_tenant(state, key.tenant, "membership")) best.emplace(rank, std::move(*tenant));
+    if (auto tenant = active_tenant(state, key.tenant, "membership"))
+      best.emplace(rank, std::move(*tenant));
     return true;
   });
   if (!best) return std::nullopt;
@@ -147,7 +151,8 @@ std::optional<ResolveOutcome> ResolveCache::find(const ResolveQuery& query) cons
   return found->second;
 }
 
-void ResolveCache::keep(const ResolveQuery& query, const ResolveOutcome& outcome, std::uint64_t seq) {
+void ResolveCache::keep(const ResolveQuery& query, const ResolveOutcome& outcome,
+                        std::uint64_t seq) {
   const std::unique_lock lock(mutex_);
   if (seq != seq_) return;  // A commit came between: the answer may be an old one.
   if (answers_.size() >= kAnswersMax) answers_.clear();

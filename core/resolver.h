@@ -10,9 +10,9 @@
 
 namespace tenantry {
 
-// Finds the tenant of a request: by explicit id, else by host name among active domains, else by the first host label as
-// a slug (not `www`), else by the user's membership, highest role first, oldest first among equals. Inactive
-// tenants never match.
+// Finds the tenant of a request: by explicit id, else by host name among active domains, else by
+// the first host label as a slug (not `www`), else by the user's membership, highest role first,
+// oldest first among equals. Inactive tenants never match.
 [[nodiscard]] ResolveOutcome resolve_tenant(const StateView& state, const ResolveQuery& query);
 
 // Answers of resolve_tenant(), kept until the next commit. Threads: any.

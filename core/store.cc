@@ -1,10 +1,10 @@
 #include "core/store.h"
 
-#include <fmt/format.h>
-
 #include <mutex>
 #include <optional>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "core/error.h"
 #include "core/fold.h"
@@ -17,8 +17,8 @@
 namespace tenantry {
 namespace {
 
-// After this many events closing moves what they wrote out of the write-ahead log, so that opening again has
-// little to replay: some 2 MB.
+// After this many events closing moves what they wrote out of the write-ahead log, so that opening
+// again has little to replay: some 2 MB.
 constexpr std::uint64_t kFlushEvents = 2000;
 
 LogTail tail_of(const StoreInfo& info, const Head& head) {
@@ -39,8 +39,11 @@ Ack ack_of(const StoreInfo& info, const Head& head) {
 // Commands that are decided but never written: effects pile up in memory.
 class Rehearsal {
  public:
-  Rehearsal(const StoreInfo& info, const Head& head, const Storage& storage, const Clock& clock, IdSource& ids)
-      : state_(storage), runner_(info, storage, clock, ids), batch_(info, head, head.term + 1, state_) {}
+  Rehearsal(const StoreInfo& info, const Head& head, const Storage& storage, const Clock& clock,
+            IdSource& ids)
+      : state_(storage),
+        runner_(info, storage, clock, ids),
+        batch_(info, head, head.term + 1, state_) {}
 
   std::vector<Answer> run(std::span<const events::CommandRequest> commands, SubmitOptions options) {
     std::vector<Answer> answers;
@@ -76,14 +79,16 @@ class Store final : public TenancyStore {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // Nothing that was answered depends on what happens here: failing to tidy up costs time at the next opening.
+  // Nothing that was answered depends on what happens here: failing to tidy up costs time at the
+  // next opening.
   ~Store() override {
     try {
       const Head head = writer_.head();
       if (head.tail.value - opened_.head.tail.value > kFlushEvents) opened_.storage->flush();
       opened_.ack->close(ack_of(opened_.info, head));
     } catch (const std::exception& error) {
-      fmt::print(stderr, "warning: closing {}: {}\n", opened_.paths.directory.string(), error.what());
+      fmt::print(stderr, "warning: closing {}: {}\n", opened_.paths.directory.string(),
+                 error.what());
     }
   }
 
@@ -96,7 +101,8 @@ class Store final : public TenancyStore {
     reader().read_after(after, through, visit);
   }
 
-  void read_state(const std::function<void(const LogTail&, const StateView&)>& read) const override {
+  void read_state(
+      const std::function<void(const LogTail&, const StateView&)>& read) const override {
     const auto view = opened_.storage->read_view();
     const auto bytes = view->get(Family::kMeta, "head");
     if (!bytes) throw CorruptionError("the store has no head");
@@ -114,17 +120,21 @@ class Store final : public TenancyStore {
     return found;
   }
 
-  std::vector<Answer> submit(std::span<const events::CommandRequest> commands, SubmitOptions options) override {
+  std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                             SubmitOptions options) override {
     return writer_.submit(commands, options);
   }
 
-  std::vector<Answer> rehearse(std::span<const events::CommandRequest> commands, SubmitOptions options) override {
+  std::vector<Answer> rehearse(std::span<const events::CommandRequest> commands,
+                               SubmitOptions options) override {
     const std::lock_guard lock(rehearsal_mutex_);
-    if (!rehearsal_) rehearsal_.emplace(opened_.info, writer_.head(), *opened_.storage, clock_, ids_);
+    if (!rehearsal_)
+      rehearsal_.emplace(opened_.info, writer_.head(), *opened_.storage, clock_, ids_);
     return rehearsal_->run(commands, options);
   }
 
-  void read_log(const LogFilter& filter, const std::function<bool(const StoredEvent&)>& visit) const override {
+  void read_log(const LogFilter& filter,
+                const std::function<bool(const StoredEvent&)>& visit) const override {
     reader().read(filter, visit);
   }
 
@@ -140,7 +150,8 @@ class Store final : public TenancyStore {
     Fold fold(opened_.paths.scratch(), position.value);
     log.read_after({}, position, [&](const StoredEvent& event) {
       fold.apply(event);
-      if (progress && event.position.value % 4096 == 0) progress(event.position.value, position.value);
+      if (progress && event.position.value % 4096 == 0)
+        progress(event.position.value, position.value);
       return true;
     });
     fold.finish();
@@ -165,7 +176,8 @@ class Store final : public TenancyStore {
     status.bytes = opened_.storage->size_bytes();
     status.term = head.term;
     status.batches = head.batch_seq;
-    for (const auto& [scope, end] : head.scopes) status.scopes.push_back({scope, end.seq, end.last});
+    for (const auto& [scope, end] : head.scopes)
+      status.scopes.push_back({scope, end.seq, end.last});
     for (const events::TableInfo& table : events::tables()) {
       const CounterKey key{Family::kState, static_cast<std::uint16_t>(table.scope),
                            static_cast<std::uint8_t>(table.entity), 0};
@@ -176,11 +188,14 @@ class Store final : public TenancyStore {
 
   std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
     const Head head = writer_.head();
-    return verify_store({*opened_.storage, opened_.info, head, opened_.paths.scratch()}, depth, progress);
+    return verify_store({*opened_.storage, opened_.info, head, opened_.paths.scratch()}, depth,
+                        progress);
   }
 
  private:
-  [[nodiscard]] LogReader reader() const { return {*opened_.storage, opened_.info, writer_.head()}; }
+  [[nodiscard]] LogReader reader() const {
+    return {*opened_.storage, opened_.info, writer_.head()};
+  }
 
   // By whoever commits, before anybody is answered.
   void committed(const Head& head) {
@@ -204,7 +219,8 @@ bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSo
   return make_store(directory, clock, ids);
 }
 
-std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock, IdSource& ids) {
+std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock,
+                                         IdSource& ids) {
   const OpenOptions open{options.directory, options.write_buffer_bytes, options.block_cache_bytes};
   return std::make_unique<Store>(open_store_files(open, clock), options, clock, ids);
 }

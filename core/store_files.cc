@@ -1,11 +1,11 @@
 #include "core/store_files.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <capnp/message.h>
 #include <fmt/format.h>
 #include <kj/exception.h>
-
-#include <algorithm>
-#include <vector>
 
 #include "core/commit_log.h"
 #include "core/error.h"
@@ -45,7 +45,8 @@ void check_format(const StorePaths& paths) {
   try {
     events::MessageView view(*bytes);
     const auto root = view.root<format::FormatInfo>();
-    if (root.getMagic() != kFormatMagic) throw CorruptionError(paths.format().string() + " is no store's");
+    if (root.getMagic() != kFormatMagic)
+      throw CorruptionError(paths.format().string() + " is no store's");
     major = root.getMajor();
     required = root.getRequiredFeatures();
   } catch (const events::MalformedError& error) {
@@ -54,10 +55,11 @@ void check_format(const StorePaths& paths) {
     throw CorruptionError(paths.format().string() + ": " + error.getDescription().cStr());
   }
   if (major != kFormatMajor || required != 0) {
-    throw UsageError("store_format",
-                     fmt::format("{} has format {} (features {:#x}); this tenantry {} reads format {}",
-                                 paths.directory.string(), major, required, kSoftwareVersion, kFormatMajor),
-                     "use the version of tenantry that wrote it, or a newer one");
+    throw UsageError(
+        "store_format",
+        fmt::format("{} has format {} (features {:#x}); this tenantry {} reads format {}",
+                    paths.directory.string(), major, required, kSoftwareVersion, kFormatMajor),
+        "use the version of tenantry that wrote it, or a newer one");
   }
 }
 
@@ -71,9 +73,11 @@ std::string require(const StorageReader& storage, const char* key) {
 void check_scope_end(const StorageReader& storage, events::Scope scope, const ScopeHead& end) {
   const std::string place = fmt::format("scope {}", events::scope_name(scope));
   const std::string lower = keys::block(scope, {0});
-  const auto cursor = storage.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/false);
+  const auto cursor =
+      storage.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/false);
   cursor->seek_last();
-  if (!cursor->valid()) throw CorruptionError(place + ": the log has no events though the head counts some");
+  if (!cursor->valid())
+    throw CorruptionError(place + ": the log has no events though the head counts some");
   std::vector<Block> blocks;
   std::uint64_t records = 0;
   while (cursor->valid() && records < kCheckedRecords) {
@@ -83,19 +87,21 @@ void check_scope_end(const StorageReader& storage, events::Scope scope, const Sc
   }
   const StoredEvent& last = blocks.front().records().back();
   if (last.scope_seq != end.seq || last.position != end.last || last.chain_hash != end.chain) {
-    throw CorruptionError(fmt::format("{}: the log ends at event {} of the scope (position {}), the head says {} ({})",
-                                      place, last.scope_seq, last.position.value, end.seq, end.last.value));
+    throw CorruptionError(fmt::format(
+        "{}: the log ends at event {} of the scope (position {}), the head says {} ({})", place,
+        last.scope_seq, last.position.value, end.seq, end.last.value));
   }
   const StoredEvent* previous = nullptr;
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
     for (std::size_t i = 0; i < block->records().size(); ++i) {
       const StoredEvent& event = block->records()[i];
-      const bool chained = previous == nullptr ||
-                           (previous->scope_seq + 1 == event.scope_seq &&
-                            chain_hash(previous->chain_hash, block->hashed_header(i), event.payload) ==
-                                event.chain_hash);
+      const bool chained =
+          previous == nullptr || (previous->scope_seq + 1 == event.scope_seq &&
+                                  chain_hash(previous->chain_hash, block->hashed_header(i),
+                                             event.payload) == event.chain_hash);
       if (!chained) {
-        throw CorruptionError(fmt::format("{}: the chain breaks at position {}", place, event.position.value));
+        throw CorruptionError(
+            fmt::format("{}: the chain breaks at position {}", place, event.position.value));
       }
       previous = &event;
     }
@@ -106,13 +112,15 @@ void check_scope_end(const StorageReader& storage, events::Scope scope, const Sc
 void check_acknowledged(const StorePaths& paths, const StoreInfo& info, const Head& head) {
   const auto ack = AckFile::read(paths.ack());
   if (!ack) {
-    throw CorruptionError(paths.ack().string() +
-                          " is missing: nothing proves that the log still has everything that was answered");
+    throw CorruptionError(
+        paths.ack().string() +
+        " is missing: nothing proves that the log still has everything that was answered");
   }
   const auto short_of = [&](const char* why) {
-    throw CorruptionError(fmt::format("the log ends at position {} (batch {}) but {} was answered up to position {} "
-                                      "(batch {}): the end of the log is lost; restore a backup or the disk",
-                                      head.tail.value, head.batch_seq, why, ack->tail, ack->batch_seq));
+    throw CorruptionError(
+        fmt::format("the log ends at position {} (batch {}) but {} was answered up to position {} "
+                    "(batch {}): the end of the log is lost; restore a backup or the disk",
+                    head.tail.value, head.batch_seq, why, ack->tail, ack->batch_seq));
   };
   if (ack->incarnation != head.incarnation) short_of("another incarnation of this store");
   if (ack->batch_seq > head.batch_seq || ack->tail > head.tail.value) short_of("this store");
@@ -127,9 +135,10 @@ void check_acknowledged(const StorePaths& paths, const StoreInfo& info, const He
 void check_clock(const Head& head, const Clock& clock) {
   const events::Timestamp now = clock.now();
   if (head.last_recorded.micros - now.micros <= kClockBehindMax) return;
-  throw UnavailableError(fmt::format("the clock says {}, more than an hour before the log's last event at {}",
-                                     events::format_timestamp(now), events::format_timestamp(head.last_recorded)),
-                         "set the clock");
+  throw UnavailableError(
+      fmt::format("the clock says {}, more than an hour before the log's last event at {}",
+                  events::format_timestamp(now), events::format_timestamp(head.last_recorded)),
+      "set the clock");
 }
 
 RocksOptions rocks_options(const OpenOptions& options, const StorePaths& paths) {
@@ -190,7 +199,8 @@ void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids) {
   changes.put(Family::kMeta, "store", encode_store_info(info));
   changes.put(Family::kMeta, "head", encode_head(head));
   if (storage->write(changes, /*sync=*/true) != WriteResult::kDone) {
-    throw UnavailableError("cannot write " + rocks.directory.string() + ": " + storage->last_error());
+    throw UnavailableError("cannot write " + rocks.directory.string() + ": " +
+                           storage->last_error());
   }
   AckFile(paths.ack(), first_ack(info, head)).close(first_ack(info, head));
   write_file_durably(paths.directory / ".gitignore", "*\n");

@@ -24,13 +24,16 @@ struct StorePaths {
   [[nodiscard]] std::filesystem::path format() const { return directory / "FORMAT"; }
   [[nodiscard]] std::filesystem::path ack() const { return directory / "ack"; }
   [[nodiscard]] std::filesystem::path scratch() const { return directory / "scratch"; }
-  [[nodiscard]] std::filesystem::path default_read_model() const { return directory / "read_model.sqlite3"; }
+  [[nodiscard]] std::filesystem::path default_read_model() const {
+    return directory / "read_model.sqlite3";
+  }
 };
 
 [[nodiscard]] bool is_store(const std::filesystem::path& directory);
 
-// Makes an empty store; all of it or nothing. False when there is one already, which is left as it is. Throws UsageError
-// for a directory that holds something else, UnavailableError when it cannot be made.
+// Makes an empty store; all of it or nothing. False when there is one already, which is left as it
+// is. Throws UsageError for a directory that holds something else, UnavailableError when it cannot
+// be made.
 bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids);
 
 struct OpenedStore {
@@ -48,11 +51,12 @@ struct OpenOptions {
   std::size_t block_cache_bytes = std::size_t{64} << 20;
 };
 
-// The opening procedure. Under the store's own lock: the format is read, then everything is checked through a
-// read-only open that writes nothing (a read-write open of a damaged log destroys the evidence): the end of each scope, the
-// last records' chain, that positions add up, that the log reaches what was answered. Only then it is opened for
-// writing. Takes as long for a million events as for none. Throws UsageError when there is no store,
-// UnavailableError when another process owns it or the clock is an hour behind it, CorruptionError for damage.
+// The opening procedure. Under the store's own lock: the format is read, then everything is checked
+// through a read-only open that writes nothing (a read-write open of a damaged log destroys the
+// evidence): the end of each scope, the last records' chain, that positions add up, that the log
+// reaches what was answered. Only then it is opened for writing. Takes as long for a million events
+// as for none. Throws UsageError when there is no store, UnavailableError when another process owns
+// it or the clock is an hour behind it, CorruptionError for damage.
 [[nodiscard]] OpenedStore open_store_files(const OpenOptions& options, const Clock& clock);
 
 // The checks of opening, on their own: throws CorruptionError naming what does not hold.

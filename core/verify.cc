@@ -1,11 +1,12 @@
 #include "core/verify.h"
 
-#include <fmt/format.h>
-
 #include <map>
 #include <optional>
 #include <string>
 
+#include <fmt/format.h>
+
+#include "core/batch.h"
 #include "core/block_stream.h"
 #include "core/bytes.h"
 #include "core/error.h"
@@ -56,7 +57,8 @@ class LogWalk {
     std::vector<Cursor> cursors;
     for (const auto& [scope, end] : input_.head.scopes) {
       derived_.scopes[scope].epoch = end.epoch;
-      cursors.push_back({scope, scan_blocks(input_.storage, scope, {0}, input_.head.tail, false), std::nullopt, 0});
+      cursors.push_back({scope, scan_blocks(input_.storage, scope, {0}, input_.head.tail, false),
+                         std::nullopt, 0});
       load(cursors.back());
     }
     while (Cursor* next = lowest(cursors)) {
@@ -65,7 +67,8 @@ class LogWalk {
     }
     for (const auto& [scope, end] : input_.head.scopes) compare_end(scope, end);
     if (derived_.events != input_.head.tail.value) {
-      note(check_, fmt::format("the log has {} events, its head says {}", derived_.events, input_.head.tail.value));
+      note(check_, fmt::format("the log has {} events, its head says {}", derived_.events,
+                               input_.head.tail.value));
     }
     check_.examined = derived_.events;
     return std::move(derived_);
@@ -90,7 +93,8 @@ class LogWalk {
     for (Cursor& cursor : cursors) {
       if (!cursor.block) continue;
       const Position position = cursor.block->records()[cursor.at].position;
-      if (found == nullptr || position < found->block->records()[found->at].position) found = &cursor;
+      if (found == nullptr || position < found->block->records()[found->at].position)
+        found = &cursor;
     }
     return found;
   }
@@ -105,29 +109,33 @@ class LogWalk {
     }
     if (event.scope_seq != end.seq + 1) {
       throw CorruptionError(fmt::format("scope {}: event {} is missing at position {}",
-                                        events::scope_name(event.scope), end.seq + 1, event.position.value));
+                                        events::scope_name(event.scope), end.seq + 1,
+                                        event.position.value));
     }
     if (chain_hash(end.chain, block.hashed_header(at), event.payload) != event.chain_hash) {
-      note(check_, fmt::format("the hash chain of scope {} breaks at position {}", events::scope_name(event.scope),
-                               event.position.value));
+      note(check_, fmt::format("the hash chain of scope {} breaks at position {}",
+                               events::scope_name(event.scope), event.position.value));
     }
     if (event.recorded_at < last_time_) {
-      note(check_, fmt::format("position {} is recorded before its predecessor", event.position.value));
+      note(check_,
+           fmt::format("position {} is recorded before its predecessor", event.position.value));
     }
     check_payload(event);
     end.seq = event.scope_seq;
     end.last = event.position;
     end.chain = event.chain_hash;
     last_time_ = event.recorded_at;
-    if (progress_ && derived_.events % kProgressEvery == 0) progress_(derived_.events, input_.head.tail.value);
+    if (progress_ && derived_.events % kProgressEvery == 0)
+      progress_(derived_.events, input_.head.tail.value);
   }
 
   void check_payload(const StoredEvent& event) {
     events::EventView view(event.payload);
-    const bool agrees = view.kind().number == event.kind && view.kind().table->scope == event.scope &&
-                        view.tenant() == event.tenant &&
+    const bool agrees = view.kind().number == event.kind &&
+                        view.kind().table->scope == event.scope && view.tenant() == event.tenant &&
                         events::stream_id(*view.kind().table, view.entity()) == event.stream;
-    if (!agrees) note(check_, fmt::format("position {}: header and payload disagree", event.position.value));
+    if (!agrees)
+      note(check_, fmt::format("position {}: header and payload disagree", event.position.value));
   }
 
   // The index entries that belong to a block, and the answers that its command table keeps.
@@ -136,7 +144,8 @@ class LogWalk {
     std::map<events::Uuid, std::uint16_t> tenants;
     std::map<events::Uuid, std::uint16_t> actors;
     for (const StoredEvent& event : block.records()) {
-      const auto [stream, added] = streams.try_emplace(event.stream, event.version, std::uint16_t{0});
+      const auto [stream, added] =
+          streams.try_emplace(event.stream, event.version, std::uint16_t{0});
       ++stream->second.second;
       if (event.tenant != events::Uuid{}) ++tenants[event.tenant];
       events::EventView view(event.payload);
@@ -150,7 +159,8 @@ class LogWalk {
       std::string value;
       append_le(value, first);
       append_le(value, stream.second);
-      derived_.counters.add(Family::kIndex, keys::index(keys::kStreamIndex, scope, epoch, id, stream.first.value),
+      derived_.counters.add(Family::kIndex,
+                            keys::index(keys::kStreamIndex, scope, epoch, id, stream.first.value),
                             value);
     }
     derive_counts(keys::kTenantIndex, block, tenants);
@@ -158,13 +168,15 @@ class LogWalk {
     derive_answers(block.command_table());
   }
 
-  void derive_counts(char kind, const Block& block, const std::map<events::Uuid, std::uint16_t>& counts) {
+  void derive_counts(char kind, const Block& block,
+                     const std::map<events::Uuid, std::uint16_t>& counts) {
     const events::Scope scope = block.header().scope;
     for (const auto& [id, count] : counts) {
       std::string value;
       append_le(value, count);
       derived_.counters.add(
-          Family::kIndex, keys::index(kind, scope, derived_.scopes[scope].epoch, id, block.header().first.value),
+          Family::kIndex,
+          keys::index(kind, scope, derived_.scopes[scope].epoch, id, block.header().first.value),
           value);
     }
   }
@@ -180,8 +192,10 @@ class LogWalk {
   void compare_end(events::Scope scope, const ScopeHead& end) {
     const ScopeHead& found = derived_.scopes[scope];
     if (found == end) return;
-    note(check_, fmt::format("scope {}: the log ends at event {} (position {}), the head says {} ({})",
-                             events::scope_name(scope), found.seq, found.last.value, end.seq, end.last.value));
+    note(check_,
+         fmt::format("scope {}: the log ends at event {} (position {}), the head says {} ({})",
+                     events::scope_name(scope), found.seq, found.last.value, end.seq,
+                     end.last.value));
   }
 
   const VerifyInput& input_;
@@ -194,7 +208,8 @@ class LogWalk {
 // Answers of batches that have no events lie under keys of their own.
 void add_eventless_answers(const StorageReader& storage, Counters& counters) {
   const std::string prefix = "batch/";
-  const auto cursor = storage.cursor(Family::kMeta, prefix, keys::after_prefix(prefix), /*scan=*/true);
+  const auto cursor =
+      storage.cursor(Family::kMeta, prefix, keys::after_prefix(prefix), /*scan=*/true);
   for (cursor->seek_first(); cursor->valid(); cursor->next()) {
     for (const CommandEntry& command : decode_command_table(cursor->value())) {
       std::string key;
@@ -229,8 +244,8 @@ std::string describe(const CounterKey& key) {
 }
 
 // Both must hold the same entries of `family`; kinds that are empty need not be counted.
-void compare_counters(CheckResult& check, Family family, const Counters& expected, const Counters& found,
-                      const char* expected_name, const char* found_name) {
+void compare_counters(CheckResult& check, Family family, const Counters& expected,
+                      const Counters& found, const char* expected_name, const char* found_name) {
   std::map<CounterKey, bool> all;
   for (const auto& [key, sum] : expected.sums()) all[key] = true;
   for (const auto& [key, sum] : found.sums()) all[key] = true;
@@ -239,8 +254,9 @@ void compare_counters(CheckResult& check, Family family, const Counters& expecte
     const RowSum want = expected.sum(key);
     const RowSum have = found.sum(key);
     if (want == have) continue;
-    note(check, fmt::format("{}: {} has {}, {} has {}{}", describe(key), expected_name, want.rows, found_name,
-                            have.rows, want.rows == have.rows ? " with other content" : ""));
+    note(check,
+         fmt::format("{}: {} has {}, {} has {}{}", describe(key), expected_name, want.rows,
+                     found_name, have.rows, want.rows == have.rows ? " with other content" : ""));
   }
 }
 
@@ -248,7 +264,8 @@ void compare_counters(CheckResult& check, Family family, const Counters& expecte
 void check_time_marks(const VerifyInput& input, CheckResult& check) {
   const LogReader reader(input.storage, input.info, input.head);
   const std::string prefix(1, keys::kTimeIndex);
-  const auto cursor = input.storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/true);
+  const auto cursor =
+      input.storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/true);
   for (cursor->seek_first(); cursor->valid(); cursor->next()) {
     if (cursor->value().size() != 16) throw CorruptionError("a time mark of the wrong length");
     const Position position{read_le<std::uint64_t>(cursor->value(), 0)};
@@ -258,12 +275,14 @@ void check_time_marks(const VerifyInput& input, CheckResult& check) {
       }
       return false;
     });
-    if (!found) note(check, fmt::format("a time mark names position {}, which is not there", position.value));
+    if (!found)
+      note(check, fmt::format("a time mark names position {}, which is not there", position.value));
   }
 }
 
 // Names the first entries in which two states differ.
-void name_differences(CheckResult& check, const StorageReader& expected, const StorageReader& found) {
+void name_differences(CheckResult& check, const StorageReader& expected,
+                      const StorageReader& found) {
   const auto want = expected.cursor(Family::kState, {}, {}, /*scan=*/true);
   const auto have = found.cursor(Family::kState, {}, {}, /*scan=*/true);
   want->seek_first();
@@ -289,12 +308,14 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
   const LogReader reader(input.storage, input.info, input.head);
   reader.read_after({}, input.head.tail, [&](const StoredEvent& event) {
     fold.apply(event);
-    if (progress && event.position.value % kProgressEvery == 0) progress(event.position.value, input.head.tail.value);
+    if (progress && event.position.value % kProgressEvery == 0)
+      progress(event.position.value, input.head.tail.value);
     return true;
   });
   fold.finish();
   check.examined = input.head.tail.value;
-  compare_counters(check, Family::kState, fold.counters(), input.head.counters, "the fold", "the head");
+  compare_counters(check, Family::kState, fold.counters(), input.head.counters, "the fold",
+                   "the head");
   if (!check.passed) name_differences(check, fold.storage(), input.storage);
 }
 
@@ -303,7 +324,8 @@ void check_files(const VerifyInput& input, CheckResult& check) {
   check.examined = input.storage.size_bytes();
 }
 
-void check_family(const VerifyInput& input, Family family, const Counters* derived, CheckResult& check) {
+void check_family(const VerifyInput& input, Family family, const Counters* derived,
+                  CheckResult& check) {
   const Counters found = count_family(input.storage, family, check.examined);
   compare_counters(check, family, input.head.counters, found, "the head", "the store");
   if (derived != nullptr) compare_counters(check, family, *derived, found, "the log", "the store");
@@ -311,18 +333,22 @@ void check_family(const VerifyInput& input, Family family, const Counters* deriv
 
 }  // namespace
 
-std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth depth, const Progress& progress) {
+std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth depth,
+                                      const Progress& progress) {
   std::vector<CheckResult> checks;
   if (depth == VerifyDepth::kFull) {
-    checks.push_back(run_check("file checksums", [&](CheckResult& check) { check_files(input, check); }));
+    checks.push_back(
+        run_check("file checksums", [&](CheckResult& check) { check_files(input, check); }));
   }
   Derived derived;
-  checks.push_back(run_check("log: positions, hash chain, payloads",
-                             [&](CheckResult& check) { derived = LogWalk(input, check, progress).walk(); }));
+  checks.push_back(run_check("log: positions, hash chain, payloads", [&](CheckResult& check) {
+    derived = LogWalk(input, check, progress).walk();
+  }));
   if (depth == VerifyDepth::kQuick) return checks;
   checks.push_back(run_check("indexes against log", [&](CheckResult& check) {
     for (const auto& [key, sum] : input.head.counters.sums()) {
-      const bool mark = key.family == Family::kIndex && key.kind == static_cast<std::uint8_t>(keys::kTimeIndex);
+      const bool mark =
+          key.family == Family::kIndex && key.kind == static_cast<std::uint8_t>(keys::kTimeIndex);
       if (mark) derived.counters.set(key, sum);  // Checked one by one below.
     }
     check_family(input, Family::kIndex, &derived.counters, check);
@@ -332,10 +358,11 @@ std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth dept
     add_eventless_answers(input.storage, derived.counters);
     check_family(input, Family::kIdempotency, &derived.counters, check);
   }));
-  checks.push_back(run_check("state entries counted",
-                             [&](CheckResult& check) { check_family(input, Family::kState, nullptr, check); }));
-  checks.push_back(
-      run_check("state against events", [&](CheckResult& check) { check_fold(input, check, progress); }));
+  checks.push_back(run_check("state entries counted", [&](CheckResult& check) {
+    check_family(input, Family::kState, nullptr, check);
+  }));
+  checks.push_back(run_check("state against events",
+                             [&](CheckResult& check) { check_fold(input, check, progress); }));
   return checks;
 }
 

@@ -17,8 +17,9 @@ struct VerifyInput {
   std::filesystem::path scratch;
 };
 
-// Every check of a store (LOG_FORMAT.md, invariants). Quick: the log itself. Full: also every file's checksums, every
-// index, claim, lookup and answer against the log, and the state against a fold of all events.
+// Every check of a store (LOG_FORMAT.md, invariants). Quick: the log itself. Full: also every
+// file's checksums, every index, claim, lookup and answer against the log, and the state against a
+// fold of all events.
 [[nodiscard]] std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth depth,
                                                     const Progress& progress);
 

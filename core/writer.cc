@@ -36,7 +36,8 @@ Head Writer::head() const {
   return head_;
 }
 
-std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> commands, SubmitOptions options) {
+std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> commands,
+                                   SubmitOptions options) {
   Ticket mine{commands, options, {}, nullptr, false};
   std::unique_lock lock(mutex_);
   waiting_.push_back(&mine);
@@ -89,7 +90,8 @@ void Writer::run_group(const std::vector<Ticket*>& group) {
     for (const events::CommandRequest& command : ticket->commands) {
       CommandRunner::Decided decided = runner_.decide_command(command, state_, batch->head());
       if (decided.has_effect) {
-        if (!batch->empty() && batch->record_bytes() + CommandRunner::record_bytes(decided) > bytes_max) {
+        if (!batch->empty() &&
+            batch->record_bytes() + CommandRunner::record_bytes(decided) > bytes_max) {
           commit(*batch);
           batch.emplace(parts_.info, head_, term_, state_);
         }
@@ -111,13 +113,15 @@ void Writer::commit(BatchWriter& batch) {
     case AppendOutcome::kCommitted:
       break;
     case AppendOutcome::kStalled:
-      throw UnavailableError("the storage is overloaded and took no write for two seconds", "try again");
+      throw UnavailableError("the storage is overloaded and took no write for two seconds",
+                             "try again");
     case AppendOutcome::kUnknown:
       broken_ = true;
-      throw UnavailableError("a write failed, and nobody knows whether it reached the disk: " +
-                                 parts_.storage.last_error(),
-                             "make sure that the disk has space and works, open the store again, and repeat "
-                             "the commands with their ids");
+      throw UnavailableError(
+          "a write failed, and nobody knows whether it reached the disk: " +
+              parts_.storage.last_error(),
+          "make sure that the disk has space and works, open the store again, and repeat "
+          "the commands with their ids");
     case AppendOutcome::kConflict:
     case AppendOutcome::kFenced:
       TENANTRY_ASSERT(false && "another writer got past the store's lock");
@@ -136,7 +140,8 @@ AppendOutcome Writer::append_patiently(const Batch& batch, const ChangeSet& chan
   auto wait = kStallWaitFirst;
   while (true) {
     const AppendOutcome outcome = parts_.log.append(batch, changes);
-    if (outcome != AppendOutcome::kStalled || std::chrono::steady_clock::now() > give_up) return outcome;
+    if (outcome != AppendOutcome::kStalled || std::chrono::steady_clock::now() > give_up)
+      return outcome;
     std::this_thread::sleep_for(wait);
     wait = std::min(2 * wait, kStallWaitMax);
   }

@@ -14,9 +14,10 @@
 
 namespace tenantry {
 
-// The one writer of a store. Callers that come while a commit is on its way to the disk form the next group; the first of
-// them leads it: it decides for all, writes once, and wakes the others. A lone caller never changes thread.
-// Threads: any thread may submit. Lifetime: borrows everything it is given.
+// The one writer of a store. Callers that come while a commit is on its way to the disk form the
+// next group; the first of them leads it: it decides for all, writes once, and wakes the others. A
+// lone caller never changes thread. Threads: any thread may submit. Lifetime: borrows everything it
+// is given.
 class Writer {
  public:
   struct Parts {
@@ -26,13 +27,15 @@ class Writer {
     const Clock& clock;
     IdSource& ids;
     std::size_t group_commands_max = 1024;
-    std::function<void(const Head&)> on_commit;  // Called after each commit, before anybody is answered.
+    std::function<void(const Head&)>
+        on_commit;  // Called after each commit, before anybody is answered.
   };
 
   Writer(Parts parts, const Head& head);
 
   // See TenancyStore::submit().
-  [[nodiscard]] std::vector<Answer> submit(std::span<const events::CommandRequest> commands, SubmitOptions options);
+  [[nodiscard]] std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                                           SubmitOptions options);
 
   // The end of what is durable.
   [[nodiscard]] Head head() const;
@@ -62,8 +65,9 @@ class Writer {
   std::condition_variable changed_;
   std::deque<Ticket*> waiting_;  // Guarded by mutex_, as is the next.
   bool office_taken_ = false;
-  bool broken_ = false;  // A commit's fate is unknown: nothing more is taken. Of whoever holds the office.
-  Head head_;            // Changed by whoever holds the office, under mutex_.
+  bool broken_ =
+      false;   // A commit's fate is unknown: nothing more is taken. Of whoever holds the office.
+  Head head_;  // Changed by whoever holds the office, under mutex_.
 };
 
 }  // namespace tenantry

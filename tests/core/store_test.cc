@@ -1,0 +1,475 @@
+#include "core/store.h"
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "tests/core/store_test_base.h"
+
+namespace tenantry {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using StoreTest = StoreTestBase;
+
+TEST_F(StoreTest, IsEmptyAtFirst) {
+  EXPECT_EQ(store().tail().tail, Position{0});
+  EXPECT_THAT(log(), IsEmpty());
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, GivesPositionsWithoutGapsAcrossScopes) {
+  EXPECT_EQ(user("ann"), "1");
+  EXPECT_EQ(run(protein("Beef")), "2");
+  EXPECT_EQ(
+      run("{'command':'create_tenant','data':{'name':'Acme','slug':'acme','contact_email':'a@b.io',"
+          "'owner':'ann','domain':'acme.example.com'}}"),
+      "3-5");
+  EXPECT_THAT(log(), ElementsAre("1 UserRegistered", "2 ProteinAdded", "3 TenantCreated",
+                                 "4 DomainAdded", "5 MemberAdded"));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, ARejectionChangesNothing) {
+  (void)user("ann");
+  const LogTail before = store().tail();
+  EXPECT_EQ(user("ann"), "username_taken");
+  EXPECT_EQ(store().tail().digest, before.digest);
+  EXPECT_EQ(user("ben"), "2") << "a rejected command hands out no id and no position";
+}
+
+TEST_F(StoreTest, WhatWasAnsweredIsThereAfterOpeningAgain) {
+  (void)user("ann");
+  const LogTail before = store().tail();
+  reopen();
+  EXPECT_EQ(store().tail().digest, before.digest);
+  EXPECT_EQ(user("ann"), "username_taken");
+}
+
+TEST_F(StoreTest, OpeningWritesNoEvent) {
+  reopen();
+  reopen();
+  EXPECT_EQ(store().status().batches, 0U);
+  EXPECT_EQ(store().tail().tail, Position{0});
+}
+
+TEST_F(StoreTest, ARetryByIdGetsTheFirstAnswer) {
+  const std::string id = ",'id':'11111111-1111-4111-8111-111111111111'";
+  EXPECT_EQ(run(protein("Beef", id)), "1");
+  EXPECT_EQ(run(protein("Beef", id)), "1");
+  EXPECT_EQ(run(protein("Pork", id)), "id_reused");
+  reopen();
+  EXPECT_EQ(run(protein("Beef", id)), "1") << "remembered as long as the store lives";
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, ARetryInTheSameGroupGetsTheFirstAnswer) {
+  const std::string id = ",'id':'11111111-1111-4111-8111-111111111111'";
+  EXPECT_THAT(run_all({protein("Beef", id), protein("Beef", id), protein("Pork", id)}),
+              ElementsAre("1", "1", "id_reused"));
+}
+
+TEST_F(StoreTest, AnAcceptedIdIsRememberedThoughNothingChanged) {
+  (void)user("ann");
+  const std::string line =
+      "{'command':'set_user_flags','data':{'user':'ann','is_staff':false},'id':"
+      "'11111111-1111-4111-8111-111111111111'}";
+  EXPECT_EQ(run(line), "-");
+  EXPECT_EQ(run("{'command':'set_user_flags','data':{'user':'ann','is_staff':true}}"), "2");
+  reopen();
+  EXPECT_EQ(run(line), "-");
+  EXPECT_EQ(store().status().batches, 3U) << "the answer without events is a batch of its own";
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, ARejectedIdIsDecidedAnew) {
+  (void)user("ann");
+  const std::string id = ",'id':'11111111-1111-4111-8111-111111111111'}";
+  const std::string rename =
+      "{'command':'rename_protein','data':{'protein':'Beef','name':'Pork'}" + id;
+  EXPECT_EQ(run(rename), "not_found");
+  (void)run(protein("Beef"));
+  EXPECT_EQ(run(rename), "3");
+}
+
+TEST_F(StoreTest, StopOnErrorTriesNothingAfterTheFirstRefusal) {
+  EXPECT_THAT(
+      run_all({protein("Beef"), protein("Beef"), protein("Pork")}, {.stop_on_refusal = true}),
+      ElementsAre("1", "protein_taken"));
+  EXPECT_THAT(log(), ElementsAre("1 ProteinAdded"));
+}
+
+TEST_F(StoreTest, ExpectedVersionIsThatOfTheStream) {
+  (void)user("ann");
+  const auto rename = [&](const std::string& to, const std::string& version) {
+    return run("{'command':'change_user_profile','data':{'user':'ann','first_name':'" + to +
+               "'},'expected_version':" + version + "}");
+  };
+  EXPECT_EQ(rename("A", "2"), "version_conflict");
+  EXPECT_EQ(rename("A", "1"), "2");
+  EXPECT_EQ(rename("B", "'none'"), "version_conflict");
+  EXPECT_EQ(rename("B", "2"), "3");
+}
+
+TEST_F(StoreTest, TheStreamOfAReusedIdGoesOn) {
+  EXPECT_EQ(run("{'command':'add_protein','data':{'id':7,'name':'Beef'}}"), "1");
+  EXPECT_EQ(run("{'command':'remove_protein','data':{'protein':'Beef'}}"), "2");
+  EXPECT_EQ(run("{'command':'add_protein','data':{'id':7,'name':'Veal'}}"), "3");
+  std::vector<std::uint64_t> versions;
+  store().read_log({}, [&](const StoredEvent& event) {
+    versions.push_back(event.version.value);
+    return true;
+  });
+  EXPECT_THAT(versions, ElementsAre(1, 2, 3));
+  EXPECT_EQ(run(protein("Pork")), "4");
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, SuppliedTimesNeitherGoBackNorLieInTheFuture) {
+  const auto at = [](const std::string& time) { return ",'at':'" + time + "'"; };
+  EXPECT_EQ(run(protein("Beef", at("2020-01-02T00:00:00Z"))), "1");
+  EXPECT_EQ(run(protein("Pork", at("2020-01-02T00:00:00Z"))), "2") << "equal is fine";
+  EXPECT_EQ(run(protein("Lamb", at("2020-01-01T23:59:59Z"))), "invalid_period");
+  EXPECT_EQ(run(protein("Lamb", at("2030-01-01T00:00:00Z"))), "invalid_period");
+  EXPECT_EQ(store().tail().tail, Position{2});
+}
+
+TEST_F(StoreTest, AnAcceptedIdIsAnsweredThoughItsTimeHasPassed) {
+  const std::string first =
+      protein("Beef", ",'at':'2020-01-01T00:00:00Z','id':'11111111-1111-4111-8111-111111111111'");
+  EXPECT_EQ(run(first), "1");
+  (void)run(protein("Pork", ",'at':'2021-01-01T00:00:00Z'"));
+  EXPECT_EQ(run(first), "1");
+}
+
+TEST_F(StoreTest, RecordedTimesNeverDecreaseThoughTheClockDoes) {
+  (void)run(protein("Beef"));
+  clock_.advance_seconds(-30);
+  (void)run(protein("Pork"));
+  std::vector<std::pair<std::int64_t, int>> times;
+  store().read_log({}, [&](const StoredEvent& event) {
+    times.emplace_back(event.recorded_at.micros, event.flags);
+    return true;
+  });
+  EXPECT_EQ(times[0].first, times[1].first);
+  EXPECT_EQ(times[1].second, 2) << "flagged: the clock was held";
+}
+
+TEST_F(StoreTest, IsNotOpenedWhenTheClockIsAnHourBehind) {
+  (void)run(protein("Beef"));
+  close();
+  clock_.advance_seconds(-3700);
+  EXPECT_THROW(open(), UnavailableError);
+  clock_.advance_seconds(3700);
+  open();
+  EXPECT_EQ(store().tail().tail, Position{1});
+}
+
+TEST_F(StoreTest, ASecondOwnerIsRefused) {
+  EXPECT_THROW((void)open_store({.directory = directory()}, clock_, ids_), UnavailableError);
+}
+
+TEST_F(StoreTest, ATenantWithManyMembersGoesInOneCommand) {
+  (void)run(
+      "{'command':'create_tenant','data':{'name':'Acme','slug':'acme','contact_email':'a@b.io'}}");
+  std::vector<std::string> lines;
+  for (int i = 0; i < 3000; ++i) {
+    lines.push_back("{'command':'register_user','data':{'username':'u" + std::to_string(i) + "'}}");
+    lines.push_back("{'command':'add_member','data':{'tenant':'acme','user':'u" +
+                    std::to_string(i) + "'}}");
+  }
+  (void)run_all(lines);
+  EXPECT_EQ(run("{'command':'delete_tenant','data':{'tenant':'acme','confirm':'acme'}}"),
+            "6002-9002");
+  reopen();
+  EXPECT_EQ(store().tail().tail, Position{9002});
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, ConcurrentCallersWinOncePerName) {
+  constexpr int kThreads = 8;
+  constexpr int kNames = 40;
+  std::atomic<int> won{0};
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < kNames; ++n) {
+        const auto command = request(protein("p" + std::to_string(n)));
+        const auto answers = store().submit({&command, 1}, {});
+        if (answers.at(0).status == Answer::Status::kAccepted) ++won;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(won, kNames);
+  EXPECT_EQ(store().tail().tail, Position{kNames});
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, ARehearsalAnswersAndWritesNothing) {
+  const auto beef = request(protein("Beef"));
+  const auto pork = request(protein("Pork"));
+  EXPECT_EQ(brief(store().rehearse({&beef, 1}, {}).at(0)), "1");
+  EXPECT_EQ(brief(store().rehearse({&beef, 1}, {}).at(0)), "protein_taken")
+      << "sees its own effects";
+  EXPECT_EQ(brief(store().rehearse({&pork, 1}, {}).at(0)), "2");
+  EXPECT_EQ(store().tail().tail, Position{0});
+  reopen();
+  EXPECT_EQ(run(protein("Beef")), "1");
+}
+
+// ---- Reading
+
+class StoreReadTest : public StoreTestBase {
+ protected:
+  StoreReadTest() {
+    (void)user("ann");
+    clock_.advance_seconds(100);
+    (void)run(
+        "{'command':'create_tenant','data':{'name':'A','slug':'a','contact_email':'a@b.io','domain'"
+        ":'a.io'},"
+        "'actor':'user:1','channel':'api'}");
+    (void)run(
+        "{'command':'create_tenant','data':{'name':'B','slug':'b','contact_email':'a@b.io'}}");
+    clock_.advance_seconds(100);
+    (void)run("{'command':'add_member','data':{'tenant':'b','user':'ann'},'actor':'user:1'}");
+    (void)run(
+        "{'command':'move_domain','data':{'domain':'a.io','from_tenant':'a','to_tenant':'b'}}");
+    (void)run(
+        "{'command':'set_preferences','data':{'user':'ann','theme':'dark'},'correlation_id':'c-1'"
+        "}");
+  }
+  events::Uuid tenant(const std::string& slug) {
+    events::Uuid found;
+    store().read_state([&](const LogTail&, const StateView& state) {
+      const auto& table = *events::find_table("tenants_tenant");
+      found = state.claim_holder(table, claim_on(table, {"slug"}), slug)->id;
+    });
+    return found;
+  }
+};
+
+TEST_F(StoreReadTest, ByTenantFindsWhatCameAndLeft) {
+  EXPECT_THAT(log({.tenant = tenant("a")}),
+              ElementsAre("2 TenantCreated", "3 DomainAdded", "6 DomainMoved"));
+  EXPECT_THAT(log({.tenant = tenant("b")}),
+              ElementsAre("4 TenantCreated", "5 MemberAdded", "6 DomainMoved"));
+}
+
+TEST_F(StoreReadTest, ByActorChannelCorrelationKindScopeAndUser) {
+  EXPECT_THAT(log({.actor = "user:1"}),
+              ElementsAre("2 TenantCreated", "3 DomainAdded", "5 MemberAdded"));
+  EXPECT_THAT(log({.channel = "api"}), ElementsAre("2 TenantCreated", "3 DomainAdded"));
+  EXPECT_THAT(log({.correlation_id = "c-1"}), ElementsAre("7 PreferencesCreated"));
+  EXPECT_THAT(log({.kinds = {events::find_kind("MemberAdded")->number}}),
+              ElementsAre("5 MemberAdded"));
+  EXPECT_THAT(log({.scope = events::Scope::CORE}), ElementsAre("7 PreferencesCreated"));
+  EXPECT_THAT(log({.user = 1}),
+              ElementsAre("1 UserRegistered", "5 MemberAdded", "7 PreferencesCreated"));
+}
+
+TEST_F(StoreReadTest, ByStreamKeepsEntitiesOfEqualIdApart) {
+  const auto stream = [](events::EntityKind kind) {
+    return events::stream_id(events::table_of(kind), events::entity_key(std::int64_t{1}));
+  };
+  EXPECT_THAT(log({.stream = stream(events::EntityKind::DOMAIN)}),
+              ElementsAre("3 DomainAdded", "6 DomainMoved"));
+  EXPECT_THAT(log({.stream = stream(events::EntityKind::MEMBER)}), ElementsAre("5 MemberAdded"));
+}
+
+TEST_F(StoreReadTest, BoundsAreExclusiveBelowAndInclusiveAbove) {
+  EXPECT_THAT(log({.after = {2}, .through = Position{4}}),
+              ElementsAre("3 DomainAdded", "4 TenantCreated"));
+  EXPECT_THAT(log({.after = {5}, .tenant = tenant("b")}), ElementsAre("6 DomainMoved"));
+  EXPECT_THAT(log({.after = {7}}), IsEmpty());
+}
+
+TEST_F(StoreReadTest, ReverseIsTheSameBackwards) {
+  for (LogFilter filter :
+       {LogFilter{}, LogFilter{.tenant = tenant("b")}, LogFilter{.actor = "user:1"},
+        LogFilter{.after = {2}, .through = Position{6}}}) {
+    auto forward = log(filter);
+    filter.reverse = true;
+    std::reverse(forward.begin(), forward.end());
+    EXPECT_EQ(log(filter), forward);
+  }
+}
+
+TEST_F(StoreReadTest, PositionAtATimeIsTheLastOneNotAfterIt) {
+  const auto at = [&](std::int64_t seconds) {
+    return store().position_at({1'769'860'800'000'000 + seconds * 1'000'000}).value;
+  };
+  EXPECT_EQ(at(-1), 0U);
+  EXPECT_EQ(at(0), 1U);
+  EXPECT_EQ(at(99), 1U);
+  EXPECT_EQ(at(100), 4U);
+  EXPECT_EQ(at(1000), 7U);
+}
+
+TEST_F(StoreReadTest, TheStateAtAPositionIsThatOfTheEventsBefore) {
+  const auto& domains = *events::find_table("tenants_tenantdomain");
+  std::vector<events::Uuid> owners;
+  for (const std::uint64_t position : {2U, 3U, 7U}) {
+    store().read_state_at({position}, {}, [&](const StateView& state) {
+      const auto row = state.row_by_id(domains, events::entity_key(std::int64_t{1}));
+      owners.push_back(row ? row->key.tenant : events::Uuid{});
+    });
+  }
+  EXPECT_THAT(owners, ElementsAre(events::Uuid{}, tenant("a"), tenant("b")));
+}
+
+TEST_F(StoreReadTest, ReadersOfTheStateSeeOneMoment) {
+  store().read_state([&](const LogTail& tail, const StateView& state) {
+    (void)user("ben");
+    EXPECT_EQ(tail.tail, Position{7});
+    EXPECT_EQ(state.largest_id(*events::find_table("auth_user")), 1);
+  });
+  EXPECT_EQ(store().tail().tail, Position{8});
+}
+
+// ---- Damage and crashes
+
+class StoreCrashTest : public StoreTestBase {
+ protected:
+  // Runs commands in a child that is killed in the middle; gives the number of answers that it
+  // gave.
+  int killed_after(int answers_wanted) {
+    close();
+    int pipe_ends[2];
+    EXPECT_EQ(::pipe(pipe_ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto owned = open_store({.directory = directory()}, clock_, ids_);
+      for (int n = 0;; ++n) {
+        const auto command = request(protein("p" + std::to_string(n)));
+        (void)owned->submit({&command, 1}, {});
+        if (::write(pipe_ends[1], "x", 1) != 1) ::_exit(1);
+      }
+    }
+    ::close(pipe_ends[1]);
+    int answered = 0;
+    char byte = 0;
+    while (answered < answers_wanted && ::read(pipe_ends[0], &byte, 1) == 1) ++answered;
+    ::kill(child, SIGKILL);
+    while (::read(pipe_ends[0], &byte, 1) == 1) ++answered;
+    ::close(pipe_ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return answered;
+  }
+};
+
+TEST_F(StoreCrashTest, AKilledProcessLosesNothingThatItAnswered) {
+  const int answered = killed_after(50);
+  open();
+  EXPECT_GE(store().tail().tail.value, static_cast<std::uint64_t>(answered));
+  EXPECT_LE(store().tail().tail.value, static_cast<std::uint64_t>(answered) + 1);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+class StoreDamageTest : public StoreTestBase {
+ protected:
+  StoreDamageTest() {
+    for (int n = 0; n < 20; ++n) (void)run(protein("p" + std::to_string(n)));
+  }
+  // The newest file under the database whose name ends so.
+  std::filesystem::path newest(const std::string& suffix) {
+    std::filesystem::path found;
+    for (const auto& entry : std::filesystem::directory_iterator(directory() / "db")) {
+      const std::string name = entry.path().filename().string();
+      if (name.ends_with(suffix) && (found.empty() || entry.path() > found)) found = entry.path();
+    }
+    return found;
+  }
+  std::string open_error() {
+    try {
+      open();
+    } catch (const CorruptionError& error) {
+      return error.what();
+    }
+    return "opened";
+  }
+};
+
+TEST_F(StoreDamageTest, AMissingLogFileIsFoundThoughRocksDbOpensWithoutIt) {
+  close();
+  std::filesystem::remove(newest(".log"));
+  EXPECT_THAT(open_error(), HasSubstr("the end of the log is lost"));
+}
+
+TEST_F(StoreDamageTest, ALogCutAtARecordIsFound) {
+  // What was there after 10 of 20 commits, put back under the acknowledgements of 20.
+  close();
+  const std::filesystem::path copy = temp_ / "old";
+  std::filesystem::copy(directory() / "db", copy, std::filesystem::copy_options::recursive);
+  open();
+  (void)run(protein("late"));
+  close();
+  std::filesystem::remove_all(directory() / "db");
+  std::filesystem::rename(copy, directory() / "db");
+  EXPECT_THAT(open_error(), HasSubstr("answered up to position 21"));
+}
+
+TEST_F(StoreDamageTest, AMissingAckFileIsRefused) {
+  close();
+  std::filesystem::remove(directory() / "ack");
+  EXPECT_THAT(open_error(), HasSubstr("ack is missing"));
+}
+
+TEST_F(StoreDamageTest, RefusingToOpenChangesNoFile) {
+  close();
+  const auto log_file = newest(".log");
+  std::filesystem::resize_file(log_file, std::filesystem::file_size(log_file) / 2);
+  const auto listing = [&] {
+    std::map<std::string, std::uintmax_t> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory())) {
+      if (entry.is_regular_file()) files[entry.path().string()] = entry.file_size();
+    }
+    return files;
+  };
+  const auto before = listing();
+  EXPECT_NE(open_error(), "opened");
+  EXPECT_EQ(listing(), before);
+}
+
+TEST_F(StoreDamageTest, AStoreOfANewerFormatIsRefusedByName) {
+  close();
+  std::fstream file(directory() / "FORMAT", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(16);  // After the root pointer and the magic: the major version.
+  file.put(9);
+  file.close();
+  try {
+    open();
+    FAIL() << "opened";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("has format 9"));
+  }
+}
+
+TEST(InitStoreTest, LeavesAnExistingStoreAndRefusesOtherDirectories) {
+  TempDirectory temp;
+  ManualClock clock;
+  CountingIds ids;
+  EXPECT_TRUE(init_store(temp / "new", clock, ids));
+  EXPECT_FALSE(init_store(temp / "new", clock, ids));
+  std::filesystem::create_directory(temp / "empty");
+  EXPECT_TRUE(init_store(temp / "empty", clock, ids));
+  std::filesystem::create_directory(temp / "full");
+  std::ofstream(temp / "full" / "file") << "x";
+  EXPECT_THROW(init_store(temp / "full", clock, ids), UsageError);
+  EXPECT_TRUE(std::filesystem::exists(temp / "full" / "file"));
+  EXPECT_THROW((void)open_store({.directory = temp / "none"}, clock, ids), UsageError);
+}
+
+}  // namespace
+}  // namespace tenantry
