@@ -33,9 +33,9 @@ Cell entity_id(const EntityName& entity) {
 
 void build_entity(JsonBuilder& json, const EntityName& entity) {
   json.begin_object();
-  json.key("kind").value(events::entity_name(entity.kind));
+  json.key("kind").string(events::entity_name(entity.kind));
   json.member("id", entity_id(entity));
-  json.key("key").value(std::string_view(entity.key));
+  json.key("key").string(entity.key);
   json.end_object();
 }
 
@@ -48,10 +48,10 @@ bool names_entity(const Answer& answer) {
 void build_answer(JsonBuilder& json, const AnsweredLine* line, const Answer& answer) {
   json.begin_object();
   if (line != nullptr) {
-    if (!line->file.empty()) json.key("file").value(std::string_view(line->file));
+    if (!line->file.empty()) json.key("file").string(line->file);
     json.member("line", number_cell(line->number));
   }
-  json.key("status").value(std::string_view(status_text(answer.status)));
+  json.key("status").string(status_text(answer.status));
   if (answer.status == Answer::Status::kAccepted) {
     json.key("positions");
     build_positions(json, answer);
@@ -60,11 +60,11 @@ void build_answer(JsonBuilder& json, const AnsweredLine* line, const Answer& ans
       build_entity(json, *answer.entity);
     }
   } else {
-    json.key("code").value(std::string_view(answer.refusal.code));
+    json.key("code").string(answer.refusal.code);
     if (!answer.refusal.field.empty()) {
-      json.key("field").value(std::string_view(answer.refusal.field));
+      json.key("field").string(answer.refusal.field);
     }
-    json.key("message").value(std::string_view(answer.refusal.message));
+    json.key("message").string(answer.refusal.message);
   }
   json.end_object();
 }

@@ -36,8 +36,8 @@ const char* effect_name(events::Effect effect) {
 JsonText flags_json(const StoredEvent& event) {
   JsonBuilder json;
   json.begin_array();
-  if ((event.flags & kFlagTimeSupplied) != 0) json.value(std::string_view("time_supplied"));
-  if ((event.flags & kFlagClockHeld) != 0) json.value(std::string_view("clock_held"));
+  if ((event.flags & kFlagTimeSupplied) != 0) json.string("time_supplied");
+  if ((event.flags & kFlagClockHeld) != 0) json.string("clock_held");
   json.end_array();
   return json.document();
 }
@@ -47,9 +47,9 @@ JsonText row_changes_json(const StoredEvent& event, events::EventView& view, boo
   json.begin_array();
   for (const events::RowChange& change : row_changes(view, event.recorded_at)) {
     json.begin_object();
-    json.key("table").value(change.table->name);
-    json.key("effect").value(std::string_view(effect_name(change.effect)));
-    json.key("id").value(events::format_entity_id(*change.table, change.id));
+    json.key("table").string(change.table->name);
+    json.key("effect").string(effect_name(change.effect));
+    json.key("id").string(events::format_entity_id(*change.table, change.id));
     json.key("columns").begin_object();
     for (const auto& [place, value] : change.columns) {
       const events::ColumnInfo& column = change.table->columns[place];

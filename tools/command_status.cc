@@ -16,7 +16,7 @@ JsonText scopes_json(const StoreStatus& status) {
   json.begin_array();
   for (const ScopeStatus& scope : status.scopes) {
     json.begin_object();
-    json.key("scope").value(events::scope_name(scope.scope));
+    json.key("scope").string(events::scope_name(scope.scope));
     json.member("events", number_cell(scope.events));
     json.member("last_position", number_cell(scope.last.value));
     json.end_object();
@@ -49,12 +49,12 @@ JsonText read_model_json(const Session& session, const StoreStatus& status) {
   json.begin_object();
   try {
     const ReadModelTarget target = session.read_model_target();
-    json.key("name").value("sqlite:" + target.sqlite.string());
+    json.key("name").string("sqlite:" + target.sqlite.string());
     if (!std::filesystem::exists(target.sqlite)) {
-      json.key("state").value(std::string_view("absent"));
+      json.key("state").string("absent");
     } else {
       const projections::Probe probe = session.open_read_model(true)->probe();
-      json.key("state").value(std::string_view(health_of(probe, status)));
+      json.key("state").string(health_of(probe, status));
       if (probe.mark) {
         const std::uint64_t at = probe.mark->position.value;
         const std::uint64_t tail = status.tail.tail.value;
@@ -64,8 +64,8 @@ JsonText read_model_json(const Session& session, const StoreStatus& status) {
       }
     }
   } catch (const std::runtime_error& error) {
-    json.key("state").value(std::string_view("unreadable"));
-    json.key("why").value(std::string_view(error.what()));
+    json.key("state").string("unreadable");
+    json.key("why").string(error.what());
   }
   json.end_object();
   return json.document();

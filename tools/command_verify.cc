@@ -45,7 +45,7 @@ std::string describe(const RowDifference& row) {
 JsonText texts_json(const std::vector<std::string>& texts) {
   JsonBuilder json;
   json.begin_array();
-  for (const std::string& text : texts) json.value(std::string_view(text));
+  for (const std::string& text : texts) json.string(text);
   json.end_array();
   return json.document();
 }

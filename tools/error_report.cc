@@ -26,9 +26,9 @@ std::string format_error(const ErrorReport& report, bool json, bool color) {
   }
   JsonBuilder builder;
   builder.begin_object().key("error").begin_object();
-  builder.key("code").value(report.code).key("message").value(message);
-  if (!report.field.empty()) builder.key("field").value(events::printable(report.field));
-  if (!hint.empty()) builder.key("hint").value(hint);
+  builder.key("code").string(report.code).key("message").string(message);
+  if (!report.field.empty()) builder.key("field").string(events::printable(report.field));
+  if (!hint.empty()) builder.key("hint").string(hint);
   builder.end_object().end_object();
   return std::string(builder.text()) + "\n";
 }

@@ -60,7 +60,7 @@ JsonBuilder& JsonBuilder::value(const Cell& cell) {
   return *this;
 }
 
-JsonBuilder& JsonBuilder::value(std::string_view text) {
+JsonBuilder& JsonBuilder::string(std::string_view text) {
   impl_->text(text);
   return *this;
 }

@@ -22,7 +22,7 @@ class JsonBuilder {
   JsonBuilder& end_array();
   JsonBuilder& key(std::string_view name);
   JsonBuilder& value(const Cell& cell);
-  JsonBuilder& value(std::string_view text);
+  JsonBuilder& string(std::string_view text);
   JsonBuilder& member(std::string_view name, const Cell& cell) { return key(name).value(cell); }
 
   // What was built; valid until the next call.
