@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "core/ids.h"
@@ -35,16 +36,16 @@ struct StoredEvent {
   Version version;
   events::Timestamp recorded_at;
   events::Scope scope = events::Scope::SYSTEM;
-  std::uint32_t kind = 0;       // events::find_kind() knows it.
+  std::uint32_t kind = 0;  // events::find_kind() knows it.
   std::uint16_t flags = 0;
-  events::Uuid tenant;          // Zero for none, as are the next three.
+  events::Uuid tenant;  // Zero for none, as are the next three.
   events::Uuid stream;
-  events::Uuid actor;           // A keyed hash of the actor's text.
+  events::Uuid actor;  // A keyed hash of the actor's text.
   events::Uuid command;
-  std::uint16_t index_in_command = 0;
-  std::uint16_t count_in_command = 0;
+  std::uint32_t index_in_command = 0;
+  std::uint32_t count_in_command = 0;
   std::uint64_t causation = 0;
-  Hash chain_hash{};            // Covers this event and every one before it in its scope.
+  Hash chain_hash{};  // Covers this event and every one before it in its scope.
   std::string_view payload;
 };
 
@@ -55,14 +56,17 @@ class EventSource {
   virtual ~EventSource() = default;
   [[nodiscard]] virtual StoreIdentity identity() const = 0;
   [[nodiscard]] virtual LogTail tail() const = 0;
-  // Visits each event with a position > `after` and <= `through` (at most the tail at the time of the call),
-  // in order, until `visit` returns false.
+  // Visits each event with a position > `after` and <= `through` (at most the tail at the time of
+  // the call), in order, until `visit` returns false.
   virtual void read_after(Position after, Position through,
                           const std::function<bool(const StoredEvent&)>& visit) const = 0;
-  // Calls `read` with the rows exactly as they are at the position that it is told; appends go on meanwhile.
-  virtual void read_state(const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
-  // The head digest as it was when `position` was the tail of a commit; nullopt where it never was one, or
-  // lies outside the log. Lets a reader of the past prove that it read this log.
+  // Calls `read` with the rows exactly as they are at the position that it is told; appends go on
+  // meanwhile.
+  virtual void read_state(
+      const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
+  // The chain hash of the event at `position`; nullopt when the log does not reach it, zeros for
+  // position 0. A reader that keeps it beside its checkpoint can prove that it read this log and no
+  // other.
   [[nodiscard]] virtual std::optional<Hash> chain_hash_at(Position position) const = 0;
 };
 

@@ -68,11 +68,10 @@ enum class WriteResult {
              // is taken.
 };
 
-// Threads: any thread may read; one thread writes at a time.
-// Errors: CorruptionError for damage, UnavailableError for all else that fails.
-class Storage {
+// Threads: any. Errors: CorruptionError for damage, UnavailableError for all else that fails.
+class StorageReader {
  public:
-  virtual ~Storage() = default;
+  virtual ~StorageReader() = default;
   [[nodiscard]] virtual std::optional<std::string> get(Family family,
                                                        std::string_view key) const = 0;
   // Keys in [lower, upper); an empty `upper` is no bound. The cursor sees the storage as it was
@@ -80,10 +79,21 @@ class Storage {
   // no cache fill.
   [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(Family family, std::string lower,
                                                        std::string upper, bool scan) const = 0;
+};
+
+// Threads: any thread may read; one thread writes at a time.
+class Storage : public StorageReader {
+ public:
+  // The storage as it is now; later writes do not show. Must not outlive the storage.
+  [[nodiscard]] virtual std::unique_ptr<StorageReader> read_view() const = 0;
   [[nodiscard]] virtual WriteResult write(const ChangeSet& changes, bool sync) = 0;
+  // Moves what is only in the write-ahead log into files, so that the next opening has nothing to
+  // replay. Nothing is lost without it.
+  virtual void flush() = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
-  // Reads and checks every checksum of every file; throws CorruptionError naming the file.
+  // Reads and checks every checksum of every table file; throws CorruptionError naming the file.
+  // The write-ahead log is checked when the storage opens.
   virtual void verify_checksums() const = 0;
   // Bytes on disk; 0 in memory.
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
@@ -96,13 +106,18 @@ struct RocksOptions {
   std::filesystem::path directory;
   bool create = false;  // Make a new, empty database; it must not exist. Otherwise it must exist.
   bool read_only = false;  // Nothing is written, the write-ahead log is replayed in memory.
-  bool scratch = false;    // A throw-away fold: no write-ahead log, nothing synced.
+  // A throw-away fold: no write-ahead log, nothing synced, small memory. What is in memory is lost
+  // when it closes; the caller deletes the directory. write() may stall as everywhere.
+  bool scratch = false;
   std::size_t write_buffer_bytes = std::size_t{32} << 20;
   std::size_t block_cache_bytes = std::size_t{64} << 20;
 };
 
-// Opens (or creates) a RocksDB with the options of ENGINE notes in core/LOG_FORMAT.md. Throws
-// CorruptionError for damage (also in the write-ahead log), UnavailableError for all else.
+// Opens (or creates) a RocksDB. Throws CorruptionError for damage, UnavailableError for all else.
+// Of the write-ahead log only a last record that was cut short is forgiven; but a record whose
+// length is damaged looks just so, and a log that ends early on a record's end looks whole. Whoever
+// opens a store therefore compares the tail with the AckFile. The parent of the directory must
+// exist; the caller holds the StoreLock.
 [[nodiscard]] std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options);
 
 }  // namespace tenantry

@@ -44,7 +44,10 @@ struct CommandField {
   Syntax syntax = Syntax::FREE;
   bool required = false;
   bool secret = false;
-  const ColumnInfo* column = nullptr;  // Whose length a text has; null for none.
+  bool nonempty = false;  // An empty text counts as a missing field.
+  // Whose length a text or the name in a reference has, and whose range an integer has; null for
+  // the other types.
+  const ColumnInfo* column = nullptr;
   std::string help;
   capnp::StructSchema::Field field;
 };
@@ -54,13 +57,17 @@ struct CommandInfo {
   EntityKind on = EntityKind::NONE;  // What `entity` and `expected_version` mean.
   std::string help;
   std::vector<std::string> rules;
-  std::vector<CommandField> fields;  // In the order in which they are checked.
+  std::vector<CommandField> fields;         // In the order in which they are checked.
+  std::vector<std::size_t> exactly_one_of;  // Places in `fields`; empty for no such rule.
   capnp::StructSchema::Field member;
   capnp::StructSchema schema;
 };
 
+// Every command, in the order of Command's union. Made once, immutable, safe from any thread.
+// Throws std::logic_error when commands.capnp contradicts itself or the tables.
 [[nodiscard]] const std::vector<CommandInfo>& commands();
-[[nodiscard]] const CommandInfo* find_command(std::string_view name);
+[[nodiscard]] const CommandInfo* find_command(std::string_view name);  // Null for none.
+// `which` may come from bytes: MalformedError when there is no such command.
 [[nodiscard]] const CommandInfo& command_info(Command::Which which);
 
 // For help texts: `text`, `true|false`, `id:N or username`, …
@@ -96,7 +103,9 @@ struct CommandRequest {
 
 // Why a command was not carried out. Nothing was changed.
 struct Refusal {
-  bool invalid = false;  // No well-formed command, rather than refused by a rule.
+  // No well-formed command, rather than refused by a rule: true exactly for unknown_command,
+  // unknown_field, missing_field, invalid_type, too_long, too_large, invalid_text, invalid_json.
+  bool invalid = false;
   std::string code;
   std::string field;  // The key in `data` or in the line; empty for none.
   std::string message;
@@ -113,12 +122,16 @@ struct CommandDefaults {
 inline constexpr std::size_t kTextBytesMax = std::size_t{256} << 10;  // A text or document.
 inline constexpr std::size_t kLineBytesMax = std::size_t{1} << 20;
 
-// Reads one line of NDJSON. `historic` allows `at`.
+// Reads one line of NDJSON, with or without its line end. `historic` allows `at`. The first failure
+// answers, in this order: the line as a whole, its `command`, its other keys, then parse_command().
+// Of `data`, an escaped U+0000 or half of a surrogate pair is the fault of the field that holds it.
 [[nodiscard]] std::variant<CommandRequest, Refusal> parse_command_line(
     std::string_view line, const CommandDefaults& defaults, bool historic);
 
-// Reads the fields of a command. Checks, in this order: unknown fields, missing ones, then field by
-// field type, text, length and syntax.
+// Reads the fields of a command. Checks, in this order: unknown fields, missing ones, fields of
+// which exactly one may be given, then field by field type, text, length and syntax. Commands that
+// say the same give equal bytes: slugs and host names are lower-cased, documents are spelled as
+// jsonb prints them. No message repeats the value of a field.
 [[nodiscard]] std::variant<EncodedCommand, Refusal> parse_command(const CommandInfo& info,
                                                                   const Json& data);
 

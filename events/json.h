@@ -40,30 +40,33 @@ class Json {
   Data data_;
 };
 
-// What is wrong with a text that should be JSON, in words for people; `offset` is in bytes.
+// What is wrong with a text that should be JSON, in words for people. `offset` is where reading
+// stopped, in bytes; 0 when no text was read.
 struct JsonError {
   std::string message;
   std::size_t offset = 0;
 };
 
-inline constexpr std::size_t kJsonDepthMax = 32;          // Nested arrays and objects.
-inline constexpr std::size_t kJsonNumberDigitsMax = 400;  // When a number is written out.
+inline constexpr std::size_t kJsonDepthMax = 32;                    // Nested arrays and objects.
+inline constexpr std::size_t kJsonNumberDigitsMax = 400;            // When a number is written out.
+inline constexpr std::size_t kJsonTextMax = std::size_t{64} << 20;  // Bytes of a document.
 
 // Reads exactly one JSON value. Refused: invalid UTF-8, lone surrogates, U+0000 in a key or a text,
-// duplicate keys, more than kJsonDepthMax levels, anything after the value but blanks, and all that
-// is not JSON. Numbers keep their spelling; their size is checked by to_jsonb_text().
+// duplicate keys, more than kJsonDepthMax levels, more than kJsonTextMax bytes, anything after the
+// value but blanks, and all that is not JSON. Numbers keep their spelling; their size is checked by
+// to_jsonb_text().
 [[nodiscard]] std::variant<Json, JsonError> parse_json(std::string_view text);
 
-// Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then
-// bytewise;
-// `": "` and `", "`; numbers written out as numeric prints them; U+0000 never occurs. A number of
-// more than kJsonNumberDigitsMax digits when written out is an error.
+// Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then by
+// their bytes; `": "` and `", "`; numbers written out as numeric prints them. An error is a number
+// of more than kJsonNumberDigitsMax digits when written out, and what only a tree built by hand can
+// hold: a text that cannot be stored, a number that is none, a key that occurs twice.
 [[nodiscard]] std::variant<std::string, JsonError> to_jsonb_text(const Json& document);
 
 // RFC 7396: members of `patch` replace those of `target`, null removes, objects merge.
 [[nodiscard]] Json merge_patch(Json target, const Json& patch);
 
-// `text`, quoted and escaped as jsonb prints a string.
+// Appends `text`, quoted and escaped as jsonb prints a string.
 void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace tenantry::events

@@ -195,6 +195,12 @@ std::int64_t integer_id(const Uuid& key) {
   return static_cast<std::int64_t>(bits);
 }
 
+Uuid stream_id(const TableInfo& table, const Uuid& key) {
+  Uuid stream = key;
+  if (table.integer_ids) stream.bytes[0] = static_cast<std::uint8_t>(table.entity);
+  return stream;
+}
+
 std::string format_entity_id(const TableInfo& table, const Uuid& key) {
   return table.integer_ids ? std::to_string(integer_id(key)) : format_uuid(key);
 }

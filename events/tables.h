@@ -84,6 +84,9 @@ using RowValues = std::vector<Value>;
 [[nodiscard]] Uuid entity_key(std::int64_t id);
 [[nodiscard]] Uuid entity_key(const Value& id);
 [[nodiscard]] std::int64_t integer_id(const Uuid& key);
+// The entity's stream in record headers and indexes: the key, with the kind of entity in the first
+// byte where ids are integers, so that domain 5 and member 5 are two streams.
+[[nodiscard]] Uuid stream_id(const TableInfo& table, const Uuid& key);
 // As people read it: decimal or UUID, by the table's kind of id.
 [[nodiscard]] std::string format_entity_id(const TableInfo& table, const Uuid& key);
 [[nodiscard]] Value id_value(const TableInfo& table, const Uuid& key);

@@ -1,0 +1,156 @@
+#include "core/file_ops.h"
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/error.h"
+
+namespace tenantry {
+namespace {
+
+std::string hint_for(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+      return "free disk space, then try again";
+    case EACCES:
+    case EPERM:
+      return "run as the user that owns the store";
+    case EMFILE:
+    case ENFILE:
+      return "raise the limit of open files";
+    default:
+      return {};
+  }
+}
+
+std::filesystem::path parent_of(const std::filesystem::path& path) {
+  const std::filesystem::path parent = path.parent_path();
+  return parent.empty() ? std::filesystem::path(".") : parent;
+}
+
+// Leaves no half-written file behind, where it can.
+void write_and_sync(const std::filesystem::path& path, std::string_view bytes) {
+  FileDescriptor file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  int error = write_fully(file.get(), bytes, 0);
+  if (error == 0 && ::fsync(file.get()) != 0) error = errno;
+  if (!file.close() && error == 0) error = errno;
+  if (error == 0) return;
+  ::unlink(path.c_str());
+  throw_file_error("write", path, error);
+}
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    close();
+    descriptor_ = other.release();
+  }
+  return *this;
+}
+
+int FileDescriptor::release() { return std::exchange(descriptor_, -1); }
+
+bool FileDescriptor::close() {
+  const int descriptor = release();
+  return descriptor < 0 || ::close(descriptor) == 0;
+}
+
+FileDescriptor open_file(const std::filesystem::path& path, int flags) {
+  constexpr mode_t kOwnerOnly = 0600;
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, kOwnerOnly);
+  if (descriptor < 0) throw_file_error("open", path, errno);
+  return FileDescriptor(descriptor);
+}
+
+void throw_file_error(std::string_view action, const std::filesystem::path& path,
+                      int error_number) {
+  throw UnavailableError(fmt::format("cannot {} {}: {}", action, path.string(),
+                                     std::generic_category().message(error_number)),
+                         hint_for(error_number));
+}
+
+int write_fully(int descriptor, std::string_view bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written =
+        ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return errno;
+    }
+    if (written == 0) return EIO;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return 0;
+}
+
+void write_file_durably(const std::filesystem::path& path, std::string_view bytes) {
+  const std::filesystem::path temporary = path.string() + ".tmp";
+  // 1. The bytes are on disk under a name that nobody reads.
+  write_and_sync(temporary, bytes);
+  // 2. They take the name at once,
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    throw_file_error("replace", path, error);
+  }
+  // 3. and for good.
+  fsync_directory(parent_of(path));
+}
+
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw_file_error("make", to, errno);
+  fsync_directory(parent_of(to));
+}
+
+std::optional<std::string> read_file(const std::filesystem::path& path) {
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (errno == ENOENT) return std::nullopt;
+    throw_file_error("open", path, errno);
+  }
+  std::string content;
+  std::array<char, 65536> piece;
+  for (;;) {
+    const ssize_t count = ::read(file.get(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_file_error("read", path, errno);
+    if (count == 0) return content;
+    content.append(piece.data(), static_cast<std::size_t>(count));
+  }
+}
+
+void fsync_directory(const std::filesystem::path& directory) {
+  const FileDescriptor file = open_file(directory, O_RDONLY | O_DIRECTORY);
+  if (::fsync(file.get()) != 0) throw_file_error("sync", directory, errno);
+}
+
+void make_private_directory(const std::filesystem::path& path) {
+  constexpr mode_t kOwnerOnly = 0700;
+  if (::mkdir(path.c_str(), kOwnerOnly) != 0) {
+    const int error = errno;
+    std::error_code ignored;
+    if (error != EEXIST || !std::filesystem::is_directory(path, ignored)) {
+      throw_file_error("create", path, error);
+    }
+  }
+  fsync_directory(parent_of(path));
+}
+
+std::uint64_t free_space(const std::filesystem::path& path) {
+  struct statvfs status {};
+  if (::statvfs(path.c_str(), &status) != 0) throw_file_error("examine", path, errno);
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+}  // namespace tenantry

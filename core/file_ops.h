@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// The few operations on files of our own, in one place, so that each is durable in the same way and
+// can be made to fail in tests. Threads: all are safe to call at once on different paths. Errors:
+// UnavailableError naming the path and the system's reason.
+namespace tenantry {
+
+// An open file descriptor; closed with the object.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : descriptor_(other.release()) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() { close(); }
+
+  [[nodiscard]] int get() const { return descriptor_; }
+  // Gives the descriptor away: closing it is now the caller's duty.
+  [[nodiscard]] int release();
+  // True if the system reported no error. Closing twice does nothing.
+  bool close();
+
+ private:
+  int descriptor_ = -1;
+};
+
+// open(2), close-on-exec; a new file is readable by its owner only.
+[[nodiscard]] FileDescriptor open_file(const std::filesystem::path& path, int flags);
+
+// "cannot <action> <path>: <reason>", with a hint where there is something to try.
+[[noreturn]] void throw_file_error(std::string_view action, const std::filesystem::path& path,
+                                   int error_number);
+
+// Writes all of `bytes` at `offset`. Returns 0 or the system's error number.
+[[nodiscard]] int write_fully(int descriptor, std::string_view bytes, std::uint64_t offset);
+
+// Afterwards `path` durably holds `bytes`. A crash, at any moment, leaves the old content or the
+// new. Uses `<path>.tmp`, which a crash may leave behind and the next call overwrites.
+void write_file_durably(const std::filesystem::path& path, std::string_view bytes);
+
+// Afterwards what was `from` is durably `to`; an empty directory that is there already gives way.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// The whole file; nullopt if there is none.
+[[nodiscard]] std::optional<std::string> read_file(const std::filesystem::path& path);
+
+// Afterwards the names in `directory` are durable.
+void fsync_directory(const std::filesystem::path& directory);
+
+// A directory that only its owner may enter, durably in its parent, which must exist. One that
+// exists already is accepted as it is.
+void make_private_directory(const std::filesystem::path& path);
+
+// Bytes an unprivileged process may still write on the file system of `path`.
+[[nodiscard]] std::uint64_t free_space(const std::filesystem::path& path);
+
+}  // namespace tenantry

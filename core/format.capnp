@@ -1,0 +1,85 @@
+@0x8aa45ec97326f796;
+# What the store keeps beside events and rows: see LOG_FORMAT.md. Canonical segments, like everything else.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("tenantry::format");
+
+struct StoreInfo @0xfa8289fc734c2645 {
+  # Key `store`: written once, by init.
+  storeId @0 :Data;          # 16 bytes.
+  hashKey @1 :Data;          # 32 random bytes: the key of every keyed hash.
+  createdAt @2 :Int64;       # Microseconds since 1970 UTC.
+  madeBy @3 :Text;           # Software and version.
+}
+
+struct FormatInfo @0xce7f6d8496d3203b {
+  # Key `format` and the file FORMAT: readable by every version.
+  magic @0 :UInt64;
+  major @1 :UInt16;
+  minor @2 :UInt16;
+  requiredFeatures @3 :UInt64;
+  optionalFeatures @4 :UInt64;
+  minRocksdb @5 :Text;
+}
+
+struct ScopeHead @0xd63a6ecfbe745b58 {
+  scope @0 :UInt16;
+  seq @1 :UInt64;            # Events of the scope.
+  lastPosition @2 :UInt64;
+  chainHash @3 :Data;        # Of its last event; 32 bytes.
+  epoch @4 :UInt32;          # Of its index entries.
+}
+
+struct Counter @0x8950978ce54cfcf7 {
+  # How many entries there are of one kind, and the sum of their hashes.
+  family @0 :UInt8;
+  scope @1 :UInt16;
+  kind @2 :UInt8;
+  epoch @3 :UInt32;
+  rows @4 :UInt64;
+  low @5 :UInt64;
+  high @6 :UInt64;
+}
+
+struct Head @0x89acfc518321784d {
+  # Key `head`: written with every commit.
+  incarnation @0 :UInt64;
+  term @1 :UInt64;
+  batchSeq @2 :UInt64;
+  tail @3 :UInt64;
+  lastRecordedAt @4 :Int64;
+  scopes @5 :List(ScopeHead);    # By scope.
+  counters @6 :List(Counter);    # By family, scope, kind, epoch.
+  markPosition @7 :UInt64;       # The last time mark of the index.
+  markTime @8 :Int64;
+}
+
+struct CommandEntry @0xb759af6fba213a23 {
+  # An accepted command with an id.
+  commandId @0 :Data;
+  requestHash @1 :Data;      # 16 bytes, keyed.
+  acceptedAt @2 :Int64;
+  firstPosition @3 :UInt64;  # 0 when it caused no event.
+  count @4 :UInt32;
+  entityKind @5 :UInt16;
+  entityId @6 :Data;
+  entityKey @7 :Text;
+}
+
+struct CommandTable @0x83d1b8544482ceda {
+  entries @0 :List(CommandEntry);
+  term @1 :UInt64;           # Of a batch without events; elsewhere the block says it.
+}
+
+struct BatchImage @0xc8cd5273e0147ec0 {
+  # One commit, self-contained: what a replica needs. At most 900 KiB, or one command of up to 64 MiB.
+  incarnation @0 :UInt64;
+  term @1 :UInt64;
+  seq @2 :UInt64;
+  first @3 :UInt64;          # Position of the first event; the tail when there is none.
+  events @4 :UInt32;
+  before @5 :Data;           # Head digest that it follows, and the one that it makes.
+  after @6 :Data;
+  commands @7 :CommandTable;
+  records @8 :Data;          # Records as in blocks, in the order of positions.
+}

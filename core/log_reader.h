@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+
+#include "core/head.h"
+#include "core/record.h"
+#include "core/storage.h"
+#include "core/tenancy_store.h"
+
+namespace tenantry {
+
+// Reads the log out of a storage. Every record's place is checked: a reader that would get less than the head says
+// throws instead.
+// Threads: any. Lifetime: borrows `storage` and `info`; `head` is copied.
+class LogReader {
+ public:
+  LogReader(const StorageReader& storage, const StoreInfo& info, const Head& head)
+      : storage_(storage), info_(info), head_(head) {}
+
+  using Visit = std::function<bool(const StoredEvent&)>;
+
+  // Every event in (after, through], in order of position.
+  void read_after(Position after, Position through, const Visit& visit) const;
+  // Those that pass the filter. An index is used where the filter names a stream, a tenant or an actor.
+  void read(const LogFilter& filter, const Visit& visit) const;
+  // The event at `position`; false when the log does not reach it.
+  bool read_one(Position position, const Visit& visit) const;
+  // The last position recorded at or before `time`.
+  [[nodiscard]] Position position_at(events::Timestamp time) const;
+
+ private:
+  const StorageReader& storage_;
+  const StoreInfo& info_;
+  Head head_;
+};
+
+}  // namespace tenantry

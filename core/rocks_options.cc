@@ -1,0 +1,169 @@
+#include "core/rocks_options.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/sst_partitioner.h>
+#include <rocksdb/statistics.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+
+namespace tenantry {
+namespace {
+
+// Where the families differ. The names stand in every store and never change.
+struct FamilyTraits {
+  const char* name;
+  std::size_t block_bytes;
+  bool point_reads;  // Whole-key blooms, in the memtable too; seeks gain nothing from them.
+  std::size_t
+      file_prefix;  // No table file spans two of these prefixes, so whole files can be dropped.
+  rocksdb::CompressionType compression;
+  rocksdb::CompressionType bottommost;
+  int l0_trigger;
+  bool collects_deletions;  // Rows that come and go: files full of tombstones are compacted early.
+};
+
+constexpr std::size_t kKiB = 1024;
+constexpr std::array<FamilyTraits, kFamilyCount> kFamilies{{
+    {"default", 4 * kKiB, false, 0, rocksdb::kNoCompression, rocksdb::kNoCompression, 4, false},
+    {"log", 16 * kKiB, false, 2, rocksdb::kLZ4Compression, rocksdb::kZSTD, 8, false},
+    {"idx", 16 * kKiB, false, 7, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, false},
+    {"state", 4 * kKiB, true, 0, rocksdb::kLZ4Compression, rocksdb::kZSTD, 4, true},
+    {"idem", 4 * kKiB, true, 0, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, true},
+}};
+
+constexpr std::uint32_t kProtectionBytes = 8;
+
+std::shared_ptr<rocksdb::TableFactory> table_factory(const FamilyTraits& traits,
+                                                     const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = traits.block_bytes;
+  table.block_cache = cache;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  if (traits.point_reads) {
+    constexpr double kBitsPerKey = 10;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBitsPerKey));
+    table.whole_key_filtering = true;
+  }
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
+}
+
+void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& traits) {
+  family.compaction_style = rocksdb::kCompactionStyleLevel;
+  family.level_compaction_dynamic_level_bytes = true;
+  family.level0_file_num_compaction_trigger = traits.l0_trigger;
+  family.level0_slowdown_writes_trigger = 40;
+  family.level0_stop_writes_trigger = 60;
+  family.compression = traits.compression;
+  family.bottommost_compression = traits.bottommost;
+  // Nothing is rewritten for its age alone.
+  family.ttl = 0;
+  family.periodic_compaction_seconds = 0;
+  if (traits.file_prefix != 0) {
+    family.sst_partitioner_factory =
+        rocksdb::NewSstPartitionerFixedPrefixFactory(traits.file_prefix);
+  }
+  if (traits.collects_deletions) {
+    constexpr std::size_t kWindow = 32768;
+    constexpr std::size_t kDeletions = 16384;
+    family.table_properties_collector_factories.push_back(
+        rocksdb::NewCompactOnDeletionCollectorFactory(kWindow, kDeletions));
+  }
+}
+
+rocksdb::ColumnFamilyOptions configure_family(const FamilyTraits& traits,
+                                              const RocksOptions& options,
+                                              const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory = table_factory(traits, cache);
+  configure_tree(family, traits);
+  // Equal everywhere, so that the log, which grows fastest, decides when all are flushed together.
+  constexpr std::size_t kScratchBufferMax = std::size_t{8} << 20;
+  family.write_buffer_size = options.scratch
+                                 ? std::min(options.write_buffer_bytes, kScratchBufferMax)
+                                 : options.write_buffer_bytes;
+  family.max_write_buffer_number = 4;
+  if (traits.point_reads) {
+    family.memtable_prefix_bloom_size_ratio = 0.02;
+    family.memtable_whole_key_filtering = true;
+  }
+  family.memtable_protection_bytes_per_key = options.scratch ? 0 : kProtectionBytes;
+  family.paranoid_file_checks = !options.scratch;
+  return family;
+}
+
+// What decides whether a crash, a full disk or a damaged file can lose or hide data.
+void configure_durability(rocksdb::DBOptions& database, bool scratch) {
+  database.atomic_flush = !scratch;
+  // Refuses damage; forgives only a last record that was cut short, as a crash does.
+  database.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  database.track_and_verify_wals_in_manifest = true;
+  database.paranoid_checks = true;
+  database.verify_sst_unique_id_in_manifest = true;
+  database.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  // A failed write may be in the write-ahead log: writing on would make two histories of it.
+  database.max_bgerror_resume_count = 0;
+  database.recycle_log_file_num = 0;
+  database.WAL_ttl_seconds = 0;
+  database.WAL_size_limit_MB = 0;
+  database.wal_compression = rocksdb::kNoCompression;
+  database.max_total_wal_size = std::uint64_t{256} << 20;
+  database.enable_pipelined_write = false;
+  database.two_write_queues = false;
+  database.unordered_write = false;
+  database.manual_wal_flush = false;
+  database.avoid_flush_during_shutdown = scratch;
+  database.write_dbid_to_manifest = true;
+  database.db_host_id = "";  // Files tell nothing about the machine.
+}
+
+void configure_opening(rocksdb::DBOptions& database, bool create) {
+  database.create_if_missing = create;
+  database.error_if_exists = create;
+  database.create_missing_column_families = create;
+}
+
+}  // namespace
+
+RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& env) {
+  RocksConfiguration configuration;
+  configuration.background_errors = std::make_shared<BackgroundErrors>();
+  rocksdb::DBOptions& database = configuration.database;
+  database.env = &env;
+  configure_opening(database, options.create);
+  configure_durability(database, options.scratch);
+  database.max_open_files = -1;
+  database.max_background_jobs = 4;
+  database.bytes_per_sync = std::uint64_t{1} << 20;
+  database.statistics = rocksdb::CreateDBStatistics();
+  database.stats_dump_period_sec = 0;  // Our info log takes warnings only.
+  database.listeners.push_back(configuration.background_errors);
+  database.info_log =
+      options.read_only
+          ? std::make_shared<BoundedInfoLog>()
+          : std::make_shared<BoundedInfoLog>(options.directory / BoundedInfoLog::kFileName);
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  for (const FamilyTraits& traits : kFamilies) {
+    configuration.families.emplace_back(traits.name, configure_family(traits, options, cache));
+  }
+  return configuration;
+}
+
+rocksdb::WriteOptions rocks_write_options(const RocksOptions& options, bool sync) {
+  rocksdb::WriteOptions write;
+  write.sync = sync && !options.scratch;
+  write.disableWAL = options.scratch;
+  // A stall is reported, not waited for: on a full disk the wait might never end.
+  write.no_slowdown = true;
+  write.protection_bytes_per_key = kProtectionBytes;
+  return write;
+}
+
+}  // namespace tenantry

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <rocksdb/db.h>
+
+#include "core/rocks_diagnostics.h"
+#include "core/storage.h"
+
+// How our databases are configured. Internal to core/rocks_*.cc and their tests.
+namespace tenantry {
+
+struct RocksConfiguration {
+  rocksdb::DBOptions database;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;  // In the order of Family.
+  std::shared_ptr<BackgroundErrors> background_errors;    // Shared with RocksDB, which calls it.
+};
+
+// `env` is borrowed for the life of the database.
+[[nodiscard]] RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& env);
+
+[[nodiscard]] rocksdb::WriteOptions rocks_write_options(const RocksOptions& options, bool sync);
+
+}  // namespace tenantry

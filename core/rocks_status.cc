@@ -1,0 +1,35 @@
+#include "core/rocks_status.h"
+
+#include <string>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace tenantry {
+namespace {
+
+bool is_damage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound();
+}
+
+std::string hint_for(const rocksdb::Status& status) {
+  if (status.IsNoSpace() || status.subcode() == rocksdb::Status::kSpaceLimit) {
+    return "free disk space, then open the store again";
+  }
+  if (status.IsNotSupported())
+    return "open the store with the version that wrote it, or a newer one";
+  if (status.IsIOError()) return "look at the system's log for faults of the disk, then try again";
+  return {};
+}
+
+}  // namespace
+
+void check(const rocksdb::Status& status, std::string_view what) {
+  if (status.ok()) return;
+  const std::string text = fmt::format("{}: {}", what, status.ToString());
+  if (is_damage(status)) throw CorruptionError(text);
+  throw UnavailableError(text, hint_for(status));
+}
+
+}  // namespace tenantry

@@ -1,0 +1,294 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <rocksdb/db.h>
+#include <rocksdb/snapshot.h>
+#include <rocksdb/write_batch.h>
+
+#include "core/error.h"
+#include "core/file_ops.h"
+#include "core/rocks_options.h"
+#include "core/rocks_status.h"
+#include "core/rocks_testing.h"
+#include "core/storage.h"
+
+namespace tenantry {
+namespace {
+
+using Handles = std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount>;
+
+std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+class RocksCursor final : public Cursor {
+ public:
+  RocksCursor(rocksdb::DB& database, rocksdb::ColumnFamilyHandle* family, std::string lower,
+              std::string upper, bool scan, const rocksdb::Snapshot* snapshot)
+      : lower_(std::move(lower)),
+        upper_(std::move(upper)),
+        lower_slice_(lower_),
+        upper_slice_(upper_) {
+    rocksdb::ReadOptions read;
+    read.verify_checksums = true;
+    read.fill_cache = !scan;
+    read.snapshot = snapshot;
+    if (scan) read.readahead_size = std::size_t{2} << 20;
+    read.iterate_lower_bound = &lower_slice_;
+    if (!upper_.empty()) read.iterate_upper_bound = &upper_slice_;
+    iterator_.reset(database.NewIterator(read, family));
+    check_iterator();
+  }
+  RocksCursor(const RocksCursor&) = delete;
+  RocksCursor& operator=(const RocksCursor&) = delete;
+  ~RocksCursor() override = default;
+
+  [[nodiscard]] bool valid() const override { return iterator_->Valid(); }
+  void seek_first() override {
+    iterator_->SeekToFirst();
+    check_iterator();
+  }
+  void seek_last() override {
+    iterator_->SeekToLast();
+    check_iterator();
+  }
+  void seek(std::string_view key) override {
+    iterator_->Seek(key);
+    check_iterator();
+  }
+  void seek_for_prev(std::string_view key) override {
+    iterator_->SeekForPrev(key);
+    check_iterator();
+  }
+  void next() override {
+    TENANTRY_ASSERT(valid());
+    iterator_->Next();
+    check_iterator();
+  }
+  void prev() override {
+    TENANTRY_ASSERT(valid());
+    iterator_->Prev();
+    check_iterator();
+  }
+  [[nodiscard]] std::string_view key() const override { return view(iterator_->key()); }
+  [[nodiscard]] std::string_view value() const override { return view(iterator_->value()); }
+
+ private:
+  // An iterator that met damage is just not valid, like one at its end.
+  void check_iterator() const {
+    if (!iterator_->Valid()) check(iterator_->status(), "read");
+  }
+
+  const std::string lower_;
+  const std::string upper_;
+  const rocksdb::Slice lower_slice_;  // The iterator points at both slices.
+  const rocksdb::Slice upper_slice_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+std::optional<std::string> get_value(rocksdb::DB& database, rocksdb::ColumnFamilyHandle* family,
+                                     std::string_view key, const rocksdb::Snapshot* snapshot) {
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot;
+  std::string value;
+  const rocksdb::Status status = database.Get(read, family, key, &value);
+  if (status.IsNotFound()) return std::nullopt;
+  check(status, "read");
+  return value;
+}
+
+class RocksView final : public StorageReader {
+ public:
+  RocksView(rocksdb::DB& database, const Handles& handles)
+      : database_(database), handles_(handles), snapshot_(&database) {}
+
+  [[nodiscard]] std::optional<std::string> get(Family family, std::string_view key) const override {
+    return get_value(database_, handles_[static_cast<std::size_t>(family)], key,
+                     snapshot_.snapshot());
+  }
+  [[nodiscard]] std::unique_ptr<Cursor> cursor(Family family, std::string lower, std::string upper,
+                                               bool scan) const override {
+    return std::make_unique<RocksCursor>(database_, handles_[static_cast<std::size_t>(family)],
+                                         std::move(lower), std::move(upper), scan,
+                                         snapshot_.snapshot());
+  }
+
+ private:
+  rocksdb::DB& database_;
+  const Handles& handles_;
+  mutable rocksdb::ManagedSnapshot snapshot_;  // Its accessor is not const.
+};
+
+class RocksStorage final : public Storage {
+ public:
+  RocksStorage(RocksOptions options, std::shared_ptr<BackgroundErrors> background_errors,
+               std::unique_ptr<rocksdb::DB> database, const Handles& handles)
+      : options_(std::move(options)),
+        background_errors_(std::move(background_errors)),
+        database_(std::move(database)),
+        handles_(handles) {}
+  RocksStorage(const RocksStorage&) = delete;
+  RocksStorage& operator=(const RocksStorage&) = delete;
+  ~RocksStorage() override {
+    for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+      database_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+    }
+    // Every answered write is durable already: closing has nothing left to lose.
+    database_->Close().PermitUncheckedError();
+  }
+
+  [[nodiscard]] std::optional<std::string> get(Family family, std::string_view key) const override {
+    return get_value(*database_, handle(family), key, nullptr);
+  }
+
+  [[nodiscard]] std::unique_ptr<Cursor> cursor(Family family, std::string lower, std::string upper,
+                                               bool scan) const override {
+    return std::make_unique<RocksCursor>(*database_, handle(family), std::move(lower),
+                                         std::move(upper), scan, nullptr);
+  }
+
+  [[nodiscard]] std::unique_ptr<StorageReader> read_view() const override {
+    return std::make_unique<RocksView>(*database_, handles_);
+  }
+
+  [[nodiscard]] WriteResult write(const ChangeSet& changes, bool sync) override {
+    if (broken_.load(std::memory_order_acquire)) return WriteResult::kUnknown;
+    rocksdb::WriteBatch batch = to_batch(changes);
+    const rocksdb::Status status = database_->Write(rocks_write_options(options_, sync), &batch);
+    if (status.ok()) return WriteResult::kDone;
+    const std::string background = background_errors_->first();
+    note_error(status, background);
+    // Nobody resumes the work whose failure stalls us: such a stall would never end.
+    if (status.IsIncomplete() && background.empty()) return WriteResult::kStalled;
+    broken_.store(true, std::memory_order_release);
+    return WriteResult::kUnknown;
+  }
+
+  void flush() override {
+    // All families at once: they are flushed atomically, so that none pins an old log.
+    const std::vector<rocksdb::ColumnFamilyHandle*> all(handles_.begin(), handles_.end());
+    check(database_->Flush(rocksdb::FlushOptions(), all), "flush " + options_.directory.string());
+  }
+
+  [[nodiscard]] std::string last_error() const override {
+    const std::lock_guard lock(error_mutex_);
+    return last_error_;
+  }
+
+  void verify_checksums() const override {
+    rocksdb::ReadOptions read;
+    read.fill_cache = false;
+    read.readahead_size = std::size_t{2} << 20;
+    check(database_->VerifyChecksum(read), "verify the blocks of " + options_.directory.string());
+    check(database_->VerifyFileChecksums(read),
+          "verify the files of " + options_.directory.string());
+  }
+
+  [[nodiscard]] std::uint64_t size_bytes() const override {
+    std::vector<rocksdb::Env::FileAttributes> files;
+    check(database_->GetEnv()->GetChildrenFileAttributes(options_.directory.string(), &files),
+          "list " + options_.directory.string());
+    std::uint64_t total = 0;
+    for (const rocksdb::Env::FileAttributes& file : files) total += file.size_bytes;
+    return total;
+  }
+
+ private:
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(Family family) const {
+    return handles_[static_cast<std::size_t>(family)];
+  }
+
+  // Protected from here on: what is built is what is written.
+  [[nodiscard]] rocksdb::WriteBatch to_batch(const ChangeSet& changes) const {
+    constexpr std::size_t kRecordOverhead = 16;
+    constexpr std::size_t kProtectionBytes = 8;
+    const std::size_t reserved = changes.bytes() + changes.changes().size() * kRecordOverhead;
+    rocksdb::WriteBatch batch(reserved, 0, kProtectionBytes, 0);
+    for (const ChangeSet::Change& change : changes.changes()) {
+      rocksdb::ColumnFamilyHandle* family = handle(change.family);
+      const rocksdb::Status status = change.is_delete ? batch.Delete(family, change.key)
+                                                      : batch.Put(family, change.key, change.value);
+      TENANTRY_ASSERT(status.ok());
+    }
+    return batch;
+  }
+
+  void note_error(const rocksdb::Status& status, const std::string& background) {
+    const std::lock_guard lock(error_mutex_);
+    last_error_ = status.ToString();
+    if (!background.empty()) last_error_ += "; " + background;
+  }
+
+  const RocksOptions options_;
+  const std::shared_ptr<BackgroundErrors> background_errors_;  // Shared with the database.
+  const std::unique_ptr<rocksdb::DB> database_;
+  const Handles handles_;  // Owned; given back before the database closes.
+  std::atomic<bool> broken_ = false;
+  mutable std::mutex error_mutex_;
+  std::string last_error_;  // Guarded by error_mutex_.
+};
+
+// RocksDB would take a database without CURRENT for no database.
+void require_database(rocksdb::Env& env, const std::string& directory) {
+  std::vector<std::string> names;
+  const rocksdb::Status listed = env.GetChildren(directory, &names);
+  if (!listed.ok()) {
+    throw UnavailableError(fmt::format("open {}: {}", directory, listed.ToString()));
+  }
+  bool any = false;
+  for (const std::string& name : names) {
+    if (name == "CURRENT") return;
+    any = any || name.starts_with("MANIFEST-") || name.ends_with(".sst") || name.ends_with(".log");
+  }
+  if (any) throw CorruptionError(fmt::format("{}: the file CURRENT is missing", directory));
+  throw UnavailableError(fmt::format("{} holds no database", directory));
+}
+
+rocksdb::Status open_database(const RocksOptions& options, const RocksConfiguration& configuration,
+                              std::vector<rocksdb::ColumnFamilyHandle*>& handles,
+                              rocksdb::DB*& database) {
+  if (options.read_only) {
+    return rocksdb::DB::OpenForReadOnly(configuration.database, options.directory.string(),
+                                        configuration.families, &handles, &database);
+  }
+  return rocksdb::DB::Open(configuration.database, options.directory.string(),
+                           configuration.families, &handles, &database);
+}
+
+// Our options are valid for every database of ours, so it is the database that does not fit them.
+void check_open(const rocksdb::Status& status, const RocksOptions& options) {
+  const std::string what = "open " + options.directory.string();
+  if (status.IsInvalidArgument() && !options.create) {
+    throw CorruptionError(fmt::format("{}: {}", what, status.ToString()));
+  }
+  check(status, what);
+}
+
+}  // namespace
+
+std::unique_ptr<Storage> open_rocks_storage_on(rocksdb::Env& env, const RocksOptions& options) {
+  TENANTRY_ASSERT(!(options.create && options.read_only));
+  if (!options.create) require_database(env, options.directory.string());
+  const RocksConfiguration configuration = configure_rocks(options, env);
+  std::vector<rocksdb::ColumnFamilyHandle*> opened;
+  rocksdb::DB* database = nullptr;
+  check_open(open_database(options, configuration, opened, database), options);
+  std::unique_ptr<rocksdb::DB> owned(database);
+  TENANTRY_ASSERT(opened.size() == kFamilyCount);
+  Handles handles{};
+  std::copy(opened.begin(), opened.end(), handles.begin());
+  return std::make_unique<RocksStorage>(options, configuration.background_errors, std::move(owned),
+                                        handles);
+}
+
+std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options) {
+  if (options.create) make_private_directory(options.directory);
+  return open_rocks_storage_on(*rocksdb::Env::Default(), options);
+}
+
+}  // namespace tenantry

@@ -1,0 +1,334 @@
+#include "core/state.h"
+
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/bytes.h"
+#include "core/error.h"
+#include "core/keys.h"
+#include "events/text.h"
+
+namespace tenantry {
+namespace {
+
+using events::ClaimInfo;
+using events::LookupInfo;
+using events::RowChange;
+using events::RowValues;
+using events::TableInfo;
+using events::Uuid;
+using events::Value;
+
+// A row's value: version, last position, the row.
+constexpr std::size_t kRowPrefixBytes = 16;
+
+std::string encode_entry(Version version, Position last, std::string_view row) {
+  std::string value;
+  value.reserve(kRowPrefixBytes + row.size());
+  append_le(value, version.value);
+  append_le(value, last.value);
+  return value.append(row);
+}
+
+StoredRow decode_entry(const RowKey& key, std::string_view value) {
+  if (value.size() < kRowPrefixBytes) throw CorruptionError("a row of the state is cut short");
+  return {key,
+          {read_le<std::uint64_t>(value, 0)},
+          {read_le<std::uint64_t>(value, 8)},
+          std::string(value.substr(kRowPrefixBytes))};
+}
+
+std::string encode_holder(const RowKey& key) {
+  std::string value;
+  append_uuid(value, key.tenant);
+  append_uuid(value, key.id);
+  return value;
+}
+
+RowKey decode_holder(std::string_view value) {
+  if (value.size() != 32) throw CorruptionError("a claim of the state is cut short");
+  return {read_uuid(value, 0), read_uuid(value, 16)};
+}
+
+bool holds(const RowValues& row, std::optional<std::size_t> column, const std::string& wanted) {
+  if (!column) return true;
+  const auto* text = std::get_if<std::string>(&row[*column]);
+  return text != nullptr && *text == wanted;
+}
+
+// What `row` claims under `claim`; nullopt for nothing.
+std::optional<std::string> claimed(const ClaimInfo& claim, const RowValues& row) {
+  if (!holds(row, claim.where_column, claim.where_value)) return std::nullopt;
+  std::vector<Value> values;
+  for (const std::size_t column : claim.columns) values.push_back(row[column]);
+  return claim_value(claim, values);
+}
+
+std::optional<std::int64_t> looked_up(const LookupInfo& lookup, const RowValues& row) {
+  if (!holds(row, lookup.where_column, lookup.where_value)) return std::nullopt;
+  const Value& value = row[lookup.column];
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
+  if (const auto* time = std::get_if<events::Timestamp>(&value)) return time->micros;
+  return std::nullopt;
+}
+
+// Tables whose rows lie under a tenant that is not the row itself: found by id through an entry of
+// their own.
+bool lies_under_tenant(const TableInfo& table) {
+  return table.owner_column.has_value() && *table.owner_column != table.id_column;
+}
+
+RowKey key_of(const TableInfo& table, const RowValues& row) {
+  RowKey key{{}, events::entity_key(row[table.id_column])};
+  if (table.owner_column) key.tenant = std::get<Uuid>(row[*table.owner_column]);
+  return key;
+}
+
+[[noreturn]] void does_not_fit(const RowChange& change, Position position, const std::string& why) {
+  throw CorruptionError(fmt::format("event {} does not fit the state: {}/{} {}", position.value,
+                                    change.table->entity_name,
+                                    events::format_entity_id(*change.table, change.id), why));
+}
+
+}  // namespace
+
+std::optional<std::string> claim_value(const ClaimInfo& claim, const std::vector<Value>& values) {
+  std::string bytes;
+  for (const Value& value : values) {
+    if (const auto* uuid = std::get_if<Uuid>(&value)) {
+      append_uuid(bytes, *uuid);
+    } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+      append_be(bytes, *number);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      bytes += claim.fold ? events::to_ascii_lower(*text) : *text;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return bytes;
+}
+
+const ClaimInfo& claim_on(const TableInfo& table, const std::vector<std::string_view>& columns) {
+  for (const ClaimInfo& claim : table.claims) {
+    bool same = claim.columns.size() == columns.size();
+    for (std::size_t i = 0; same && i < columns.size(); ++i) {
+      same = table.columns[claim.columns[i]].name == columns[i];
+    }
+    if (same) return claim;
+  }
+  throw std::logic_error("no such claim on " + table.name);
+}
+
+const LookupInfo& lookup_on(const TableInfo& table, std::string_view column) {
+  for (const LookupInfo& lookup : table.lookups) {
+    if (table.columns[lookup.column].name == column) return lookup;
+  }
+  throw std::logic_error("no lookup on " + table.name + "." + std::string(column));
+}
+
+std::optional<std::string> State::get(const std::string& key) const {
+  const auto found = overlay_.find(key);
+  return found == overlay_.end() ? base_.get(Family::kState, key) : found->second.now;
+}
+
+State::Slot& State::slot(const std::string& key) {
+  const auto [at, added] = overlay_.try_emplace(key);
+  if (added) {
+    at->second.before = base_.get(Family::kState, key);
+    at->second.now = at->second.before;
+  }
+  return at->second;
+}
+
+void State::put(const std::string& key, std::string value) { slot(key).now = std::move(value); }
+
+void State::remove(const std::string& key) { slot(key).now.reset(); }
+
+std::optional<StoredRow> State::row(const TableInfo& table, const RowKey& key) const {
+  const auto value = get(keys::row(table, key));
+  if (!value) return std::nullopt;
+  return decode_entry(key, *value);
+}
+
+std::optional<StoredRow> State::row_by_id(const TableInfo& table, const Uuid& id) const {
+  if (!lies_under_tenant(table)) return row(table, {table.owner_column ? id : Uuid{}, id});
+  const auto holder = get(keys::by_id(table, id));
+  if (!holder) return std::nullopt;
+  return row(table, decode_holder(*holder));
+}
+
+std::optional<RowKey> State::claim_holder(const TableInfo& table, const ClaimInfo& claim,
+                                          std::string_view value) const {
+  const auto holder = get(keys::claim(table, claim, value));
+  if (!holder) return std::nullopt;
+  return decode_holder(*holder);
+}
+
+// Merges the storage's entries with those laid over them, in key order.
+void State::scan(const std::string& lower, const std::string& upper,
+                 const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  const auto cursor = base_.cursor(Family::kState, lower, upper, /*scan=*/true);
+  cursor->seek_first();
+  auto over = overlay_.lower_bound(lower);
+  const auto over_end = upper.empty() ? overlay_.end() : overlay_.lower_bound(upper);
+  while (cursor->valid() || over != over_end) {
+    if (over == over_end || (cursor->valid() && cursor->key() < over->first)) {
+      if (!visit(cursor->key(), cursor->value())) return;
+      cursor->next();
+      continue;
+    }
+    if (cursor->valid() && cursor->key() == over->first) cursor->next();
+    if (over->second.now && !visit(over->first, *over->second.now)) return;
+    ++over;
+  }
+}
+
+void State::scan_rows(const TableInfo& table, const std::optional<Uuid>& tenant,
+                      const std::function<bool(const StoredRow&)>& visit) const {
+  const std::string lower =
+      tenant ? keys::rows_of_tenant(table, *tenant)
+             : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
+  scan(lower, keys::after_prefix(lower), [&](std::string_view key, std::string_view value) {
+    return visit(decode_entry(keys::read_row_key(key), value));
+  });
+}
+
+void State::scan_lookup(const TableInfo& table, const LookupInfo& lookup, std::int64_t first,
+                        std::int64_t last, const std::function<bool(const RowKey&)>& visit) const {
+  const std::string upper =
+      last == std::numeric_limits<std::int64_t>::max()
+          ? keys::after_prefix(keys::state_prefix(table.scope, keys::kLookupBit | lookup.number))
+          : keys::lookup_from(table, lookup, last + 1);
+  scan(keys::lookup_from(table, lookup, first), upper,
+       [&](std::string_view key, std::string_view) { return visit(keys::read_lookup_row(key)); });
+}
+
+std::int64_t State::largest_id(const TableInfo& table) const {
+  const auto value = get(keys::counter(table));
+  return value ? read_le<std::int64_t>(*value, 0) : 0;
+}
+
+Version State::stream_version(const TableInfo& table, const Uuid& id) const {
+  if (const auto row = row_by_id(table, id)) return row->version;
+  const auto gone = get(keys::gone(table, id));
+  return gone ? Version{read_le<std::uint64_t>(*gone, 0)} : Version{};
+}
+
+Version State::apply(events::EventView& event, events::Timestamp recorded_at, Position position) {
+  Version version{};
+  for (const RowChange& change : events::row_changes(event, recorded_at)) {
+    switch (change.effect) {
+      case events::Effect::INSERT:
+        version = {stream_version(*change.table, change.id).value + 1};
+        insert(change, version, position);
+        break;
+      case events::Effect::PATCH:
+        patch(change, position, version);
+        break;
+      case events::Effect::REMOVE:
+        remove_row(change, position, version);
+        break;
+    }
+  }
+  return version;
+}
+
+void State::insert(const RowChange& change, Version version, Position position) {
+  const TableInfo& table = *change.table;
+  if (row_by_id(table, change.id)) does_not_fit(change, position, "exists already");
+  RowValues row(table.columns.size());
+  events::apply_patch(row, change);
+  const RowKey key = key_of(table, row);
+  remove(keys::gone(table, change.id));
+  write_row(table, key, row, version, position);
+  add_entries(table, key, row, position);
+  note_id(table, row);
+}
+
+void State::patch(const RowChange& change, Position position, Version& version) {
+  const TableInfo& table = *change.table;
+  const RowKey before{change.tenant, change.id};
+  const auto stored = row(table, before);
+  if (!stored) does_not_fit(change, position, "is not there");
+  version = {stored->version.value + 1};
+  RowValues values = events::decode_row(table, stored->bytes);
+  remove_entries(table, before, values);
+  events::apply_patch(values, change);
+  const RowKey after = key_of(table, values);
+  if (after != before) remove(keys::row(table, before));
+  write_row(table, after, values, version, position);
+  add_entries(table, after, values, position);
+}
+
+void State::remove_row(const RowChange& change, Position position, Version& version) {
+  const TableInfo& table = *change.table;
+  const RowKey key{change.tenant, change.id};
+  const auto stored = row(table, key);
+  if (!stored) does_not_fit(change, position, "is not there");
+  version = {stored->version.value + 1};
+  remove_entries(table, key, events::decode_row(table, stored->bytes));
+  remove(keys::row(table, key));
+  put(keys::gone(table, key.id), encode_entry(version, position, {}));
+}
+
+void State::write_row(const TableInfo& table, const RowKey& key, const RowValues& row,
+                      Version version, Position position) {
+  put(keys::row(table, key), encode_entry(version, position, events::encode_row(table, row)));
+}
+
+void State::add_entries(const TableInfo& table, const RowKey& key, const RowValues& row,
+                        Position position) {
+  if (lies_under_tenant(table)) put(keys::by_id(table, key.id), encode_holder(key));
+  for (const ClaimInfo& claim : table.claims) {
+    const auto value = claimed(claim, row);
+    if (!value) continue;
+    Slot& held = slot(keys::claim(table, claim, *value));
+    if (held.now) {
+      throw CorruptionError(fmt::format(
+          "event {} does not fit the state: {}/{} claims what another row holds ({})",
+          position.value, table.entity_name, events::format_entity_id(table, key.id), claim.code));
+    }
+    held.now = encode_holder(key);
+  }
+  for (const LookupInfo& lookup : table.lookups) {
+    if (const auto value = looked_up(lookup, row))
+      put(keys::lookup(table, lookup, *value, key), {});
+  }
+}
+
+void State::remove_entries(const TableInfo& table, const RowKey& key, const RowValues& row) {
+  if (lies_under_tenant(table)) remove(keys::by_id(table, key.id));
+  for (const ClaimInfo& claim : table.claims) {
+    if (const auto value = claimed(claim, row)) remove(keys::claim(table, claim, *value));
+  }
+  for (const LookupInfo& lookup : table.lookups) {
+    if (const auto value = looked_up(lookup, row)) remove(keys::lookup(table, lookup, *value, key));
+  }
+}
+
+void State::note_id(const TableInfo& table, const RowValues& row) {
+  if (!table.integer_ids) return;
+  const auto id = std::get<std::int64_t>(row[table.id_column]);
+  if (id <= largest_id(table)) return;
+  std::string value;
+  append_le(value, id);
+  put(keys::counter(table), std::move(value));
+}
+
+void State::take_changes(ChangeSet& changes, Counters& counters) {
+  for (auto& [key, entry] : overlay_) {
+    if (entry.now == entry.before) continue;
+    if (entry.before) counters.subtract(Family::kState, key, *entry.before);
+    if (entry.now) {
+      counters.add(Family::kState, key, *entry.now);
+      changes.put(Family::kState, key, std::move(*entry.now));
+    } else {
+      changes.remove(Family::kState, key);
+    }
+  }
+  overlay_.clear();
+}
+
+}  // namespace tenantry

@@ -1,0 +1,212 @@
+#include "core/store.h"
+
+#include <fmt/format.h>
+
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "core/error.h"
+#include "core/fold.h"
+#include "core/log_reader.h"
+#include "core/resolver.h"
+#include "core/store_files.h"
+#include "core/verify.h"
+#include "core/writer.h"
+
+namespace tenantry {
+namespace {
+
+// After this many events closing moves what they wrote out of the write-ahead log, so that opening again has
+// little to replay: some 2 MB.
+constexpr std::uint64_t kFlushEvents = 2000;
+
+LogTail tail_of(const StoreInfo& info, const Head& head) {
+  return {head.tail, head.last_recorded, head_digest(info.id, head)};
+}
+
+Ack ack_of(const StoreInfo& info, const Head& head) {
+  Ack ack;
+  ack.incarnation = head.incarnation;
+  ack.term = head.term;
+  ack.batch_seq = head.batch_seq;
+  ack.tail = head.tail.value;
+  const Hash digest = head_digest(info.id, head);
+  std::copy_n(digest.begin(), ack.head_digest.size(), ack.head_digest.begin());
+  return ack;
+}
+
+// Commands that are decided but never written: effects pile up in memory.
+class Rehearsal {
+ public:
+  Rehearsal(const StoreInfo& info, const Head& head, const Storage& storage, const Clock& clock, IdSource& ids)
+      : state_(storage), runner_(info, storage, clock, ids), batch_(info, head, head.term + 1, state_) {}
+
+  std::vector<Answer> run(std::span<const events::CommandRequest> commands, SubmitOptions options) {
+    std::vector<Answer> answers;
+    for (const events::CommandRequest& command : commands) {
+      CommandRunner::Decided decided = runner_.decide_command(command, state_, batch_.head());
+      if (decided.has_effect) runner_.add(decided, batch_);
+      batch_.forget_records();
+      const bool refused = decided.answer.status != Answer::Status::kAccepted;
+      answers.push_back(std::move(decided.answer));
+      if (refused && options.stop_on_refusal) break;
+    }
+    return answers;
+  }
+
+ private:
+  State state_;
+  CommandRunner runner_;
+  BatchWriter batch_;
+};
+
+class Store final : public TenancyStore {
+ public:
+  Store(OpenedStore opened, const StoreOptions& options, const Clock& clock, IdSource& ids)
+      : opened_(std::move(opened)),
+        clock_(clock),
+        ids_(ids),
+        log_(make_embedded_log(*opened_.storage, opened_.info)),
+        writer_({opened_.info, *opened_.storage, *log_, clock, ids, options.group_commands_max,
+                 [this](const Head& head) { committed(head); }},
+                opened_.head) {
+    resolved_.advance(opened_.head.batch_seq);
+  }
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Nothing that was answered depends on what happens here: failing to tidy up costs time at the next opening.
+  ~Store() override {
+    try {
+      const Head head = writer_.head();
+      if (head.tail.value - opened_.head.tail.value > kFlushEvents) opened_.storage->flush();
+      opened_.ack->close(ack_of(opened_.info, head));
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "warning: closing {}: {}\n", opened_.paths.directory.string(), error.what());
+    }
+  }
+
+  StoreIdentity identity() const override { return {opened_.info.id, opened_.head.incarnation}; }
+
+  LogTail tail() const override { return tail_of(opened_.info, writer_.head()); }
+
+  void read_after(Position after, Position through,
+                  const std::function<bool(const StoredEvent&)>& visit) const override {
+    reader().read_after(after, through, visit);
+  }
+
+  void read_state(const std::function<void(const LogTail&, const StateView&)>& read) const override {
+    const auto view = opened_.storage->read_view();
+    const auto bytes = view->get(Family::kMeta, "head");
+    if (!bytes) throw CorruptionError("the store has no head");
+    const State state(*view);
+    read(tail_of(opened_.info, decode_head(*bytes)), state);
+  }
+
+  std::optional<Hash> chain_hash_at(Position position) const override {
+    if (position.value == 0) return Hash{};
+    std::optional<Hash> found;
+    reader().read_one(position, [&](const StoredEvent& event) {
+      found = event.chain_hash;
+      return false;
+    });
+    return found;
+  }
+
+  std::vector<Answer> submit(std::span<const events::CommandRequest> commands, SubmitOptions options) override {
+    return writer_.submit(commands, options);
+  }
+
+  std::vector<Answer> rehearse(std::span<const events::CommandRequest> commands, SubmitOptions options) override {
+    const std::lock_guard lock(rehearsal_mutex_);
+    if (!rehearsal_) rehearsal_.emplace(opened_.info, writer_.head(), *opened_.storage, clock_, ids_);
+    return rehearsal_->run(commands, options);
+  }
+
+  void read_log(const LogFilter& filter, const std::function<bool(const StoredEvent&)>& visit) const override {
+    reader().read(filter, visit);
+  }
+
+  Position position_at(events::Timestamp time) const override { return reader().position_at(time); }
+
+  void read_state_at(Position position, const Progress& progress,
+                     const std::function<void(const StateView&)>& read) const override {
+    const LogReader log = reader();
+    const Position tail = writer_.head().tail;
+    if (position > tail) {
+      throw UsageError("position_ahead", fmt::format("the log ends at position {}", tail.value));
+    }
+    Fold fold(opened_.paths.scratch(), position.value);
+    log.read_after({}, position, [&](const StoredEvent& event) {
+      fold.apply(event);
+      if (progress && event.position.value % 4096 == 0) progress(event.position.value, position.value);
+      return true;
+    });
+    fold.finish();
+    read(fold.state());
+  }
+
+  ResolveOutcome resolve(const ResolveQuery& query) const override {
+    if (auto kept = resolved_.find(query)) return std::move(*kept);
+    const std::uint64_t seq = writer_.head().batch_seq;
+    ResolveOutcome found = resolve_tenant(State(*opened_.storage), query);
+    resolved_.keep(query, found, seq);
+    return found;
+  }
+
+  StoreStatus status() const override {
+    const Head head = writer_.head();
+    StoreStatus status;
+    status.identity = identity();
+    status.tail = tail_of(opened_.info, head);
+    status.created_at = opened_.info.created_at;
+    status.directory = opened_.paths.directory.string();
+    status.bytes = opened_.storage->size_bytes();
+    status.term = head.term;
+    status.batches = head.batch_seq;
+    for (const auto& [scope, end] : head.scopes) status.scopes.push_back({scope, end.seq, end.last});
+    for (const events::TableInfo& table : events::tables()) {
+      const CounterKey key{Family::kState, static_cast<std::uint16_t>(table.scope),
+                           static_cast<std::uint8_t>(table.entity), 0};
+      status.rows.emplace_back(table.name, head.counters.sum(key).rows);
+    }
+    return status;
+  }
+
+  std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
+    const Head head = writer_.head();
+    return verify_store({*opened_.storage, opened_.info, head, opened_.paths.scratch()}, depth, progress);
+  }
+
+ private:
+  [[nodiscard]] LogReader reader() const { return {*opened_.storage, opened_.info, writer_.head()}; }
+
+  // By whoever commits, before anybody is answered.
+  void committed(const Head& head) {
+    opened_.ack->note(ack_of(opened_.info, head));
+    resolved_.advance(head.batch_seq);
+  }
+
+  OpenedStore opened_;  // Its head is the one at opening.
+  const Clock& clock_;
+  IdSource& ids_;
+  std::unique_ptr<CommitLog> log_;
+  Writer writer_;
+  mutable ResolveCache resolved_;
+  std::mutex rehearsal_mutex_;
+  std::optional<Rehearsal> rehearsal_;  // Guarded by rehearsal_mutex_.
+};
+
+}  // namespace
+
+bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids) {
+  return make_store(directory, clock, ids);
+}
+
+std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock, IdSource& ids) {
+  const OpenOptions open{options.directory, options.write_buffer_bytes, options.block_cache_bytes};
+  return std::make_unique<Store>(open_store_files(open, clock), options, clock, ids);
+}
+
+}  // namespace tenantry

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "core/clock.h"
+#include "core/tenancy_store.h"
+
+namespace tenantry {
+
+struct StoreOptions {
+  std::filesystem::path directory;
+  std::size_t write_buffer_bytes = std::size_t{32} << 20;  // Of each of RocksDB's five families.
+  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  std::size_t group_commands_max = 1024;                   // Commands that share one sync.
+};
+
+// Makes an empty store in a directory that does not exist or is empty. False when there is a store already,
+// which is left as it is. Throws UsageError for a directory that holds something else.
+bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids);
+
+// Opens the store, which this process owns until the result is destroyed: see open_store_files() for what is checked
+// and thrown. Opening writes no event. Borrows `clock` and `ids`.
+[[nodiscard]] std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock,
+                                                       IdSource& ids);
+
+}  // namespace tenantry

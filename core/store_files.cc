@@ -1,0 +1,263 @@
+#include "core/store_files.h"
+
+#include <capnp/message.h>
+#include <fmt/format.h>
+#include <kj/exception.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/commit_log.h"
+#include "core/error.h"
+#include "core/file_ops.h"
+#include "core/format.capnp.h"
+#include "core/keys.h"
+#include "core/record.h"
+#include "core/version.h"
+#include "events/encoding.h"
+
+namespace tenantry {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kFormatMagic = 0x31594e5445544e54;  // "TNTENTY1"
+constexpr const char* kMinRocksdb = "7.8.3";
+// The last records of the log that opening re-chains.
+constexpr std::uint64_t kCheckedRecords = 1024;
+constexpr std::int64_t kClockBehindMax = std::int64_t{3600} * 1'000'000;
+
+std::string encode_format() {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<format::FormatInfo>();
+  root.setMagic(kFormatMagic);
+  root.setMajor(kFormatMajor);
+  root.setMinor(kFormatMinor);
+  root.setMinRocksdb(kMinRocksdb);
+  return events::encode_canonical(root.asReader());
+}
+
+void check_format(const StorePaths& paths) {
+  const auto bytes = read_file(paths.format());
+  if (!bytes) throw CorruptionError(paths.format().string() + " is missing");
+  std::uint16_t major = 0;
+  std::uint64_t required = 0;
+  try {
+    events::MessageView view(*bytes);
+    const auto root = view.root<format::FormatInfo>();
+    if (root.getMagic() != kFormatMagic) throw CorruptionError(paths.format().string() + " is no store's");
+    major = root.getMajor();
+    required = root.getRequiredFeatures();
+  } catch (const events::MalformedError& error) {
+    throw CorruptionError(paths.format().string() + ": " + error.what());
+  } catch (const kj::Exception& error) {
+    throw CorruptionError(paths.format().string() + ": " + error.getDescription().cStr());
+  }
+  if (major != kFormatMajor || required != 0) {
+    throw UsageError("store_format",
+                     fmt::format("{} has format {} (features {:#x}); this tenantry {} reads format {}",
+                                 paths.directory.string(), major, required, kSoftwareVersion, kFormatMajor),
+                     "use the version of tenantry that wrote it, or a newer one");
+  }
+}
+
+std::string require(const StorageReader& storage, const char* key) {
+  auto value = storage.get(Family::kMeta, key);
+  if (!value) throw CorruptionError(fmt::format("the store's database lacks `{}`", key));
+  return std::move(*value);
+}
+
+// The last block of a scope must be the one that the head names.
+void check_scope_end(const StorageReader& storage, events::Scope scope, const ScopeHead& end) {
+  const std::string place = fmt::format("scope {}", events::scope_name(scope));
+  const std::string lower = keys::block(scope, {0});
+  const auto cursor = storage.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/false);
+  cursor->seek_last();
+  if (!cursor->valid()) throw CorruptionError(place + ": the log has no events though the head counts some");
+  std::vector<Block> blocks;
+  std::uint64_t records = 0;
+  while (cursor->valid() && records < kCheckedRecords) {
+    blocks.emplace_back(cursor->key(), cursor->value());
+    records += blocks.back().header().records;
+    cursor->prev();
+  }
+  const StoredEvent& last = blocks.front().records().back();
+  if (last.scope_seq != end.seq || last.position != end.last || last.chain_hash != end.chain) {
+    throw CorruptionError(fmt::format("{}: the log ends at event {} of the scope (position {}), the head says {} ({})",
+                                      place, last.scope_seq, last.position.value, end.seq, end.last.value));
+  }
+  const StoredEvent* previous = nullptr;
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    for (std::size_t i = 0; i < block->records().size(); ++i) {
+      const StoredEvent& event = block->records()[i];
+      const bool chained = previous == nullptr ||
+                           (previous->scope_seq + 1 == event.scope_seq &&
+                            chain_hash(previous->chain_hash, block->hashed_header(i), event.payload) ==
+                                event.chain_hash);
+      if (!chained) {
+        throw CorruptionError(fmt::format("{}: the chain breaks at position {}", place, event.position.value));
+      }
+      previous = &event;
+    }
+  }
+}
+
+// The log must reach what was answered to somebody.
+void check_acknowledged(const StorePaths& paths, const StoreInfo& info, const Head& head) {
+  const auto ack = AckFile::read(paths.ack());
+  if (!ack) {
+    throw CorruptionError(paths.ack().string() +
+                          " is missing: nothing proves that the log still has everything that was answered");
+  }
+  const auto short_of = [&](const char* why) {
+    throw CorruptionError(fmt::format("the log ends at position {} (batch {}) but {} was answered up to position {} "
+                                      "(batch {}): the end of the log is lost; restore a backup or the disk",
+                                      head.tail.value, head.batch_seq, why, ack->tail, ack->batch_seq));
+  };
+  if (ack->incarnation != head.incarnation) short_of("another incarnation of this store");
+  if (ack->batch_seq > head.batch_seq || ack->tail > head.tail.value) short_of("this store");
+  const Hash digest = head_digest(info.id, head);
+  const bool same_batch = ack->batch_seq == head.batch_seq;
+  if (same_batch && !std::equal(ack->head_digest.begin(), ack->head_digest.end(), digest.begin())) {
+    short_of("other content");
+  }
+  if (ack->closed && !same_batch) short_of("a store that was closed");
+}
+
+void check_clock(const Head& head, const Clock& clock) {
+  const events::Timestamp now = clock.now();
+  if (head.last_recorded.micros - now.micros <= kClockBehindMax) return;
+  throw UnavailableError(fmt::format("the clock says {}, more than an hour before the log's last event at {}",
+                                     events::format_timestamp(now), events::format_timestamp(head.last_recorded)),
+                         "set the clock");
+}
+
+RocksOptions rocks_options(const OpenOptions& options, const StorePaths& paths) {
+  RocksOptions rocks;
+  rocks.directory = paths.database();
+  rocks.write_buffer_bytes = options.write_buffer_bytes;
+  rocks.block_cache_bytes = options.block_cache_bytes;
+  return rocks;
+}
+
+Ack first_ack(const StoreInfo& info, const Head& head) {
+  Ack ack;
+  ack.incarnation = head.incarnation;
+  ack.term = head.term;
+  ack.batch_seq = head.batch_seq;
+  ack.tail = head.tail.value;
+  const Hash digest = head_digest(info.id, head);
+  std::copy_n(digest.begin(), ack.head_digest.size(), ack.head_digest.begin());
+  return ack;
+}
+
+// Removes what lies at a path, before and after it is used.
+class Unfinished {
+ public:
+  explicit Unfinished(fs::path path) : path_(std::move(path)) { remove(); }
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+  ~Unfinished() { remove(); }
+
+ private:
+  void remove() const {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  fs::path path_;
+};
+
+void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids) {
+  StoreInfo info;
+  info.id = ids.new_uuid();
+  const events::Uuid first = ids.new_uuid();
+  const events::Uuid second = ids.new_uuid();
+  // Two random UUIDs have 244 random bits; a hash spreads them over the key.
+  std::string seed;
+  append_uuid(seed, first);
+  append_uuid(seed, second);
+  const Hash key = sha256(seed);
+  info.hash_key.assign(key.begin(), key.end());
+  info.created_at = clock.now();
+  info.made_by = kSoftwareVersion;
+  const Head head;
+  RocksOptions rocks;
+  rocks.directory = paths.database();
+  rocks.create = true;
+  const auto storage = open_rocks_storage(rocks);
+  ChangeSet changes;
+  changes.put(Family::kMeta, "format", encode_format());
+  changes.put(Family::kMeta, "store", encode_store_info(info));
+  changes.put(Family::kMeta, "head", encode_head(head));
+  if (storage->write(changes, /*sync=*/true) != WriteResult::kDone) {
+    throw UnavailableError("cannot write " + rocks.directory.string() + ": " + storage->last_error());
+  }
+  AckFile(paths.ack(), first_ack(info, head)).close(first_ack(info, head));
+  write_file_durably(paths.directory / ".gitignore", "*\n");
+  write_file_durably(paths.format(), encode_format());
+}
+
+}  // namespace
+
+bool is_store(const fs::path& directory) {
+  std::error_code ignored;
+  return fs::exists(StorePaths{directory}.format(), ignored);
+}
+
+bool make_store(const fs::path& directory, const Clock& clock, IdSource& ids) {
+  if (is_store(directory)) return false;
+  std::error_code error;
+  if (fs::exists(directory, error) && !fs::is_empty(directory, error)) {
+    throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
+                     "name a directory that does not exist or is empty");
+  }
+  // Built beside it and moved into place at once: there is never half a store under the name.
+  const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
+  const fs::path aside = parent / fmt::format(".{}.new", directory.filename().string());
+  const Unfinished unfinished{aside};
+  make_private_directory(aside);
+  fill_store({aside}, clock, ids);
+  rename_durably(aside, directory);
+  return true;
+}
+
+void check_log_end(const StorageReader& storage, const StoreInfo& info, const Head& head) {
+  std::uint64_t total = 0;
+  for (const auto& [scope, end] : head.scopes) {
+    total += end.seq;
+    if (end.seq > 0) check_scope_end(storage, scope, end);
+  }
+  if (total != head.tail.value) {
+    throw CorruptionError(fmt::format("store {}: the scopes have {} events, the tail is {}",
+                                      events::format_uuid(info.id), total, head.tail.value));
+  }
+}
+
+OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
+  OpenedStore opened;
+  opened.paths = {options.directory};
+  if (!is_store(options.directory)) {
+    throw UsageError("store_not_found", "there is no store in " + options.directory.string(),
+                     "tenantry init --store " + options.directory.string(), 6);
+  }
+  opened.lock = std::make_unique<StoreLock>(options.directory);
+  check_format(opened.paths);
+  RocksOptions rocks = rocks_options(options, opened.paths);
+  rocks.read_only = true;
+  {
+    const auto probe = open_rocks_storage(rocks);
+    opened.info = decode_store_info(require(*probe, "store"));
+    opened.head = decode_head(require(*probe, "head"));
+    check_log_end(*probe, opened.info, opened.head);
+    check_acknowledged(opened.paths, opened.info, opened.head);
+  }
+  check_clock(opened.head, clock);
+  std::error_code ignored;
+  fs::remove_all(opened.paths.scratch(), ignored);
+  rocks.read_only = false;
+  opened.storage = open_rocks_storage(rocks);
+  opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head));
+  return opened;
+}
+
+}  // namespace tenantry

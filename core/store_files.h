@@ -1,0 +1,61 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/ack_file.h"
+#include "core/clock.h"
+#include "core/head.h"
+#include "core/storage.h"
+#include "core/store_lock.h"
+
+// A store's directory: making it, and opening it without ever making damage worse.
+namespace tenantry {
+
+inline constexpr std::uint16_t kFormatMajor = 1;
+inline constexpr std::uint16_t kFormatMinor = 0;
+
+// Where things lie under a store's directory.
+struct StorePaths {
+  std::filesystem::path directory;
+  [[nodiscard]] std::filesystem::path database() const { return directory / "db"; }
+  [[nodiscard]] std::filesystem::path format() const { return directory / "FORMAT"; }
+  [[nodiscard]] std::filesystem::path ack() const { return directory / "ack"; }
+  [[nodiscard]] std::filesystem::path scratch() const { return directory / "scratch"; }
+  [[nodiscard]] std::filesystem::path default_read_model() const { return directory / "read_model.sqlite3"; }
+};
+
+[[nodiscard]] bool is_store(const std::filesystem::path& directory);
+
+// Makes an empty store; all of it or nothing. False when there is one already, which is left as it is. Throws UsageError
+// for a directory that holds something else, UnavailableError when it cannot be made.
+bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids);
+
+struct OpenedStore {
+  StorePaths paths;
+  std::unique_ptr<StoreLock> lock;
+  std::unique_ptr<Storage> storage;
+  StoreInfo info;
+  Head head;
+  std::unique_ptr<AckFile> ack;
+};
+
+struct OpenOptions {
+  std::filesystem::path directory;
+  std::size_t write_buffer_bytes = std::size_t{32} << 20;
+  std::size_t block_cache_bytes = std::size_t{64} << 20;
+};
+
+// The opening procedure. Under the store's own lock: the format is read, then everything is checked through a
+// read-only open that writes nothing (a read-write open of a damaged log destroys the evidence): the end of each scope, the
+// last records' chain, that positions add up, that the log reaches what was answered. Only then it is opened for
+// writing. Takes as long for a million events as for none. Throws UsageError when there is no store,
+// UnavailableError when another process owns it or the clock is an hour behind it, CorruptionError for damage.
+[[nodiscard]] OpenedStore open_store_files(const OpenOptions& options, const Clock& clock);
+
+// The checks of opening, on their own: throws CorruptionError naming what does not hold.
+void check_log_end(const StorageReader& storage, const StoreInfo& info, const Head& head);
+
+}  // namespace tenantry

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+
+#include <sys/types.h>
+
+#include "core/file_ops.h"
+
+namespace tenantry {
+
+// Ownership of a store directory: while one of these lives, no other can be made for the same
+// directory, in this process or another, under whatever path. The lock lies on a file of our own.
+// RocksDB's LOCK would not do: it is a POSIX lock, and any code of the owner that opens and closes
+// that file (a plain copy of the directory) gives it up.
+//
+// The kernel releases the lock when the owner dies, however it dies, unless a child it forked still
+// lives; executing another program drops the child's share.
+class StoreLock {
+ public:
+  static constexpr const char* kFileName = "OWNER.lock";
+
+  // `store` must exist. Throws UnavailableError naming the owner's process if there is one.
+  explicit StoreLock(const std::filesystem::path& store);
+  StoreLock(StoreLock&& other) noexcept = default;
+  StoreLock& operator=(StoreLock&&) = delete;
+  StoreLock(const StoreLock&) = delete;
+  StoreLock& operator=(const StoreLock&) = delete;
+  // Releases the store, even if forked children still live. In a forked child it releases nothing.
+  ~StoreLock();
+
+ private:
+  FileDescriptor file_;
+  pid_t owner_;
+};
+
+}  // namespace tenantry

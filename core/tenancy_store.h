@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/decide.h"
+#include "core/event_source.h"
+#include "events/commands.h"
+
+// What the command line, and later a client of another process's store, can do with a store.
+// Whether the store is opened here or owned elsewhere makes no difference to who calls.
+namespace tenantry {
+
+// The answer to one command; durable when it is handed out.
+struct Answer {
+  enum class Status { kAccepted, kRejected, kInvalid };
+  Status status = Status::kAccepted;
+  events::Refusal refusal;  // Unless accepted.
+  Position first;           // Of its events, which follow each other.
+  std::uint32_t count = 0;  // 0: nothing changed.
+  std::optional<EntityName> entity;
+  std::uint64_t incarnation = 0;  // The life of the store that the positions belong to.
+};
+
+struct SubmitOptions {
+  bool stop_on_refusal = false;  // Nothing after the first refusal is tried; it gets no answer.
+};
+
+// Which events to read. What is not set does not filter.
+struct LogFilter {
+  Position after;                   // Exclusive.
+  std::optional<Position> through;  // Inclusive.
+  std::optional<events::Scope> scope;
+  std::optional<events::Uuid> tenant;  // Also events by which a row came to or left the tenant.
+  std::optional<events::Uuid> stream;  // events::stream_id().
+  std::optional<std::int64_t> user;    // Events about the user, or that name it.
+  std::optional<std::string> actor;
+  std::optional<std::string> channel;
+  std::optional<std::string> correlation_id;
+  std::set<std::uint32_t> kinds;  // Empty: all.
+  bool reverse = false;           // Newest first.
+};
+
+struct ResolveQuery {
+  std::optional<std::string> tenant_id;  // Explicit: a UUID.
+  std::optional<std::string> host;
+  std::optional<std::string> user;  // A username, or `id:N`.
+};
+
+// The tenant of a request, and how it was found.
+struct Resolution {
+  events::Uuid tenant;
+  std::string slug;
+  std::string name;
+  std::string matched;  // `tenant_id`, `domain`, `subdomain` or `membership`.
+};
+using ResolveOutcome = std::variant<Resolution, events::Refusal>;
+
+struct ScopeStatus {
+  events::Scope scope = events::Scope::SYSTEM;
+  std::uint64_t events = 0;
+  Position last;
+};
+
+struct StoreStatus {
+  StoreIdentity identity;
+  LogTail tail;
+  events::Timestamp created_at;
+  std::string directory;
+  std::uint64_t bytes = 0;  // On disk.
+  std::uint64_t term = 0;   // Of the last commit.
+  std::uint64_t batches = 0;
+  std::vector<ScopeStatus> scopes;
+  std::vector<std::pair<std::string, std::uint64_t>> rows;  // By table.
+};
+
+// One check of verify().
+struct CheckResult {
+  std::string name;
+  bool passed = true;
+  std::uint64_t examined = 0;         // Events, entries, files: what the name says.
+  std::vector<std::string> problems;  // At most 20, each naming a place.
+};
+
+enum class VerifyDepth { kQuick, kFull };
+
+// Called now and then by long operations: how much of how much is done.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+// Threads: any thread may call any method. Lifetime: visitors borrow what they get for the call.
+// Errors: CorruptionError, UnavailableError, UsageError. After a commit whose fate is unknown every
+// further command is refused until the store is opened again; a retry by command id then gives the
+// first answer.
+class TenancyStore : public EventSource {
+ public:
+  // Decides the commands one after the other and answers once all that is answered is durable. Each
+  // command is one atomic unit; the span is not.
+  [[nodiscard]] virtual std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                                                   SubmitOptions options) = 0;
+  // The same answers, as far as they can be known, without writing anything; effects of earlier
+  // calls on the same object are kept in memory and seen by later ones.
+  [[nodiscard]] virtual std::vector<Answer> rehearse(
+      std::span<const events::CommandRequest> commands, SubmitOptions options) = 0;
+
+  // Visits the events that pass the filter, in order of position (newest first if `reverse`).
+  virtual void read_log(const LogFilter& filter,
+                        const std::function<bool(const StoredEvent&)>& visit) const = 0;
+  // The last position recorded at or before `time`; 0 when there is none.
+  [[nodiscard]] virtual Position position_at(events::Timestamp time) const = 0;
+  // The rows as they were at `position`, folded in a scratch place; `read` runs once.
+  virtual void read_state_at(Position position, const Progress& progress,
+                             const std::function<void(const StateView&)>& read) const = 0;
+
+  [[nodiscard]] virtual ResolveOutcome resolve(const ResolveQuery& query) const = 0;
+  [[nodiscard]] virtual StoreStatus status() const = 0;
+  // Every check of the store itself. Damage is a failed check, not an exception.
+  [[nodiscard]] virtual std::vector<CheckResult> verify(VerifyDepth depth,
+                                                        const Progress& progress) const = 0;
+};
+
+}  // namespace tenantry

@@ -1,0 +1,342 @@
+#include "core/verify.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/block_stream.h"
+#include "core/bytes.h"
+#include "core/error.h"
+#include "core/fold.h"
+#include "core/keys.h"
+#include "events/kinds.h"
+
+namespace tenantry {
+namespace {
+
+constexpr std::size_t kProblemsMax = 20;
+constexpr std::uint64_t kProgressEvery = 4096;
+
+void note(CheckResult& check, std::string problem) {
+  check.passed = false;
+  if (check.problems.size() < kProblemsMax) check.problems.push_back(std::move(problem));
+}
+
+// Runs one check; damage that is met on the way is its problem.
+template <class Run>
+CheckResult run_check(const char* name, Run&& run) {
+  CheckResult check;
+  check.name = name;
+  try {
+    run(check);
+  } catch (const CorruptionError& error) {
+    note(check, error.what());
+  } catch (const events::MalformedError& error) {
+    note(check, error.what());
+  }
+  return check;
+}
+
+// What walking the log finds out about everything beside it.
+struct Derived {
+  Counters counters;  // Of index entries (but time marks) and answers.
+  std::map<events::Scope, ScopeHead> scopes;
+  std::uint64_t events = 0;
+};
+
+// Checks one record against its predecessor, its payload and its place; keeps what follows from it.
+class LogWalk {
+ public:
+  LogWalk(const VerifyInput& input, CheckResult& check, const Progress& progress)
+      : input_(input), check_(check), progress_(progress) {}
+
+  Derived walk() {
+    std::vector<Cursor> cursors;
+    for (const auto& [scope, end] : input_.head.scopes) {
+      derived_.scopes[scope].epoch = end.epoch;
+      cursors.push_back({scope, scan_blocks(input_.storage, scope, {0}, input_.head.tail, false), std::nullopt, 0});
+      load(cursors.back());
+    }
+    while (Cursor* next = lowest(cursors)) {
+      visit(*next->block, next->at);
+      if (++next->at == next->block->records().size()) load(*next);
+    }
+    for (const auto& [scope, end] : input_.head.scopes) compare_end(scope, end);
+    if (derived_.events != input_.head.tail.value) {
+      note(check_, fmt::format("the log has {} events, its head says {}", derived_.events, input_.head.tail.value));
+    }
+    check_.examined = derived_.events;
+    return std::move(derived_);
+  }
+
+ private:
+  struct Cursor {
+    events::Scope scope;
+    std::unique_ptr<BlockStream> blocks;
+    std::optional<Block> block;
+    std::size_t at = 0;
+  };
+
+  void load(Cursor& cursor) {
+    cursor.block = cursor.blocks->next();
+    cursor.at = 0;
+    if (cursor.block) derive(*cursor.block);
+  }
+
+  static Cursor* lowest(std::vector<Cursor>& cursors) {
+    Cursor* found = nullptr;
+    for (Cursor& cursor : cursors) {
+      if (!cursor.block) continue;
+      const Position position = cursor.block->records()[cursor.at].position;
+      if (found == nullptr || position < found->block->records()[found->at].position) found = &cursor;
+    }
+    return found;
+  }
+
+  void visit(const Block& block, std::size_t at) {
+    const StoredEvent& event = block.records()[at];
+    ScopeHead& end = derived_.scopes[event.scope];
+    ++derived_.events;
+    if (event.position.value != derived_.events) {
+      throw CorruptionError(fmt::format("position {} is missing ({} follows)", derived_.events,
+                                        event.position.value));
+    }
+    if (event.scope_seq != end.seq + 1) {
+      throw CorruptionError(fmt::format("scope {}: event {} is missing at position {}",
+                                        events::scope_name(event.scope), end.seq + 1, event.position.value));
+    }
+    if (chain_hash(end.chain, block.hashed_header(at), event.payload) != event.chain_hash) {
+      note(check_, fmt::format("the hash chain of scope {} breaks at position {}", events::scope_name(event.scope),
+                               event.position.value));
+    }
+    if (event.recorded_at < last_time_) {
+      note(check_, fmt::format("position {} is recorded before its predecessor", event.position.value));
+    }
+    check_payload(event);
+    end.seq = event.scope_seq;
+    end.last = event.position;
+    end.chain = event.chain_hash;
+    last_time_ = event.recorded_at;
+    if (progress_ && derived_.events % kProgressEvery == 0) progress_(derived_.events, input_.head.tail.value);
+  }
+
+  void check_payload(const StoredEvent& event) {
+    events::EventView view(event.payload);
+    const bool agrees = view.kind().number == event.kind && view.kind().table->scope == event.scope &&
+                        view.tenant() == event.tenant &&
+                        events::stream_id(*view.kind().table, view.entity()) == event.stream;
+    if (!agrees) note(check_, fmt::format("position {}: header and payload disagree", event.position.value));
+  }
+
+  // The index entries that belong to a block, and the answers that its command table keeps.
+  void derive(const Block& block) {
+    std::map<events::Uuid, std::pair<Version, std::uint16_t>> streams;
+    std::map<events::Uuid, std::uint16_t> tenants;
+    std::map<events::Uuid, std::uint16_t> actors;
+    for (const StoredEvent& event : block.records()) {
+      const auto [stream, added] = streams.try_emplace(event.stream, event.version, std::uint16_t{0});
+      ++stream->second.second;
+      if (event.tenant != events::Uuid{}) ++tenants[event.tenant];
+      events::EventView view(event.payload);
+      if (view.other_tenant()) ++tenants[*view.other_tenant()];
+      if (event.actor != events::Uuid{}) ++actors[event.actor];
+    }
+    const events::Scope scope = block.header().scope;
+    const std::uint32_t epoch = derived_.scopes[scope].epoch;
+    const std::uint64_t first = block.header().first.value;
+    for (const auto& [id, stream] : streams) {
+      std::string value;
+      append_le(value, first);
+      append_le(value, stream.second);
+      derived_.counters.add(Family::kIndex, keys::index(keys::kStreamIndex, scope, epoch, id, stream.first.value),
+                            value);
+    }
+    derive_counts(keys::kTenantIndex, block, tenants);
+    derive_counts(keys::kActorIndex, block, actors);
+    derive_answers(block.command_table());
+  }
+
+  void derive_counts(char kind, const Block& block, const std::map<events::Uuid, std::uint16_t>& counts) {
+    const events::Scope scope = block.header().scope;
+    for (const auto& [id, count] : counts) {
+      std::string value;
+      append_le(value, count);
+      derived_.counters.add(
+          Family::kIndex, keys::index(kind, scope, derived_.scopes[scope].epoch, id, block.header().first.value),
+          value);
+    }
+  }
+
+  void derive_answers(std::string_view table) {
+    for (const CommandEntry& command : decode_command_table(table)) {
+      std::string key;
+      append_uuid(key, command.id);
+      derived_.counters.add(Family::kIdempotency, key, encode_idempotency(command));
+    }
+  }
+
+  void compare_end(events::Scope scope, const ScopeHead& end) {
+    const ScopeHead& found = derived_.scopes[scope];
+    if (found == end) return;
+    note(check_, fmt::format("scope {}: the log ends at event {} (position {}), the head says {} ({})",
+                             events::scope_name(scope), found.seq, found.last.value, end.seq, end.last.value));
+  }
+
+  const VerifyInput& input_;
+  CheckResult& check_;
+  const Progress& progress_;
+  Derived derived_;
+  events::Timestamp last_time_{INT64_MIN};
+};
+
+// Answers of batches that have no events lie under keys of their own.
+void add_eventless_answers(const StorageReader& storage, Counters& counters) {
+  const std::string prefix = "batch/";
+  const auto cursor = storage.cursor(Family::kMeta, prefix, keys::after_prefix(prefix), /*scan=*/true);
+  for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    for (const CommandEntry& command : decode_command_table(cursor->value())) {
+      std::string key;
+      append_uuid(key, command.id);
+      counters.add(Family::kIdempotency, key, encode_idempotency(command));
+    }
+  }
+}
+
+// What a family holds, by kind.
+Counters count_family(const StorageReader& storage, Family family, std::uint64_t& examined) {
+  Counters counters;
+  const auto cursor = storage.cursor(family, {}, {}, /*scan=*/true);
+  for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    counters.add(family, cursor->key(), cursor->value());
+    ++examined;
+  }
+  return counters;
+}
+
+std::string describe(const CounterKey& key) {
+  switch (key.family) {
+    case Family::kIndex:
+      return fmt::format("index {} of scope {}", static_cast<char>(key.kind),
+                         events::scope_name(static_cast<events::Scope>(key.scope)));
+    case Family::kIdempotency:
+      return "kept answers";
+    default:
+      return fmt::format("state entries of kind {:#04x} in scope {}", key.kind,
+                         events::scope_name(static_cast<events::Scope>(key.scope)));
+  }
+}
+
+// Both must hold the same entries of `family`; kinds that are empty need not be counted.
+void compare_counters(CheckResult& check, Family family, const Counters& expected, const Counters& found,
+                      const char* expected_name, const char* found_name) {
+  std::map<CounterKey, bool> all;
+  for (const auto& [key, sum] : expected.sums()) all[key] = true;
+  for (const auto& [key, sum] : found.sums()) all[key] = true;
+  for (const auto& [key, present] : all) {
+    if (key.family != family) continue;
+    const RowSum want = expected.sum(key);
+    const RowSum have = found.sum(key);
+    if (want == have) continue;
+    note(check, fmt::format("{}: {} has {}, {} has {}{}", describe(key), expected_name, want.rows, found_name,
+                            have.rows, want.rows == have.rows ? " with other content" : ""));
+  }
+}
+
+// The time marks have no other source than the log's times: each must name an event of its time.
+void check_time_marks(const VerifyInput& input, CheckResult& check) {
+  const LogReader reader(input.storage, input.info, input.head);
+  const std::string prefix(1, keys::kTimeIndex);
+  const auto cursor = input.storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/true);
+  for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    if (cursor->value().size() != 16) throw CorruptionError("a time mark of the wrong length");
+    const Position position{read_le<std::uint64_t>(cursor->value(), 0)};
+    const bool found = reader.read_one(position, [&](const StoredEvent& event) {
+      if (keys::time_mark(event.recorded_at) != cursor->key()) {
+        note(check, fmt::format("the time mark at position {} has another time", position.value));
+      }
+      return false;
+    });
+    if (!found) note(check, fmt::format("a time mark names position {}, which is not there", position.value));
+  }
+}
+
+// Names the first entries in which two states differ.
+void name_differences(CheckResult& check, const StorageReader& expected, const StorageReader& found) {
+  const auto want = expected.cursor(Family::kState, {}, {}, /*scan=*/true);
+  const auto have = found.cursor(Family::kState, {}, {}, /*scan=*/true);
+  want->seek_first();
+  have->seek_first();
+  while ((want->valid() || have->valid()) && check.problems.size() < kProblemsMax) {
+    const bool missing = want->valid() && (!have->valid() || want->key() < have->key());
+    const bool extra = have->valid() && (!want->valid() || have->key() < want->key());
+    const std::string key = events::hex(missing ? want->key() : have->key());
+    if (missing) {
+      note(check, "state entry " + key + " follows from the events but is not there");
+    } else if (extra) {
+      note(check, "state entry " + key + " follows from no event");
+    } else if (want->value() != have->value()) {
+      note(check, "state entry " + key + " differs from what the events make of it");
+    }
+    if (!extra) want->next();
+    if (!missing) have->next();
+  }
+}
+
+void check_fold(const VerifyInput& input, CheckResult& check, const Progress& progress) {
+  Fold fold(input.scratch, input.head.tail.value);
+  const LogReader reader(input.storage, input.info, input.head);
+  reader.read_after({}, input.head.tail, [&](const StoredEvent& event) {
+    fold.apply(event);
+    if (progress && event.position.value % kProgressEvery == 0) progress(event.position.value, input.head.tail.value);
+    return true;
+  });
+  fold.finish();
+  check.examined = input.head.tail.value;
+  compare_counters(check, Family::kState, fold.counters(), input.head.counters, "the fold", "the head");
+  if (!check.passed) name_differences(check, fold.storage(), input.storage);
+}
+
+void check_files(const VerifyInput& input, CheckResult& check) {
+  input.storage.verify_checksums();
+  check.examined = input.storage.size_bytes();
+}
+
+void check_family(const VerifyInput& input, Family family, const Counters* derived, CheckResult& check) {
+  const Counters found = count_family(input.storage, family, check.examined);
+  compare_counters(check, family, input.head.counters, found, "the head", "the store");
+  if (derived != nullptr) compare_counters(check, family, *derived, found, "the log", "the store");
+}
+
+}  // namespace
+
+std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth depth, const Progress& progress) {
+  std::vector<CheckResult> checks;
+  if (depth == VerifyDepth::kFull) {
+    checks.push_back(run_check("file checksums", [&](CheckResult& check) { check_files(input, check); }));
+  }
+  Derived derived;
+  checks.push_back(run_check("log: positions, hash chain, payloads",
+                             [&](CheckResult& check) { derived = LogWalk(input, check, progress).walk(); }));
+  if (depth == VerifyDepth::kQuick) return checks;
+  checks.push_back(run_check("indexes against log", [&](CheckResult& check) {
+    for (const auto& [key, sum] : input.head.counters.sums()) {
+      const bool mark = key.family == Family::kIndex && key.kind == static_cast<std::uint8_t>(keys::kTimeIndex);
+      if (mark) derived.counters.set(key, sum);  // Checked one by one below.
+    }
+    check_family(input, Family::kIndex, &derived.counters, check);
+    check_time_marks(input, check);
+  }));
+  checks.push_back(run_check("kept answers against log", [&](CheckResult& check) {
+    add_eventless_answers(input.storage, derived.counters);
+    check_family(input, Family::kIdempotency, &derived.counters, check);
+  }));
+  checks.push_back(run_check("state entries counted",
+                             [&](CheckResult& check) { check_family(input, Family::kState, nullptr, check); }));
+  checks.push_back(
+      run_check("state against events", [&](CheckResult& check) { check_fold(input, check, progress); }));
+  return checks;
+}
+
+}  // namespace tenantry

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "core/head.h"
+#include "core/storage.h"
+#include "core/tenancy_store.h"
+
+namespace tenantry {
+
+// What is verified, and where a scratch fold may lie.
+struct VerifyInput {
+  const Storage& storage;
+  const StoreInfo& info;
+  const Head& head;
+  std::filesystem::path scratch;
+};
+
+// Every check of a store (LOG_FORMAT.md, invariants). Quick: the log itself. Full: also every file's checksums, every
+// index, claim, lookup and answer against the log, and the state against a fold of all events.
+[[nodiscard]] std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth depth,
+                                                    const Progress& progress);
+
+}  // namespace tenantry

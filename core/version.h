@@ -1,0 +1,7 @@
+#pragma once
+
+namespace tenantry {
+
+inline constexpr const char* kSoftwareVersion = TENANTRY_VERSION;
+
+}  // namespace tenantry

@@ -1,0 +1,118 @@
+#include "projections/projector.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "events/kinds.h"
+#include "projections/target_check.h"
+
+namespace tenantry::projections {
+namespace {
+
+bool ends_command(const StoredEvent& event) {
+  return event.index_in_command + 1 >= event.count_in_command;
+}
+
+std::vector<events::RowChange> changes_of(const StoredEvent& event) {
+  try {
+    events::EventView view(event.payload);
+    return events::row_changes(view, event.recorded_at);
+  } catch (const events::MalformedError& error) {
+    throw CorruptionError("event " + std::to_string(event.position.value) + ": " + error.what());
+  }
+}
+
+// One run: the mark moves as batches are committed.
+class Run {
+ public:
+  Run(const EventSource& source, ReadModel& target, const ProjectOptions& options)
+      : source_(source), target_(target), options_(options), tail_(source.tail().tail) {}
+
+  ProjectOutcome project() {
+    if (auto fenced = start()) return *std::move(fenced);
+    const Position through = std::min(options_.through.value_or(tail_), tail_);
+    if (through > done_.mark.position) {
+      source_.read_after(done_.mark.position, through,
+                         [&](const StoredEvent& event) { return take(event, through); });
+    }
+    if (fenced_) return *std::move(fenced_);
+    return done_;
+  }
+
+ private:
+  // Finds the mark, or makes one.
+  std::optional<Fenced> start() {
+    const Probe probe = target_.probe();
+    check_target(source_, probe, target_.name());
+    if (probe.mark) {
+      done_.mark = *probe.mark;
+      return std::nullopt;
+    }
+    const StoreIdentity identity = source_.identity();
+    done_.mark =
+        Mark{identity.store, identity.incarnation, 1, Position{}, digest_at(source_, Position{})};
+    if (options_.dry_run) return std::nullopt;
+    target_.create_missing();
+    return target_.adopt(done_.mark);
+  }
+
+  bool take(const StoredEvent& event, Position through) {
+    const auto changes = changes_of(event);
+    if (!options_.dry_run) {
+      if (batch_ == nullptr && !begin()) return false;
+      for (const events::RowChange& change : changes) batch_->apply(change);
+    }
+    ++events_;
+    row_changes_ += changes.size();
+    bytes_ += event.payload.size();
+    // Readers never see half of a command.
+    const bool stop = options_.stop.stop_requested();
+    const bool full = events_ >= options_.batch_events || bytes_ >= options_.batch_bytes_max;
+    const bool last = event.position == through;
+    if (last || (ends_command(event) && (full || stop))) commit(event.position);
+    done_.stopped = stop && !last && events_ == 0;
+    return !done_.stopped;
+  }
+
+  bool begin() {
+    BeginOutcome outcome = target_.begin(done_.mark);
+    if (auto* fenced = std::get_if<Fenced>(&outcome)) {
+      fenced_ = std::move(*fenced);
+      return false;
+    }
+    batch_ = std::get<std::unique_ptr<Batch>>(std::move(outcome));
+    return true;
+  }
+
+  void commit(Position position) {
+    const std::string digest = digest_at(source_, position);
+    if (batch_ != nullptr) batch_->commit(position, digest);
+    batch_.reset();
+    done_.mark.position = position;
+    done_.mark.log_digest = digest;
+    done_.events += std::exchange(events_, 0);
+    done_.row_changes += std::exchange(row_changes_, 0);
+    bytes_ = 0;
+    if (options_.progress) options_.progress({position, tail_, done_.events});
+  }
+
+  const EventSource& source_;
+  ReadModel& target_;
+  const ProjectOptions& options_;
+  Position tail_;
+  Projected done_;
+  std::unique_ptr<Batch> batch_;
+  std::optional<Fenced> fenced_;
+  std::size_t events_ = 0;  // In the present batch, as are the next two.
+  std::size_t row_changes_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace
+
+ProjectOutcome project(const EventSource& source, ReadModel& target,
+                       const ProjectOptions& options) {
+  return Run(source, target, options).project();
+}
+
+}  // namespace tenantry::projections

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <variant>
+
+#include "core/event_source.h"
+#include "projections/read_model.h"
+
+// Keeps a read model up to date: applies what the log has beyond the checkpoint.
+namespace tenantry::projections {
+
+struct ProjectProgress {
+  Position checkpoint;  // Committed.
+  Position tail;        // Where the run will end.
+  std::uint64_t events = 0;
+};
+
+struct ProjectOptions {
+  std::size_t batch_events = 1000;                       // A transaction holds at most this many,
+  std::size_t batch_bytes_max = std::size_t{8} << 20;    // or this many bytes of events, if less.
+  std::optional<Position> through;                       // The tail at the start unless given.
+  bool dry_run = false;                                  // Counts what there is to do.
+  std::stop_token stop;                                  // Heeded between transactions.
+  std::function<void(const ProjectProgress&)> progress;  // After each transaction.
+};
+
+struct Projected {
+  Mark mark;  // As it stands in the read model; of a dry run: as it would.
+  std::uint64_t events = 0;
+  std::uint64_t row_changes = 0;
+  bool stopped = false;  // By the stop token, before the end.
+};
+// Fenced: another projector or a rebuild moved the checkpoint. Committed batches stay.
+using ProjectOutcome = std::variant<Projected, Fenced>;
+
+// Applies the events after the checkpoint, each batch with the checkpoint in one transaction.
+// Absent tables are created; empty ones without a mark are marked and filled from position 1.
+// Errors: those of check_target() (target_check.h), of Batch, and of `source`. What was committed
+// stays.
+[[nodiscard]] ProjectOutcome project(const EventSource& source, ReadModel& target,
+                                     const ProjectOptions& options);
+
+}  // namespace tenantry::projections

@@ -1,0 +1,196 @@
+#include "projections/rebuild.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "events/encoding.h"
+#include "events/kinds.h"
+#include "projections/digest.h"
+#include "projections/target_check.h"
+
+namespace tenantry::projections {
+namespace {
+
+using events::TableInfo;
+
+constexpr std::uint64_t kProgressEvery = 8192;
+constexpr int kConflict = 4;
+
+class Rebuild {
+ public:
+  Rebuild(const EventSource& source, ReadModel& target, const RebuildOptions& options)
+      : source_(source), target_(target), options_(options) {}
+
+  RebuildOutcome run() {
+    const Probe probe = target_.probe();
+    check(probe);
+    choose_mode(probe);
+    certificate_.dry_run = options_.dry_run;
+    const LoadOptions load_options{certificate_.mode, options_.delete_unknown || options_.take_over,
+                                   options_.restore_application_columns, options_.dry_run,
+                                   options_.tenant};
+    load_ = target_.begin_load(load_options, probe.mark);
+    source_.read_state([&](const LogTail& tail, const StateView& state) {
+      certificate_.mark = new_mark(probe, tail);
+      certificate_.log_digest = tail.digest;
+      if (options_.from_events) fold(tail);
+      read_rows(state);
+    });
+    if (stopped()) return RebuildStopped{};
+    LoadOutcome outcome = load_->publish(certificate_.mark);
+    load_.reset();
+    if (auto* fenced = std::get_if<Fenced>(&outcome)) return *fenced;
+    take_changes(std::get<std::vector<TableChanges>>(outcome));
+    if (!options_.dry_run) read_back();
+    return std::move(certificate_);
+  }
+
+ private:
+  void check(const Probe& probe) const {
+    if (!options_.take_over) return check_owner(source_, probe, target_.name());
+    Probe shape;
+    shape.findings = probe.findings;
+    check_owner(source_, shape, target_.name());
+  }
+
+  void choose_mode(const Probe& probe) {
+    const bool absent = probe.presence == Presence::kAbsent;
+    certificate_.mode = options_.mode.value_or(absent ? LoadMode::kFresh : LoadMode::kInPlace);
+    if (certificate_.mode == LoadMode::kFresh && !absent) {
+      throw UsageError("read_model_present", target_.name() + " has the tables already",
+                       "leave out `--fresh` to change them in place");
+    }
+    if (certificate_.mode == LoadMode::kInPlace && absent) {
+      throw UsageError("read_model_absent", target_.name() + " does not have the tables",
+                       "leave out `--in-place` to make them", 5);
+    }
+    if (options_.tenant && (absent || !probe.mark || options_.from_events)) {
+      throw UsageError("tenant_needs_read_model",
+                       "one tenant's rows can be rebuilt from the state, in a read model that is "
+                       "marked, and in no other way",
+                       "leave out the tenant");
+    }
+  }
+
+  [[nodiscard]] Mark new_mark(const Probe& probe, const LogTail& tail) const {
+    if (options_.tenant && probe.mark->position != tail.tail) {
+      throw UsageError("read_model_behind",
+                       target_.name() + " stands at position " +
+                           std::to_string(probe.mark->position.value) + ", the rows at " +
+                           std::to_string(tail.tail.value),
+                       "`tenantry project` first, or rebuild all tenants", kConflict);
+    }
+    const StoreIdentity identity = source_.identity();
+    const std::uint64_t epoch = probe.mark ? probe.mark->epoch + 1 : 1;
+    return {identity.store, identity.incarnation, epoch, tail.tail, digest_at(source_, tail.tail)};
+  }
+
+  [[nodiscard]] bool stopped() const { return options_.stop.stop_requested(); }
+
+  void tell(const TableInfo* table, std::uint64_t done) const {
+    if (options_.progress && done % kProgressEvery == 0) options_.progress({table, done});
+  }
+
+  void fold(const LogTail& tail) {
+    std::uint64_t done = 0;
+    source_.read_after(Position{}, tail.tail, [&](const StoredEvent& event) {
+      try {
+        events::EventView view(event.payload);
+        for (const auto& change : events::row_changes(view, event.recorded_at)) {
+          load_->apply(change);
+        }
+      } catch (const events::MalformedError& error) {
+        throw CorruptionError("event " + std::to_string(event.position.value) + ": " +
+                              error.what());
+      }
+      tell(nullptr, ++done);
+      return !stopped();
+    });
+  }
+
+  // Streams the state past the digests, and into the read model unless events have filled it.
+  void read_rows(const StateView& state) {
+    for (const TableInfo& table : events::tables()) {
+      TableDigest digest(table);
+      if (!left_alone(table)) {
+        state.scan_rows(table, options_.tenant, [&](const StoredRow& stored) {
+          const auto row = decode(table, stored);
+          digest.add(row);
+          if (!options_.from_events) load_->add(table, row);
+          tell(&table, digest.rows());
+          return !stopped();
+        });
+        if (table.integer_ids) load_->set_largest_id(table, state.largest_id(table));
+      }
+      TableCertificate proof;
+      proof.expected_rows = digest.rows();
+      proof.expected_digest = digest.hex();
+      certificate_.tables.push_back(std::move(proof));
+    }
+  }
+
+  static events::RowValues decode(const TableInfo& table, const StoredRow& stored) {
+    try {
+      return events::decode_row(table, stored.bytes);
+    } catch (const events::MalformedError& error) {
+      throw CorruptionError("the state's row " + events::format_entity_id(table, stored.key.id) +
+                            " of " + table.name + ": " + error.what());
+    }
+  }
+
+  // One tenant's rebuild does not touch the tables that belong to no tenant.
+  [[nodiscard]] bool left_alone(const TableInfo& table) const {
+    return options_.tenant && !table.owner_column;
+  }
+
+  void take_changes(const std::vector<TableChanges>& changes) {
+    TENANTRY_ASSERT(changes.size() == certificate_.tables.size());
+    for (std::size_t place = 0; place < changes.size(); ++place) {
+      certificate_.tables[place].changes = changes[place];
+    }
+  }
+
+  // What the database gives back now, through a view of its own.
+  void read_back() {
+    const auto view = target_.read();
+    for (TableCertificate& proof : certificate_.tables) {
+      const TableInfo& table = *proof.changes.table;
+      TableDigest digest(table);
+      if (!left_alone(table)) {
+        view->scan_rows(table, [&](const events::RowValues& row) {
+          if (is_wanted(table, row)) digest.add(row);
+          return true;
+        });
+      }
+      proof.found_rows = digest.rows();
+      proof.found_digest = digest.hex();
+    }
+  }
+
+  [[nodiscard]] bool is_wanted(const TableInfo& table, const events::RowValues& row) const {
+    return !options_.tenant || row[*table.owner_column] == events::Value(*options_.tenant);
+  }
+
+  const EventSource& source_;
+  ReadModel& target_;
+  const RebuildOptions& options_;
+  Certificate certificate_;
+  std::unique_ptr<Load> load_;
+};
+
+}  // namespace
+
+bool Certificate::correct() const {
+  return std::ranges::all_of(tables, [&](const TableCertificate& table) {
+    const TableChanges& changes = table.changes;
+    if (!dry_run) return table.equal() && changes.unknown == 0;
+    return changes.inserted + changes.updated + changes.deleted + changes.unknown == 0;
+  });
+}
+
+RebuildOutcome rebuild(const EventSource& source, ReadModel& target,
+                       const RebuildOptions& options) {
+  return Rebuild(source, target, options).run();
+}
+
+}  // namespace tenantry::projections

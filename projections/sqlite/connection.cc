@@ -1,0 +1,256 @@
+#include "projections/sqlite/connection.h"
+
+#include <array>
+#include <fstream>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include "core/error.h"
+
+namespace tenantry::projections::sqlite {
+namespace {
+
+bool begins_like_a_database(const std::filesystem::path& path) {
+  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  std::array<char, kMagic.size()> start{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), start.size());
+  return file && std::string_view(start.data(), start.size()) == kMagic;
+}
+
+struct Hint {
+  int code;
+  const char* happened;
+  const char* hint;
+};
+constexpr Hint kUnavailable[] = {
+    {SQLITE_BUSY, "is locked by another writer", "try again when it is done"},
+    {SQLITE_LOCKED, "is locked", "try again when the other user is done"},
+    {SQLITE_FULL, "cannot grow: the disk is full", "free some space, then run the command again"},
+    {SQLITE_READONLY, "cannot be written", "check the permissions of the file and its directory"},
+    {SQLITE_PERM, "cannot be used: permission denied", "check the permissions of the file"},
+    {SQLITE_CANTOPEN, "cannot be opened",
+     "check that the path is right and its directory can be written"},
+    {SQLITE_IOERR, "cannot be read or written", "check the disk and the kernel's messages"},
+    {SQLITE_NOMEM, "cannot be used: out of memory", ""},
+};
+
+[[noreturn]] void raise_fault(const std::filesystem::path& path, const SQLite::Exception& error) {
+  const int extended = error.getExtendedErrorCode();
+  const int code = extended > 0 ? extended & 0xff : error.getErrorCode();
+  const std::string database = "the SQLite database " + path.string();
+  const std::string detail = std::string(" (") + error.what() + ")";
+  if (code == SQLITE_CONSTRAINT) {
+    throw ConstraintViolation(error.what(), extended == SQLITE_CONSTRAINT_FOREIGNKEY ||
+                                                extended == SQLITE_CONSTRAINT_TRIGGER);
+  }
+  if (code == SQLITE_NOTADB && !begins_like_a_database(path)) {
+    throw UsageError("not_a_database", path.string() + " is not a SQLite database" + detail,
+                     "name another file, or move this one away");
+  }
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+    throw CorruptionError(database + " is damaged" + detail +
+                          "; move it away and run `tenantry rebuild`");
+  }
+  for (const Hint& known : kUnavailable) {
+    if (known.code == code)
+      throw UnavailableError(database + " " + known.happened + detail, known.hint);
+  }
+  if (code == SQLITE_ERROR || code == SQLITE_SCHEMA || code == SQLITE_MISMATCH) {
+    throw UsageError("read_model_shape", database + " does not have the expected tables" + detail,
+                     "`tenantry schema check` lists what differs", 4);
+  }
+  throw UnavailableError(database + " failed" + detail);
+}
+
+template <class Call>
+auto translated(const std::filesystem::path& path, Call&& call) {
+  try {
+    return call();
+  } catch (const SQLite::Exception& error) {
+    raise_fault(path, error);
+  }
+}
+
+int flags_of(Access access) {
+  switch (access) {
+    case Access::kRead:
+      return SQLite::OPEN_READONLY;
+    case Access::kWrite:
+      return SQLite::OPEN_READWRITE;
+    case Access::kCreate:
+      return SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
+  }
+  return SQLite::OPEN_READONLY;
+}
+
+std::string doubled(std::string_view text, char quote) {
+  std::string out(1, quote);
+  for (const char c : text) {
+    out += c;
+    if (c == quote) out += c;
+  }
+  return out + quote;
+}
+
+}  // namespace
+
+class Statement::Impl {
+ public:
+  Impl(const SQLite::Database& database, const std::string& sql, const std::filesystem::path& file)
+      : statement(database, sql), path(file) {}
+  SQLite::Statement statement;
+  const std::filesystem::path& path;
+};
+
+Statement::Statement(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Statement::Statement(Statement&&) noexcept = default;
+Statement& Statement::operator=(Statement&&) noexcept = default;
+Statement::~Statement() = default;
+
+void Statement::bind_null(int parameter) {
+  translated(impl_->path, [&] { impl_->statement.bind(parameter); });
+}
+void Statement::bind(int parameter, std::int64_t value) {
+  translated(impl_->path, [&] { impl_->statement.bind(parameter, value); });
+}
+void Statement::bind(int parameter, std::string_view text) {
+  translated(impl_->path, [&] { impl_->statement.bind(parameter, std::string(text)); });
+}
+void Statement::bind_blob(int parameter, std::string_view bytes) {
+  // A null pointer would be bound as NULL.
+  const char* start = bytes.data() == nullptr ? "" : bytes.data();
+  translated(impl_->path,
+             [&] { impl_->statement.bind(parameter, start, static_cast<int>(bytes.size())); });
+}
+void Statement::bind_borrowed(int parameter, const std::string& text) {
+  translated(impl_->path, [&] { impl_->statement.bindNoCopy(parameter, text); });
+}
+
+bool Statement::step() {
+  return translated(impl_->path, [&] { return impl_->statement.executeStep(); });
+}
+
+// What sqlite3_reset() returns is the failure of the last step, which was reported then.
+void Statement::reset() { static_cast<void>(impl_->statement.tryReset()); }
+
+Storage Statement::storage(int column) const {
+  switch (impl_->statement.getColumn(column).getType()) {
+    case SQLITE_INTEGER:
+      return Storage::kInteger;
+    case SQLITE_FLOAT:
+      return Storage::kReal;
+    case SQLITE_TEXT:
+      return Storage::kText;
+    case SQLITE_BLOB:
+      return Storage::kBlob;
+    default:
+      return Storage::kNull;
+  }
+}
+std::int64_t Statement::integer(int column) const {
+  return impl_->statement.getColumn(column).getInt64();
+}
+std::string Statement::text(int column) const {
+  return impl_->statement.getColumn(column).getString();
+}
+
+class Connection::Impl {
+ public:
+  explicit Impl(const ConnectOptions& options)
+      : database(options.path.string(), flags_of(options.access),
+                 static_cast<int>(options.busy_timeout.count())) {}
+  SQLite::Database database;
+};
+
+Connection::Connection(const ConnectOptions& options) : path_(options.path) {
+  translated(path_, [&] { impl_ = std::make_unique<Impl>(options); });
+  execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE; PRAGMA cache_size=-32768");
+  if (options.pages_max != 0) {
+    execute("PRAGMA max_page_count=" + std::to_string(options.pages_max));
+  }
+}
+Connection::~Connection() = default;
+
+void Connection::execute(const std::string& sql) {
+  translated(path_, [&] { impl_->database.exec(sql); });
+}
+
+Statement Connection::prepare(const std::string& sql) {
+  return translated(path_, [&] {
+    return Statement(std::make_unique<Statement::Impl>(impl_->database, sql, path_));
+  });
+}
+
+std::int64_t Connection::query_integer(const std::string& sql) {
+  Statement statement = prepare(sql);
+  TENANTRY_ASSERT(statement.step());
+  return statement.integer(0);
+}
+
+std::int64_t Connection::changes() const { return sqlite3_changes64(impl_->database.getHandle()); }
+
+void Connection::rollback() noexcept {
+  if (sqlite3_get_autocommit(impl_->database.getHandle()) == 0) {
+    static_cast<void>(impl_->database.tryExec("ROLLBACK"));
+  }
+}
+
+bool Connection::has_table(std::string_view name) {
+  Statement statement = prepare("SELECT 1 FROM main.sqlite_master WHERE type='table' AND name=?");
+  statement.bind(1, name);
+  return statement.step();
+}
+
+namespace {
+
+std::string referring_column(Connection& connection, const std::string& table, std::int64_t id) {
+  Statement statement = connection.prepare(
+      "SELECT group_concat(\"from\", ', ') FROM pragma_foreign_key_list(?) WHERE id = ?");
+  statement.bind(1, std::string_view(table));
+  statement.bind(2, id);
+  return statement.step() ? statement.text(0) : std::string("?");
+}
+
+// Inside the transaction that could not be committed, or that lost the statement that was refused.
+[[noreturn]] void raise_references(Connection& connection, const ConstraintViolation& violation) {
+  std::string found;
+  Statement statement = connection.prepare(
+      "SELECT \"table\", parent, fkid, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2, 3");
+  while (statement.step()) {
+    const std::string table = statement.text(0);
+    if (!found.empty()) found += "; ";
+    found += table + "." + referring_column(connection, table, statement.integer(2)) + ": " +
+             std::to_string(statement.integer(3)) + " row(s) refer to rows of " +
+             statement.text(1) + " that are gone";
+  }
+  throw UsageError("read_model_referenced", found.empty() ? std::string(violation.what()) : found,
+                   "delete or change the referring rows, then run the command again", 4);
+}
+
+}  // namespace
+
+Transaction::Transaction(Connection& connection, Lock lock) : connection_(connection) {
+  connection_.execute(lock == Lock::kImmediate ? "BEGIN IMMEDIATE" : "BEGIN");
+  // Other applications' keys may be declared immediate; within a batch only the outcome counts.
+  connection_.execute("PRAGMA defer_foreign_keys=ON");
+}
+
+Transaction::~Transaction() {
+  if (open_) connection_.rollback();
+}
+
+void Transaction::commit() {
+  try {
+    connection_.execute("COMMIT");
+    open_ = false;
+  } catch (const ConstraintViolation& violation) {
+    raise_references(connection_, violation);
+  }
+}
+
+std::string identifier(std::string_view name) { return doubled(name, '"'); }
+std::string text_literal(std::string_view text) { return doubled(text, '\''); }
+
+}  // namespace tenantry::projections::sqlite

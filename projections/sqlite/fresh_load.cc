@@ -1,0 +1,104 @@
+#include <map>
+
+#include "projections/sqlite/load.h"
+#include "projections/sqlite/row_writer.h"
+#include "projections/sqlite/schema.h"
+
+namespace tenantry::projections::sqlite {
+namespace {
+
+using events::TableInfo;
+
+// A file that nobody else sees yet, and the connection that fills it.
+struct NewFile {
+  explicit NewFile(const ConnectOptions& target)
+      : file(target.path), connection(connect(target, file.path())) {}
+
+  static std::unique_ptr<Connection> connect(const ConnectOptions& target,
+                                             const std::filesystem::path& path) {
+    ConnectOptions options = target;
+    options.path = path;
+    options.access = Access::kCreate;
+    auto made = std::make_unique<Connection>(options);
+    // What fails is thrown away with the file; the commit alone has to reach the disk.
+    made->execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=FULL");
+    return made;
+  }
+
+  LoadingFile file;
+  std::unique_ptr<Connection> connection;
+};
+
+class FreshLoad final : public Load {
+ public:
+  FreshLoad(std::unique_ptr<NewFile> file, Connection& connection, const LoadOptions& options)
+      : file_(std::move(file)),
+        connection_(connection),
+        dry_run_(options.dry_run),
+        transaction_(std::in_place, connection, Lock::kImmediate),
+        writer_(std::in_place, connection, "main.") {
+    create_tables(connection_);
+  }
+
+  void add(const TableInfo& table, const events::RowValues& row) override {
+    writer_->insert(table, row);
+  }
+  void apply(const events::RowChange& change) override { writer_->apply(change); }
+  void set_largest_id(const TableInfo& table, std::int64_t id) override {
+    largest_ids_[&table] = id;
+  }
+
+  [[nodiscard]] LoadOutcome publish(const Mark& mark) override {
+    if (const auto found = read_mark(connection_)) return Fenced{found};
+    auto changes = count_rows();
+    if (dry_run_) return changes;
+    create_indexes(connection_);
+    for (const auto& [table, id] : largest_ids_) raise_sequence(connection_, *table, id);
+    write_mark(connection_, mark);
+    transaction_->commit();
+    if (file_ != nullptr && !publish_file()) return Fenced{};
+    return changes;
+  }
+
+ private:
+  std::vector<TableChanges> count_rows() {
+    std::vector<TableChanges> all;
+    for (const TableInfo& table : events::tables()) {
+      TableChanges changes;
+      changes.table = &table;
+      changes.inserted = static_cast<std::uint64_t>(
+          connection_.query_integer("SELECT count(*) FROM " + prefixed("main.", table)));
+      all.push_back(changes);
+    }
+    return all;
+  }
+
+  bool publish_file() {
+    connection_.execute("PRAGMA journal_mode=WAL");
+    writer_.reset();
+    transaction_.reset();
+    file_->connection.reset();
+    return file_->file.publish();
+  }
+
+  std::unique_ptr<NewFile> file_;  // None when the tables join others in a database.
+  Connection& connection_;
+  bool dry_run_;
+  std::optional<Transaction> transaction_;
+  std::optional<RowWriter> writer_;
+  std::map<const TableInfo*, std::int64_t> largest_ids_;
+};
+
+}  // namespace
+
+std::unique_ptr<Load> load_new_file(const ConnectOptions& target, const LoadOptions& options) {
+  auto file = std::make_unique<NewFile>(target);
+  Connection& connection = *file->connection;
+  return std::make_unique<FreshLoad>(std::move(file), connection, options);
+}
+
+std::unique_ptr<Load> load_new_tables(Connection& connection, const LoadOptions& options) {
+  return std::make_unique<FreshLoad>(nullptr, connection, options);
+}
+
+}  // namespace tenantry::projections::sqlite

@@ -1,0 +1,77 @@
+#include "projections/target_check.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace tenantry::projections {
+namespace {
+
+constexpr int kConflict = 4;
+
+[[noreturn]] void raise_diverged(const std::string& what) {
+  throw UsageError("read_model_diverged", what, "`tenantry rebuild` brings it to the log's state",
+                   kConflict);
+}
+
+void check_shape(const Probe& probe, const std::string& name) {
+  const auto fatal = std::ranges::find(probe.findings, Severity::kFatal, &ShapeFinding::severity);
+  if (fatal == probe.findings.end()) return;
+  throw UsageError("read_model_shape",
+                   name + " has tables of another shape: " + fatal->table + ": " + fatal->message,
+                   "`tenantry schema check` lists what differs and what mends it", kConflict);
+}
+
+}  // namespace
+
+void check_owner(const EventSource& source, const Probe& probe, const std::string& name) {
+  if (probe.presence == Presence::kUnmarked && probe.has_rows) {
+    throw UsageError("read_model_foreign", name + " has rows, but no mark of a tenantry store",
+                     "`tenantry schema adopt` if they are this store's, `--take-over` to replace "
+                     "them",
+                     kConflict);
+  }
+  if (probe.mark && probe.mark->store_id != source.identity().store) {
+    throw UsageError("read_model_foreign",
+                     name + " belongs to the store " + events::format_uuid(probe.mark->store_id) +
+                         ", not to " + events::format_uuid(source.identity().store),
+                     "name another read model, or replace this one with `--take-over`", kConflict);
+  }
+  check_shape(probe, name);
+}
+
+void check_target(const EventSource& source, const Probe& probe, const std::string& name) {
+  check_owner(source, probe, name);
+  if (!probe.missing_tables.empty() && probe.mark) {
+    throw UsageError("read_model_shape", name + " has no table " + probe.missing_tables.front(),
+                     "`tenantry rebuild` makes and fills what is missing", kConflict);
+  }
+  if (!probe.mark) return;
+  const Mark& mark = *probe.mark;
+  const std::string position = std::to_string(mark.position.value);
+  if (mark.incarnation != source.identity().incarnation) {
+    raise_diverged(name + " follows incarnation " + std::to_string(mark.incarnation) +
+                   " of the store, which is now in incarnation " +
+                   std::to_string(source.identity().incarnation) +
+                   ": the store was restored, and may have lost events that the read model shows");
+  }
+  const Position tail = source.tail().tail;
+  if (mark.position > tail) {
+    raise_diverged(name + " shows events up to position " + position + ", but the log ends at " +
+                   std::to_string(tail.value) + ": the log has lost its end");
+  }
+  if (!mark.log_digest.empty() && mark.log_digest != digest_at(source, mark.position)) {
+    raise_diverged(name + " shows another history than this log has at position " + position);
+  }
+}
+
+std::string digest_at(const EventSource& source, Position position) {
+  const auto hash = source.chain_hash_at(position);
+  if (!hash) {
+    throw CorruptionError("the log has no event at position " + std::to_string(position.value) +
+                          ", which it has reached");
+  }
+  return {reinterpret_cast<const char*>(hash->data()), hash->size()};
+}
+
+}  // namespace tenantry::projections

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "core/event_source.h"
+#include "projections/read_model.h"
+
+// Whether a read model and a log belong together.
+namespace tenantry::projections {
+
+// Throws UsageError (exit 4): `read_model_foreign` for another store's mark, and for rows without a
+// mark; `read_model_shape` for tables that rows do not fit into.
+void check_owner(const EventSource& source, const Probe& probe, const std::string& name);
+
+// check_owner(), and that the log continues what the read model shows. Throws UsageError (exit 4):
+// `read_model_diverged` for another incarnation, a mark beyond the end of the log, and another
+// history at the mark; `read_model_shape` also for tables that are missing.
+void check_target(const EventSource& source, const Probe& probe, const std::string& name);
+
+// What a mark at `position`, which the log reaches, keeps of the log: the chain hash of the event
+// there.
+[[nodiscard]] std::string digest_at(const EventSource& source, Position position);
+
+}  // namespace tenantry::projections
