@@ -17,15 +17,6 @@ using events::Refusal;
 
 constexpr std::size_t kSlugsNamedMax = 5;
 
-void emit_member_removed(Deciding& deciding, const FoundMember& member) {
-  deciding.emit([&](Event::Builder event) {
-    auto fact = event.initMemberRemoved();
-    fact.setId(member.read().getId());
-    fact.setTenantId(member.read().getTenantId());
-    fact.setUserId(member.read().getUserId());
-  });
-}
-
 void emit_preferences_deleted(Deciding& deciding, const FoundPreferences& preferences) {
   deciding.emit([&](Event::Builder event) {
     auto fact = event.initPreferencesDeleted();

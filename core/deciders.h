@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/decide.h"
@@ -80,5 +81,42 @@ struct NewUserDefaults {
 [[nodiscard]] std::optional<events::Refusal> register_new_user(Deciding& deciding, std::int64_t id,
                                                                events::RegisterUser::Reader fields,
                                                                const NewUserDefaults& defaults);
+
+// A role that is left open.
+inline constexpr const char* kDefaultRole = "user";
+
+// Steps that several commands share. Each emits exactly what its name says, for rows that the rules
+// were applied to.
+struct NewDomain {
+  std::int64_t id = 0;
+  events::Uuid tenant;
+  std::string host;
+  bool is_primary = false;
+  bool is_active = true;
+};
+struct NewMember {
+  std::int64_t id = 0;
+  events::Uuid tenant;
+  std::int64_t user = 0;
+  capnp::Text::Reader role;
+};
+
+// core/decide_domains.cc
+// `domain_taken`, with the field `domain`, when a tenant has the host name.
+[[nodiscard]] std::optional<events::Refusal> check_domain_free(const Deciding& deciding,
+                                                               std::string_view host);
+void emit_domain_added(Deciding& deciding, const NewDomain& domain);
+void emit_domain_removed(Deciding& deciding, const FoundDomain& domain);
+
+// core/decide_members.cc
+[[nodiscard]] events::Refusal already_member(const FoundTenant& tenant, const FoundUser& user);
+void emit_member_added(Deciding& deciding, const NewMember& member);
+// The inactive `member` is active again, with `role`: MemberReactivated and, if it had another
+// role, MemberRoleChanged.
+void emit_member_back(Deciding& deciding, const FoundMember& member, capnp::Text::Reader role);
+void emit_member_removed(Deciding& deciding, const FoundMember& member);
+
+// core/decide_invitations.cc
+void emit_invitation_deleted(Deciding& deciding, const FoundInvitation& invitation);
 
 }  // namespace tenantry

@@ -180,6 +180,14 @@ OrRefusal<FoundProtein> Deciding::resolve(events::ProteinRef::Reader ref,
   return not_found(field, "protein with the name " + quoted(name));
 }
 
+OrRefusal<std::optional<std::int64_t>> Deciding::resolve(events::ClearableUserRef::Reader ref,
+                                                         std::string_view field) const {
+  if (ref.isNull()) return std::optional<std::int64_t>();
+  const auto user = resolve(ref.getUser(), field);
+  if (user.refused()) return user.refusal();
+  return std::optional<std::int64_t>(user->read().getId());
+}
+
 std::optional<Refusal> Deciding::expect_version(const std::optional<Version>& actual) const {
   using Kind = events::ExpectedVersion::Kind;
   const events::ExpectedVersion& expected = input_.circumstances.expected_version;

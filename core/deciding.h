@@ -48,6 +48,8 @@ class OrRefusal {
     return std::get<events::Refusal>(outcome_);
   }
   // Only when not refused().
+  [[nodiscard]] T& operator*() { return std::get<T>(outcome_); }
+  [[nodiscard]] T* operator->() { return &std::get<T>(outcome_); }
   [[nodiscard]] const T& operator*() const { return std::get<T>(outcome_); }
   [[nodiscard]] const T* operator->() const { return &std::get<T>(outcome_); }
 
@@ -210,6 +212,9 @@ class Deciding {
                                                    std::string_view field) const;
   [[nodiscard]] OrRefusal<FoundProtein> resolve(events::ProteinRef::Reader ref,
                                                 std::string_view field) const;
+  // The id of the user; nullopt for a reference that is absent or null.
+  [[nodiscard]] OrRefusal<std::optional<std::int64_t>> resolve(events::ClearableUserRef::Reader ref,
+                                                               std::string_view field) const;
 
   // Whether the entity that the command speaks of is at the version that was expected: `actual` is
   // nullopt when it does not exist. A command that makes a new one passes existing_version().

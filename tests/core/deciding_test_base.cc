@@ -159,7 +159,7 @@ events::Uuid DecidingTestBase::uuid(std::uint64_t number) {
   return uuid;
 }
 
-std::string DecidingTestBase::column(std::string_view table, std::int64_t id,
+std::string DecidingTestBase::column(std::string_view table, const events::Uuid& id,
                                      std::string_view column) const {
   const events::TableInfo& info = *events::find_table(table);
   const events::RowValues row = state_.values(info, id);

@@ -51,9 +51,13 @@ class DecidingTestBase : public ::testing::Test {
                     const std::string& role, bool is_active = true);
   [[nodiscard]] static events::Uuid uuid(std::uint64_t number);  // What prints as #N.
 
-  // A column of a row with an integer id, printed as in events; `none` when there is no row.
-  [[nodiscard]] std::string column(std::string_view table, std::int64_t id,
+  // A column of a row, printed as in events; `none` when there is no row.
+  [[nodiscard]] std::string column(std::string_view table, const events::Uuid& id,
                                    std::string_view column) const;
+  [[nodiscard]] std::string column(std::string_view table, std::int64_t id,
+                                   std::string_view name) const {
+    return column(table, events::entity_key(id), name);
+  }
   [[nodiscard]] static std::string time(std::int64_t seconds_after_now);  // As a command spells it.
   void pass_seconds(std::int64_t seconds) { now_.micros += seconds * 1'000'000; }
 

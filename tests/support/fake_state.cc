@@ -163,9 +163,9 @@ Version FakeState::stream_version(const TableInfo& table, const Uuid& id) const 
   return at == versions.end() ? Version{} : at->second;
 }
 
-RowValues FakeState::values(const TableInfo& table, std::int64_t id) const {
+RowValues FakeState::values(const TableInfo& table, const Uuid& id) const {
   for (const auto& [key, row] : table_named(table.name).rows) {
-    if (key.id == events::entity_key(id)) return row.values;
+    if (key.id == id) return row.values;
   }
   return {};
 }

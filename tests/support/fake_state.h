@@ -43,7 +43,8 @@ class FakeState final : public StateView {
                                        const events::Uuid& id) const override;
 
   // The row's columns; empty when there is none.
-  [[nodiscard]] events::RowValues values(const events::TableInfo& table, std::int64_t id) const;
+  [[nodiscard]] events::RowValues values(const events::TableInfo& table,
+                                         const events::Uuid& id) const;
 
  private:
   struct Row {
