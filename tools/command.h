@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "tools/exit_code.h"
+#include "tools/session.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tenantry::tools {
+
+// One command of the program: what it takes and what it does.
+class Command {
+ public:
+  Command() = default;
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+  virtual ~Command() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual std::string_view help() const = 0;
+  [[nodiscard]] virtual std::string_view examples() const = 0;  // A line each.
+  // Adds its options, bound to members of this object.
+  virtual void declare(CLI::App& app) = 0;
+  // Errors: the faults of core/error.h, Interrupted, ClosedPipe.
+  [[nodiscard]] virtual ExitCode run(Session& session) = 0;
+};
+
+[[nodiscard]] std::unique_ptr<Command> make_init_command();
+[[nodiscard]] std::unique_ptr<Command> make_apply_command();
+[[nodiscard]] std::unique_ptr<Command> make_do_command();
+[[nodiscard]] std::unique_ptr<Command> make_resolve_command();
+[[nodiscard]] std::unique_ptr<Command> make_log_command();
+[[nodiscard]] std::unique_ptr<Command> make_show_command();
+[[nodiscard]] std::unique_ptr<Command> make_history_command();
+[[nodiscard]] std::unique_ptr<Command> make_blame_command();
+[[nodiscard]] std::unique_ptr<Command> make_rows_command();
+[[nodiscard]] std::unique_ptr<Command> make_status_command();
+[[nodiscard]] std::unique_ptr<Command> make_project_command();
+[[nodiscard]] std::unique_ptr<Command> make_rebuild_command();
+[[nodiscard]] std::unique_ptr<Command> make_verify_command();
+
+}  // namespace tenantry::tools

@@ -1,0 +1,142 @@
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/record.h"
+#include "events/kinds.h"
+#include "tools/command.h"
+#include "tools/event_output.h"
+#include "tools/points.h"
+
+namespace tenantry::tools {
+namespace {
+
+std::string hash_text(const Hash& hash) {
+  std::string bytes;
+  for (const std::uint8_t byte : hash) bytes += static_cast<char>(byte);
+  return events::hex(bytes);
+}
+
+const char* effect_name(events::Effect effect) {
+  switch (effect) {
+    case events::Effect::INSERT:
+      return "insert";
+    case events::Effect::PATCH:
+      return "patch";
+    case events::Effect::REMOVE:
+      return "delete";
+  }
+  return "";
+}
+
+JsonText flags_json(const StoredEvent& event) {
+  JsonBuilder json;
+  json.begin_array();
+  if ((event.flags & kFlagTimeSupplied) != 0) json.string("time_supplied");
+  if ((event.flags & kFlagClockHeld) != 0) json.string("clock_held");
+  json.end_array();
+  return json.document();
+}
+
+JsonText row_changes_json(const StoredEvent& event, events::EventView& view, bool reveal) {
+  JsonBuilder json;
+  json.begin_array();
+  for (const events::RowChange& change : row_changes(view, event.recorded_at)) {
+    json.begin_object();
+    json.key("table").string(change.table->name);
+    json.key("effect").string(effect_name(change.effect));
+    json.key("id").string(events::format_entity_id(*change.table, change.id));
+    json.key("columns").begin_object();
+    for (const auto& [place, value] : change.columns) {
+      const events::ColumnInfo& column = change.table->columns[place];
+      json.member(column.name, column_cell(column, value, reveal));
+    }
+    json.end_object().end_object();
+  }
+  json.end_array();
+  return json.document();
+}
+
+// The positions of all events of the event's command; its own is among them.
+JsonText command_positions_json(const StoredEvent& event) {
+  JsonBuilder json;
+  json.begin_array();
+  const std::uint64_t first = event.position.value - event.index_in_command;
+  for (std::uint32_t i = 0; i < event.count_in_command; ++i) {
+    if (first + i != event.position.value) json.value(number_cell(first + i));
+  }
+  json.end_array();
+  return json.document();
+}
+
+class ShowCommand final : public Command {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "show"; }
+  [[nodiscard]] std::string_view help() const override {
+    return "One event in full: header, data, row changes, what it replaced, its command, hashes.";
+  }
+  [[nodiscard]] std::string_view examples() const override {
+    return "tenantry show 42\n"
+           "tenantry show 42 -o json --fields kind,data,replaced";
+  }
+  void declare(CLI::App& app) override {
+    app.add_option("POSITION", position_, "the event's place in the log")->required();
+  }
+
+  [[nodiscard]] ExitCode run(Session& session) override {
+    const auto position = parse_position(position_);
+    if (!position || position->value == 0) {
+      throw UsageError("usage", "\"" + position_ + "\" is no position", "a whole number from 1");
+    }
+    bool found = false;
+    session.store().read_after(Position{position->value - 1}, *position,
+                               [&](const StoredEvent& event) {
+                                 found = true;
+                                 print(session, event);
+                                 return false;
+                               });
+    if (found) return ExitCode::kDone;
+    throw UsageError("not_found",
+                     fmt::format("there is no event {}; the log ends at {}", position->value,
+                                 session.store().tail().tail.value),
+                     "tenantry log --reverse --limit 1", static_cast<int>(ExitCode::kNotFound));
+  }
+
+ private:
+  static void print(Session& session, const StoredEvent& event) {
+    events::EventView view(event.payload);
+    RowHistory history(session.store());
+    const std::vector<FieldChange> changes = history.changes(event, view);
+    std::vector<Column> columns = event_columns(false);
+    for (Column& column : columns) column.wide = false;
+    std::vector<Cell> cells = event_cells(event, view, nullptr, session.reveal());
+    const auto add = [&](const char* name, Cell cell) {
+      columns.push_back({name});
+      cells.push_back(std::move(cell));
+    };
+    add("row_changes", row_changes_json(event, view, session.reveal()));
+    add("replaced", changes_json(changes, session.reveal()));
+    add("other_events_of_command", command_positions_json(event));
+    add("index_in_command", number_cell(event.index_in_command));
+    add("count_in_command", number_cell(event.count_in_command));
+    add("causation_position",
+        event.causation == 0 ? Cell(events::Null{}) : number_cell(event.causation));
+    add("flags", flags_json(event));
+    add("scope_sequence", number_cell(event.scope_seq));
+    add("payload_bytes", number_cell(event.payload.size()));
+    add("chain_hash", hash_text(event.chain_hash));
+    print_record(session.out(), session.printing(), columns, cells);
+  }
+
+  std::string position_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_show_command() { return std::make_unique<ShowCommand>(); }
+
+}  // namespace tenantry::tools

@@ -1,0 +1,189 @@
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "projections/verify.h"
+#include "tools/command.h"
+
+namespace tenantry::tools {
+namespace {
+
+using projections::RowDifference;
+using projections::TableVerification;
+using projections::Verification;
+
+std::string describe(const RowDifference& row) {
+  std::string text = fmt::format("id {} ({}) ", row.id, row.key);
+  switch (row.kind) {
+    case RowDifference::Kind::kMissing:
+      text += "is missing";
+      break;
+    case RowDifference::Kind::kUnexpected:
+      text += "is unknown to the log";
+      break;
+    case RowDifference::Kind::kDiffers: {
+      std::vector<std::string> columns;
+      for (const auto& column : row.columns) {
+        columns.push_back(
+            fmt::format("{} is {}, not {}", column.column, column.found, column.expected));
+      }
+      text += fmt::format("differs: {}", fmt::join(columns, ", "));
+      break;
+    }
+  }
+  if (row.last_event) text += fmt::format("; last written by event {}", row.last_event->value);
+  return text;
+}
+
+JsonText texts_json(const std::vector<std::string>& texts) {
+  JsonBuilder json;
+  json.begin_array();
+  for (const std::string& text : texts) json.string(text);
+  json.end_array();
+  return json.document();
+}
+
+// Prints checks as they come and remembers the worst.
+class Checks {
+ public:
+  explicit Checks(Session& session)
+      : session_(session),
+        printer_(session.out(), session.printing(),
+                 {{"check"}, {"passed"}, {"examined"}, {"problems", true}}) {}
+
+  void add(const std::string& name, bool passed, std::uint64_t examined,
+           const std::vector<std::string>& problems, ExitCode when_failed) {
+    printer_.row({name, passed, number_cell(examined), texts_json(problems)}, problems);
+    if (!passed) worst_ = worse_of(worst_, when_failed);
+  }
+  void flush() { printer_.flush(); }
+  ExitCode finish() {
+    printer_.finish();
+    session_.remark(worst_ == ExitCode::kDone      ? "all checks passed"
+                    : worst_ == ExitCode::kDiffers ? "the read model differs from the log"
+                                                   : "the store is damaged");
+    return worst_;
+  }
+  [[nodiscard]] ExitCode worst() const { return worst_; }
+
+ private:
+  Session& session_;
+  Printer printer_;
+  ExitCode worst_ = ExitCode::kDone;
+};
+
+class VerifyCommand final : public Command {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "verify"; }
+  [[nodiscard]] std::string_view help() const override {
+    return "Check the store, and the read model against it.";
+  }
+  [[nodiscard]] std::string_view examples() const override {
+    return "tenantry verify\n"
+           "tenantry verify --full\n"
+           "tenantry verify --read-model sqlite:/srv/app/db.sqlite3 --all-columns";
+  }
+  void declare(CLI::App& app) override {
+    auto* const quick = app.add_flag("--quick", quick_, "the cheap checks");
+    app.add_flag("--full", full_, "every check (the default)")->excludes(quick);
+    app.add_flag("--all-columns", all_columns_,
+                 "compare columns too that the application owns (password, last_login)");
+  }
+
+  [[nodiscard]] ExitCode run(Session& session) override {
+    TenancyStore& store = session.store();
+    Checks checks(session);
+    {
+      ProgressMeter meter(session.progress_mode(true), "verify", "steps");
+      const VerifyDepth depth = quick_ ? VerifyDepth::kQuick : VerifyDepth::kFull;
+      for (const CheckResult& check : store.verify(depth, session.progress_of(meter))) {
+        checks.add(check.name, check.passed, check.examined, check.problems, ExitCode::kCorrupt);
+      }
+    }
+    session.interrupt().check();
+    // What a damaged store says of a read model means nothing.
+    if (checks.worst() == ExitCode::kDone) verify_read_model(session, checks);
+    return checks.finish();
+  }
+
+ private:
+  void verify_read_model(Session& session, Checks& checks) const {
+    const ReadModelTarget target = session.read_model_target();
+    if (!target.named && !std::filesystem::exists(target.sqlite)) return;
+    checks.flush();
+    if (!std::filesystem::exists(target.sqlite)) {
+      throw UsageError("read_model_absent", "there is no file " + target.sqlite.string(),
+                       "tenantry rebuild", static_cast<int>(ExitCode::kNotFound));
+    }
+    const Verification verification = compare(session);
+    if (verification.stopped) throw Interrupted{};
+    add_shape(verification, checks);
+    for (const TableVerification& table : verification.tables) {
+      std::vector<std::string> problems;
+      for (const RowDifference& row : table.differences) problems.push_back(describe(row));
+      const std::uint64_t all = table.missing + table.unexpected + table.differing;
+      if (all > problems.size()) {
+        problems.push_back(fmt::format("and {} more", all - problems.size()));
+      }
+      checks.add("read model: " + table.table->name, table.equal(), table.expected_rows, problems,
+                 ExitCode::kDiffers);
+    }
+  }
+
+  [[nodiscard]] Verification compare(Session& session) const {
+    const TenancyStore& store = session.store();
+    const auto target = session.open_read_model(true);
+    projections::VerifyOptions options;
+    options.all_columns = all_columns_;
+    options.reveal = session.reveal();
+    options.stop = session.interrupt().token();
+    const auto mark = target->probe().mark;
+    const Position at = mark ? mark->position : store.tail().tail;
+    std::optional<Verification> verification;
+    const auto compare_with = [&](const StateView& state) {
+      const auto state_at = [&](Position position) -> const StateView& {
+        if (position != at) throw UnavailableError("the read model moved while it was compared");
+        return state;
+      };
+      verification = projections::verify(store, state_at, *target, options);
+    };
+    if (at == store.tail().tail || at > store.tail().tail) {
+      store.read_state(
+          [&](const LogTail& /*tail*/, const StateView& state) { compare_with(state); });
+    } else {
+      ProgressMeter meter(session.progress_mode(true), "fold", "events");
+      store.read_state_at(at, session.progress_of(meter), compare_with);
+    }
+    return std::move(verification).value();
+  }
+
+  static void add_shape(const Verification& verification, Checks& checks) {
+    std::vector<std::string> problems;
+    bool passed = true;
+    for (const projections::ShapeFinding& finding : verification.findings) {
+      const bool fatal = finding.severity == projections::Severity::kFatal;
+      passed = passed && !fatal;
+      problems.push_back(
+          fmt::format("{}: {}: {}", fatal ? "fatal" : "warning", finding.table, finding.message));
+    }
+    checks.add("read model: shape", passed, verification.tables.size(), problems,
+               ExitCode::kDiffers);
+  }
+
+  bool quick_ = false;
+  bool full_ = false;
+  bool all_columns_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_verify_command() { return std::make_unique<VerifyCommand>(); }
+
+}  // namespace tenantry::tools

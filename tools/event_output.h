@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/tenancy_store.h"
+#include "tools/printer.h"
+#include "tools/row_history.h"
+
+// Events as records of the output.
+namespace tenantry::tools {
+
+// The columns of an event, with `changes` or without.
+[[nodiscard]] std::vector<Column> event_columns(bool with_changes);
+
+// The cells for event_columns(); `changes` null for none.
+[[nodiscard]] std::vector<Cell> event_cells(const StoredEvent& event, events::EventView& view,
+                                            const std::vector<FieldChange>* changes, bool reveal);
+
+// `user/17`, `tenant/…`: the kind of entity and its id.
+[[nodiscard]] std::string stream_text(const events::EventView& view);
+
+// The fields that the event carries, as a JSON object.
+[[nodiscard]] JsonText event_data(events::EventView& view, bool reveal);
+
+// `[{"field":…,"old":…,"new":…}]`
+[[nodiscard]] JsonText changes_json(const std::vector<FieldChange>& changes, bool reveal);
+// `role: user → admin`, a line each.
+[[nodiscard]] std::vector<std::string> changes_text(const std::vector<FieldChange>& changes,
+                                                    bool reveal);
+
+}  // namespace tenantry::tools

@@ -1,0 +1,51 @@
+#include "tools/interrupt.h"
+
+#include <cstdint>
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "tools/exit_code.h"
+
+namespace tenantry::tools {
+
+Interrupt::Interrupt() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (event_ < 0) throw UnavailableError("cannot make an event descriptor");
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignore, nullptr);
+  ::sigemptyset(&signals_);
+  ::sigaddset(&signals_, SIGINT);
+  ::sigaddset(&signals_, SIGTERM);
+  // Blocked everywhere, taken by one thread: no code of ours or of a library runs in a handler.
+  ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  watcher_ = std::jthread([this](const std::stop_token& closing) { watch(closing); });
+}
+
+Interrupt::~Interrupt() {
+  watcher_.request_stop();
+  ::pthread_kill(watcher_.native_handle(), SIGTERM);
+  watcher_.join();
+  ::close(event_);
+}
+
+void Interrupt::watch(const std::stop_token& closing) {
+  for (;;) {
+    int signal = 0;
+    ::sigwait(&signals_, &signal);
+    if (closing.stop_requested()) return;
+    if (stop_.stop_requested()) ::_exit(static_cast<int>(ExitCode::kInterrupted));
+    stop_.request_stop();
+    const std::uint64_t one = 1;
+    // Cannot fail: the counter is far from full.
+    [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof(one));
+  }
+}
+
+void Interrupt::check() const {
+  if (requested()) throw Interrupted{};
+}
+
+}  // namespace tenantry::tools

@@ -1,0 +1,102 @@
+#include "tools/session.h"
+
+#include <array>
+#include <cerrno>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/store.h"
+#include "events/text.h"
+#include "projections/sqlite/sqlite_read_model.h"
+#include "tools/terminal.h"
+
+namespace tenantry::tools {
+namespace {
+
+void say(std::string_view text) {
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+// A line from standard input without its end; what there is at the end of input.
+std::string read_answer(const Interrupt& interrupt) {
+  std::string answer;
+  for (;;) {
+    std::array<pollfd, 2> watched{{{STDIN_FILENO, POLLIN, 0}, {interrupt.descriptor(), POLLIN, 0}}};
+    if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return answer;
+    interrupt.check();
+    char c = 0;
+    if (::read(STDIN_FILENO, &c, 1) != 1 || c == '\n') return answer;
+    answer += c;
+  }
+}
+
+}  // namespace
+
+Session::Session(const GlobalOptions& options, const Interrupt& interrupt, OutputStream& out)
+    : options_(options),
+      interrupt_(interrupt),
+      out_(out),
+      clock_(make_system_clock()),
+      ids_(make_random_ids()) {}
+
+Session::~Session() = default;
+
+TenancyStore& Session::store() {
+  if (!store_) {
+    StoreOptions options;
+    options.directory = options_.store;
+    store_ = open_store(options, *clock_, *ids_);
+  }
+  return *store_;
+}
+
+ReadModelTarget Session::read_model_target() const {
+  return find_read_model(options_.read_model, options_.store);
+}
+
+std::unique_ptr<projections::ReadModel> Session::open_read_model(bool read_only) const {
+  return projections::open_sqlite_read_model(
+      {.path = read_model_target().sqlite, .read_only = read_only});
+}
+
+PrintOptions Session::printing() const {
+  const bool terminal = out_.is_terminal();
+  PrintOptions printing;
+  printing.format =
+      requested_format(options_).value_or(terminal ? Format::kTable : Format::kNdjson);
+  printing.fields = split_list(options_.fields);
+  printing.color = wants_color(options_.color, terminal);
+  printing.width = terminal ? terminal_width(STDOUT_FILENO) : 0;
+  return printing;
+}
+
+ProgressMeter::Mode Session::progress_mode(bool streams) const {
+  if (options_.quiet) return ProgressMeter::Mode::kOff;
+  if (::isatty(STDERR_FILENO) != 1) return ProgressMeter::Mode::kLines;
+  return streams && out_.is_terminal() ? ProgressMeter::Mode::kOff : ProgressMeter::Mode::kBar;
+}
+
+Progress Session::progress_of(ProgressMeter& meter) const {
+  return [this, &meter](std::uint64_t done, std::uint64_t total) {
+    interrupt_.check();
+    meter.update(done, total);
+  };
+}
+
+void Session::remark(const std::string& text) const {
+  if (!options_.quiet) say(events::printable(text) + "\n");
+}
+
+bool Session::confirm(const std::string& question, const std::string& expected) const {
+  if (options_.yes) return true;
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    throw UsageError("confirmation_needed", question + " needs a confirmation",
+                     "add --yes where nobody can be asked");
+  }
+  say(events::printable(question + " Type " + expected + " to go on: "));
+  return read_answer(interrupt_) == expected;
+}
+
+}  // namespace tenantry::tools

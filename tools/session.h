@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/tenancy_store.h"
+#include "events/values.h"
+#include "projections/read_model.h"
+#include "tools/interrupt.h"
+#include "tools/options.h"
+#include "tools/output_stream.h"
+#include "tools/printer.h"
+#include "tools/progress.h"
+#include "tools/read_model_url.h"
+
+namespace tenantry::tools {
+
+// One run of the program: the global options and what a command needs to work, opened when it is
+// first asked for.
+class Session {
+ public:
+  Session(const GlobalOptions& options, const Interrupt& interrupt, OutputStream& out);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  [[nodiscard]] const GlobalOptions& options() const { return options_; }
+  [[nodiscard]] const Interrupt& interrupt() const { return interrupt_; }
+  [[nodiscard]] OutputStream& out() { return out_; }
+
+  // Throws UsageError `not_found` (exit 5) when there is no store, UnavailableError when another
+  // process owns it.
+  [[nodiscard]] TenancyStore& store();
+  [[nodiscard]] ReadModelTarget read_model_target() const;
+  [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model(bool read_only) const;
+
+  // Format, fields and colours for standard output.
+  [[nodiscard]] PrintOptions printing() const;
+  [[nodiscard]] bool prints_table() const { return printing().format == Format::kTable; }
+  // Whether secrets are printed whole.
+  [[nodiscard]] bool reveal() const { return options_.reveal; }
+
+  // `streams`: records are printed meanwhile, into which a bar would run on a terminal.
+  [[nodiscard]] ProgressMeter::Mode progress_mode(bool streams) const;
+  // A meter as a function that also throws Interrupted when a stop was asked for. Borrows `meter`.
+  [[nodiscard]] Progress progress_of(ProgressMeter& meter) const;
+  // A line on standard error, unless quiet.
+  void remark(const std::string& text) const;
+  // Asks for `expected` on a terminal; elsewhere --yes must have been given (UsageError
+  // `confirmation_needed`). Returns whether to go on.
+  [[nodiscard]] bool confirm(const std::string& question, const std::string& expected) const;
+
+  [[nodiscard]] events::Timestamp now() const { return clock_->now(); }
+  [[nodiscard]] const Clock& clock() const { return *clock_; }
+  [[nodiscard]] IdSource& ids() { return *ids_; }
+  // Gives the store up for other processes.
+  void close() { store_.reset(); }
+
+ private:
+  const GlobalOptions& options_;
+  const Interrupt& interrupt_;
+  OutputStream& out_;
+  std::unique_ptr<Clock> clock_;
+  std::unique_ptr<IdSource> ids_;
+  std::unique_ptr<TenancyStore> store_;  // Borrows the two.
+};
+
+}  // namespace tenantry::tools
