@@ -61,7 +61,11 @@ TEST_F(ProjectorTest, BatchSizeDoesNotMatter) {
 }
 
 TEST_F(ProjectorTest, ACommandIsNeverSplit) {
-  log_.append({[](events::Event::Builder event) { event.initProteinAdded().setId(1); },
+  log_.append({[](events::Event::Builder event) {
+                 auto fact = event.initProteinAdded();
+                 fact.setId(1);
+                 fact.setName("a");
+               },
                [](events::Event::Builder event) {
                  auto fact = event.initProteinAdded();
                  fact.setId(2);
