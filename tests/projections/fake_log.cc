@@ -38,6 +38,8 @@ void FakeLog::register_user(std::int32_t id, const std::string& username) {
     fact.setUsername(username);
     fact.setEmail(username + "@example.org");
     fact.setPassword("pbkdf2_sha256$1$" + username);
+    fact.setFirstName("");
+    fact.setLastName("Żółć");
     fact.setIsActive(true);
   });
 }
@@ -62,7 +64,8 @@ void FakeLog::create_tenant(std::uint64_t id, const std::string& slug) {
     fact.setSlug(slug);
     fact.setSchemaName(slug);
     fact.setContactEmail("office@" + slug + ".org");
-    fact.setSettings("{}");
+    fact.setContactPhone("");
+    fact.setSettings("{\"motto\": \"ça va\"}");
     fact.setIsActive(true);
   });
 }

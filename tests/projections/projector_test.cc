@@ -41,7 +41,7 @@ TEST_F(ProjectorTest, ValuesThatChangeHandsWithinABatchDoNotCollide) {
   log_.rename_user(2, "ann");
   log_.rename_user(1, "bob");
   run_projector();
-  EXPECT_EQ(query("SELECT group_concat(username) FROM auth_user"), "bob,ann");
+  EXPECT_EQ(query("SELECT group_concat(id || username) FROM auth_user"), "2ann,1bob");
 }
 
 TEST_F(ProjectorTest, BatchSizeDoesNotMatter) {
@@ -61,7 +61,11 @@ TEST_F(ProjectorTest, BatchSizeDoesNotMatter) {
 }
 
 TEST_F(ProjectorTest, ACommandIsNeverSplit) {
-  log_.append({[](events::Event::Builder event) { event.initProteinAdded().setId(1); },
+  log_.append({[](events::Event::Builder event) {
+                 auto fact = event.initProteinAdded();
+                 fact.setId(1);
+                 fact.setName("a");
+               },
                [](events::Event::Builder event) {
                  auto fact = event.initProteinAdded();
                  fact.setId(2);

@@ -130,7 +130,8 @@ TEST_F(RebuildTest, UniqueValuesThatChangedHandsAreMerged) {
   log_.create_preferences(4, 2, "{}");
   log_.add_member(7, 10, 2);
   run_rebuild();
-  sql("UPDATE auth_user SET username = 'tmp' WHERE id = 1;"
+  sql("PRAGMA foreign_keys=OFF;"
+      "UPDATE auth_user SET username = 'tmp' WHERE id = 1;"
       "UPDATE auth_user SET username = 'ann' WHERE id = 2;"
       "UPDATE auth_user SET username = 'bob' WHERE id = 1;"
       "UPDATE tenants_tenant SET slug = 'globex2', schema_name = NULL WHERE slug = 'globex';"
@@ -138,9 +139,8 @@ TEST_F(RebuildTest, UniqueValuesThatChangedHandsAreMerged) {
       "UPDATE tenants_tenant SET slug = 'acme', schema_name = 'acme' WHERE slug = 'globex2';"
       "UPDATE core_userpreferences SET user_id = 999 WHERE id = 3;"
       "UPDATE core_userpreferences SET user_id = 1 WHERE id = 4;"
-      "PRAGMA foreign_keys=OFF;"
       "UPDATE core_userpreferences SET user_id = 2 WHERE id = 3;"
-      "UPDATE tenants_tenant_user SET user_id = -5 WHERE id = 5;"
+      "UPDATE tenants_tenant_user SET user_id = 999 WHERE id = 5;"
       "UPDATE tenants_tenant_user SET user_id = 1 WHERE id = 7;"
       "UPDATE tenants_tenant_user SET user_id = 2 WHERE id = 5");
   const Certificate certificate = run_rebuild();
@@ -296,10 +296,10 @@ TEST_F(RebuildTest, RandomDamageIsMended) {
         "UPDATE auth_user SET username = 'u' || id WHERE id % " +
         k +
         " = 1;"
-        "UPDATE auth_user SET username = (SELECT 'user' || (auth_user.id % 50)) || '_' WHERE id "
-        "% " +
-        k +
-        " = 1;"
+        "CREATE TEMP TABLE n AS SELECT id, lead(username) OVER (ORDER BY id) AS u FROM auth_user;"
+        "UPDATE auth_user SET username = 'x' || id;"
+        "UPDATE auth_user SET username = (SELECT u FROM n WHERE n.id = auth_user.id) WHERE id < "
+        "(SELECT max(id) FROM auth_user);"
         "UPDATE tenants_tenant SET slug = 's' || id, is_active = 7, created_at = 'never';"
         "DELETE FROM tenants_invitation WHERE rowid % " +
         k +

@@ -10,6 +10,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr std::uint32_t kPages = 64;  // Enough for the empty tables, too few for many users.
+
 class SqliteFaultsTest : public SqliteTestBase {
  protected:
   void SetUp() override { log_.fill_every_table(); }
@@ -21,7 +23,6 @@ class SqliteFaultsTest : public SqliteTestBase {
     file.seekp(static_cast<long>(offset));
     file << std::string(size, '\xa5');
   }
-  // The largest file that refuses the rebuild or the projection of many users.
   static ReadModel& keep(std::unique_ptr<ReadModel>& holder, SqliteOptions options) {
     holder = open_sqlite_read_model(std::move(options));
     return *holder;
@@ -93,7 +94,7 @@ TEST_F(SqliteFaultsTest, OpenedForReadingNothingIsWritten) {
 // A limit on the file's size stands for a disk that is full.
 TEST_F(SqliteFaultsTest, AFullDiskStopsAProjectionBetweenTransactions) {
   register_many();
-  auto& small = keep(other_, {.path = path(), .pages_max = 70});
+  auto& small = keep(other_, {.path = path(), .pages_max = kPages});
   try {
     (void)project(log_, small, {.batch_events = 100});
     FAIL();
@@ -109,7 +110,7 @@ TEST_F(SqliteFaultsTest, AFullDiskStopsAProjectionBetweenTransactions) {
 
 TEST_F(SqliteFaultsTest, AFullDiskLeavesNoFileOfAFreshRebuild) {
   register_many();
-  auto& small = keep(other_, {.path = path(), .pages_max = 70});
+  auto& small = keep(other_, {.path = path(), .pages_max = kPages});
   EXPECT_THROW((void)rebuild(log_, small, {}), UnavailableError);
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
 }
@@ -120,7 +121,7 @@ TEST_F(SqliteFaultsTest, AFullDiskLeavesAnInPlaceRebuildAsItWas) {
   const auto mark = target().probe().mark;
   reopen();
   register_many();
-  auto& small = keep(other_, {.path = path(), .pages_max = 70});
+  auto& small = keep(other_, {.path = path(), .pages_max = kPages});
   EXPECT_THROW((void)rebuild(log_, small, {}), UnavailableError);
   other_.reset();
   EXPECT_EQ(digests(), before);
