@@ -151,7 +151,9 @@ std::vector<std::pair<const EventField*, Value>> EventView::fields() {
     std::vector<std::pair<const EventField*, Value>> found;
     found.reserve(kind_->fields.size());
     for (const EventField& field : kind_->fields) {
-      if (!is_absent(fact, field))
+      // An insert leaves nothing out: a text that is not there is empty.
+      const bool left_out = kind_->effect != Effect::INSERT && is_absent(fact, field);
+      if (!left_out)
         found.emplace_back(&field, get_field(fact, field.field, *field.type));
     }
     return found;

@@ -20,12 +20,12 @@ struct ProjectProgress {
 };
 
 struct ProjectOptions {
-  std::size_t batch_events = 1000;                       // A transaction holds at most this many,
-  std::size_t batch_bytes_max = std::size_t{8} << 20;    // or this many bytes of events, if less.
-  std::optional<Position> through;                       // The tail at the start unless given.
-  bool dry_run = false;                                  // Counts what there is to do.
-  std::stop_token stop;                                  // Heeded between transactions.
-  std::function<void(const ProjectProgress&)> progress;  // After each transaction.
+  std::size_t batch_events = 1000;                     // A transaction holds at most this many,
+  std::size_t batch_bytes_max = std::size_t{8} << 20;  // or this many bytes of events, if less.
+  std::optional<Position> through = {};                // The tail at the start unless given.
+  bool dry_run = false;                                // Counts what there is to do.
+  std::stop_token stop = {};                           // Heeded between transactions.
+  std::function<void(const ProjectProgress&)> progress = {};  // After each transaction.
 };
 
 struct Projected {

@@ -104,8 +104,8 @@ struct LoadOptions {
   bool delete_unknown = false;
   bool restore_application_columns = false;
   bool dry_run = false;  // publish() counts and changes nothing.
-  std::optional<events::Uuid>
-      tenant;  // In place only: leave all rows but this tenant's as they are.
+  // In place only: leave all rows but this tenant's as they are.
+  std::optional<events::Uuid> tenant = {};
 };
 
 using LoadOutcome = std::variant<std::vector<TableChanges>, Fenced>;

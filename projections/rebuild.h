@@ -20,17 +20,18 @@ struct RebuildProgress {
 };
 
 struct RebuildOptions {
-  std::optional<LoadMode> mode;  // By what there is, unless given; then a mismatch is a UsageError.
-  bool from_events = false;      // Fold the history from position 1 instead of reading the state.
+  std::optional<LoadMode> mode =
+      {};                    // By what there is, unless given; then a mismatch is a UsageError.
+  bool from_events = false;  // Fold the history from position 1 instead of reading the state.
   bool delete_unknown = false;
   bool restore_application_columns = false;
   bool take_over =
       false;  // Of another store, or of no mark. Rows that the log does not know are deleted.
   bool dry_run = false;  // Count what would change; nothing is written.
   // Only this tenant's rows, which must be read at the read model's own checkpoint.
-  std::optional<events::Uuid> tenant;
-  std::stop_token stop;  // Heeded between rows; the read model is then as before.
-  std::function<void(const RebuildProgress&)> progress;  // Every few thousand rows.
+  std::optional<events::Uuid> tenant = {};
+  std::stop_token stop = {};  // Heeded between rows; the read model is then as before.
+  std::function<void(const RebuildProgress&)> progress = {};  // Every few thousand rows.
 };
 
 struct TableCertificate {

@@ -19,7 +19,7 @@ struct VerifyOptions {
   bool all_columns = false;          // Application-owned columns too.
   std::size_t differences_max = 20;  // Listed per table; all are counted.
   bool reveal = false;               // Secrets as they are, instead of masked.
-  std::stop_token stop;
+  std::stop_token stop = {};
 };
 
 struct ColumnDifference {

@@ -49,8 +49,8 @@ PRINT_FILES = {
 # Roots of threads, and adapters that must hand a foreign library a status instead of an exception.
 CATCH_ALL_FILES = set()
 
-# Durable changes of files go through one place, which the fault tests can reach. The ack file is its
-# own: it writes one slot over another, in place, and syncs nothing but that.
+# Durable changes of files go through one place, which the fault tests can reach. The ack file is
+# a case of its own: it writes one slot over another, in place, and syncs nothing but that.
 FILE_OPS_FILES = ("core/file_ops.cc", "core/rocks_*.cc", "core/ack_file.cc")
 
 SQL_HEADER = re.compile(r"^(pqxx/|libpq|postgresql/|sqlite3|SQLiteCpp/)")

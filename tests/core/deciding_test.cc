@@ -170,6 +170,7 @@ TEST_F(DecidingTest, LastOwnerIsLostWhenAllActiveOwnersLeave) {
   given_member(4, 1, 4, "admin");
   const auto loses = [&](const std::vector<std::int64_t>& members) {
     std::vector<events::Uuid> keys;
+    keys.reserve(members.size());
     for (const std::int64_t member : members) keys.push_back(events::entity_key(member));
     return would_lose_last_owner(deciding(), uuid(1), keys);
   };

@@ -22,7 +22,7 @@ std::string to_json(std::string_view text) {
 }
 
 std::string print_uuid(const events::Uuid& uuid) {
-  const std::string text = events::format_uuid(uuid);
+  std::string text = events::format_uuid(uuid);
   constexpr std::string_view kCounted = "00000000-0000-4000-8000-";
   if (!text.starts_with(kCounted)) return text;
   return "#" + std::to_string(std::stoull(text.substr(kCounted.size()), nullptr, 16));
@@ -173,6 +173,7 @@ std::string DecidingTestBase::time(std::int64_t seconds_after_now) {
 
 std::vector<std::string> kinds_of(const std::vector<std::string>& events) {
   std::vector<std::string> kinds;
+  kinds.reserve(events.size());
   for (const std::string& event : events) kinds.push_back(event.substr(0, event.find(' ')));
   return kinds;
 }

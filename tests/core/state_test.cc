@@ -1,0 +1,132 @@
+#include "core/state.h"
+
+#include <capnp/message.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "tests/core/random_history.h"
+#include "tests/support/fake_state.h"
+
+namespace tenantry {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr events::Timestamp kNow{1'700'000'000'000'000};
+
+class StateTest : public ::testing::Test {
+ protected:
+  template <class Fill>
+  void apply(Fill&& fill) {
+    capnp::MallocMessageBuilder message;
+    auto event = message.initRoot<events::Event>();
+    fill(event);
+    const auto payload = events::encode_canonical(event.asReader());
+    events::EventView view(payload);
+    (void)state_.apply(view, kNow, {++position_});
+  }
+  void add_protein(std::int64_t id, const char* name) {
+    apply([&](events::Event::Builder event) {
+      auto protein = event.initProteinAdded();
+      protein.setId(id);
+      protein.setName(name);
+    });
+  }
+
+  std::unique_ptr<Storage> storage_ = make_memory_storage();
+  State state_{*storage_};
+  std::uint64_t position_ = 0;
+};
+
+TEST_F(StateTest, AnEventThatDoesNotFitIsDamage) {
+  add_protein(1, "Beef");
+  EXPECT_THROW(add_protein(1, "Pork"), CorruptionError) << "the row is there already";
+  EXPECT_THROW(add_protein(2, "Beef"), CorruptionError) << "another row holds the name";
+  EXPECT_THROW(apply([](events::Event::Builder event) { event.initProteinRemoved().setId(3); }),
+               CorruptionError);
+}
+
+TEST_F(StateTest, AClaimTakenAndReleasedIsNotWritten) {
+  add_protein(1, "Beef");
+  apply([](events::Event::Builder event) { event.initProteinRemoved().setId(1); });
+  ChangeSet changes;
+  Counters counters;
+  state_.take_changes(changes, counters);
+  // What stays: the stream of what is gone, and the largest id ever used.
+  EXPECT_EQ(changes.changes().size(), 2U);
+  EXPECT_EQ(state_.largest_id(events::table_of(events::EntityKind::PROTEIN)), 0)
+      << "nothing is written yet";
+}
+
+TEST_F(StateTest, ScansMergeWhatIsWrittenWithWhatLiesOverIt) {
+  add_protein(1, "Beef");
+  add_protein(3, "Lamb");
+  ChangeSet changes;
+  Counters counters;
+  state_.take_changes(changes, counters);
+  ASSERT_EQ(storage_->write(changes, true), WriteResult::kDone);
+  add_protein(2, "Pork");
+  apply([](events::Event::Builder event) { event.initProteinRemoved().setId(1); });
+  std::vector<std::int64_t> ids;
+  state_.scan_rows(events::table_of(events::EntityKind::PROTEIN), std::nullopt,
+                   [&](const StoredRow& row) {
+                     ids.push_back(events::integer_id(row.key.id));
+                     return true;
+                   });
+  EXPECT_THAT(ids, ElementsAre(2, 3));
+}
+
+// Law: whatever the history and wherever it is cut into writes, the state is that of the plain
+// model, and the counters are those of a recount.
+class StateLawTest : public ::testing::TestWithParam<unsigned> {};
+
+TEST_P(StateLawTest, EqualsAModelHoweverItIsWritten) {
+  SCOPED_TRACE("seed " + std::to_string(GetParam()));
+  RandomHistory history(GetParam());
+  const auto storage = make_memory_storage();
+  State state(*storage);
+  Counters counters;
+  FakeState model;
+  std::mt19937 random(GetParam());
+  std::uint64_t position = 0;
+  for (int n = 0; n < 400; ++n) {
+    for (const auto& payload : history.next(model)) {
+      events::EventView view(payload);
+      (void)state.apply(view, history.now(), {++position});
+      model.apply(payload, history.now());
+    }
+    if (random() % 7 != 0) continue;
+    ChangeSet changes;
+    state.take_changes(changes, counters);
+    ASSERT_EQ(storage->write(changes, true), WriteResult::kDone);
+  }
+  for (const events::TableInfo& table : events::tables()) {
+    std::vector<std::pair<RowKey, std::string>> found;
+    std::vector<std::pair<RowKey, std::string>> expected;
+    state.scan_rows(table, std::nullopt, [&](const StoredRow& row) {
+      found.emplace_back(row.key, row.bytes);
+      return true;
+    });
+    model.scan_rows(table, std::nullopt, [&](const StoredRow& row) {
+      expected.emplace_back(row.key, row.bytes);
+      return true;
+    });
+    EXPECT_EQ(found, expected) << table.name;
+    EXPECT_EQ(state.largest_id(table), model.largest_id(table)) << table.name;
+  }
+  ChangeSet changes;
+  state.take_changes(changes, counters);
+  ASSERT_EQ(storage->write(changes, true), WriteResult::kDone);
+  Counters recount;
+  const auto cursor = storage->cursor(Family::kState, {}, {}, true);
+  for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    recount.add(Family::kState, cursor->key(), cursor->value());
+  }
+  for (const auto& [key, sum] : counters.sums()) EXPECT_EQ(recount.sum(key), sum) << int{key.kind};
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, StateLawTest, ::testing::Range(1U, 9U));
+
+}  // namespace
+}  // namespace tenantry

@@ -1,0 +1,246 @@
+#include "projections/projector.h"
+
+#include "tests/projections/sqlite_fixture.h"
+
+namespace tenantry::projections {
+namespace {
+
+using ::testing::HasSubstr;
+
+using ProjectorTest = SqliteTestBase;
+
+TEST_F(ProjectorTest, AnAbsentReadModelIsMadeAndFilled) {
+  log_.fill_every_table();
+  const Projected done = run_projector();
+  EXPECT_EQ(done.mark.position, log_.end());
+  EXPECT_EQ(done.events, log_.end().value);
+  EXPECT_TRUE(run_verify().equal());
+  EXPECT_EQ(query("SELECT slug FROM tenants_tenant ORDER BY slug"), "acme");
+}
+
+TEST_F(ProjectorTest, OnlyWhatIsNewIsApplied) {
+  log_.fill_every_table();
+  run_projector();
+  log_.rename_user(1, "anna");
+  EXPECT_EQ(run_projector().events, 1U);
+  EXPECT_EQ(run_projector().events, 0U);
+  EXPECT_EQ(query("SELECT username FROM auth_user WHERE id = 1"), "anna");
+}
+
+TEST_F(ProjectorTest, ADryRunCountsAndMakesNothing) {
+  log_.fill_every_table();
+  const Projected done = run_projector({.dry_run = true});
+  EXPECT_EQ(done.events, log_.end().value);
+  EXPECT_EQ(done.mark.position, log_.end());
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(ProjectorTest, ValuesThatChangeHandsWithinABatchDoNotCollide) {
+  log_.fill_every_table();
+  log_.rename_user(1, "carl");
+  log_.rename_user(2, "ann");
+  log_.rename_user(1, "bob");
+  run_projector();
+  EXPECT_EQ(query("SELECT group_concat(id || username) FROM auth_user"), "2ann,1bob");
+}
+
+TEST_F(ProjectorTest, BatchSizeDoesNotMatter) {
+  constexpr std::uint64_t kSeed = 20260101;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  log_.append_random(random, 400);
+  std::vector<std::vector<std::string>> found;
+  for (const std::size_t size : {1U, 7U, 100U, 100000U}) {
+    std::filesystem::remove(path());
+    reopen();
+    run_projector({.batch_events = size});
+    found.push_back(digests());
+    EXPECT_EQ(found.back(), found.front()) << size;
+  }
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(ProjectorTest, ACommandIsNeverSplit) {
+  log_.append({[](events::Event::Builder event) {
+                 auto fact = event.initProteinAdded();
+                 fact.setId(1);
+                 fact.setName("a");
+               },
+               [](events::Event::Builder event) {
+                 auto fact = event.initProteinAdded();
+                 fact.setId(2);
+                 fact.setName("b");
+               }});
+  log_.register_user(1, "ann");
+  std::vector<Position> commits;
+  ProjectOptions options{.batch_events = 1};
+  options.progress = [&](const ProjectProgress& at) { commits.push_back(at.checkpoint); };
+  run_projector(options);
+  EXPECT_THAT(commits, ::testing::ElementsAre(Position{2}, Position{3}));
+}
+
+TEST_F(ProjectorTest, StoppedBetweenTransactionsItGoesOnFromThere) {
+  log_.fill_every_table();
+  std::stop_source stop;
+  ProjectOptions options{.batch_events = 2};
+  options.stop = stop.get_token();
+  options.progress = [&](const ProjectProgress&) { stop.request_stop(); };
+  const Projected half = run_projector(options);
+  EXPECT_TRUE(half.stopped);
+  EXPECT_LT(half.mark.position, log_.end());
+  reopen();
+  EXPECT_EQ(run_projector().mark.position, log_.end());
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(ProjectorTest, ReadsNoFurtherThanAsked) {
+  log_.fill_every_table();
+  EXPECT_EQ(run_projector({.through = Position{3}}).mark.position, Position{3});
+  EXPECT_EQ(query("SELECT count(*) FROM tenants_tenant"), "0");
+}
+
+TEST_F(ProjectorTest, ASecondProjectorIsFencedAndWritesNothing) {
+  log_.fill_every_table();
+  run_projector({.through = Position{3}});
+  const Mark stale = *target().probe().mark;
+  run_projector({.through = Position{5}});
+  const auto outcome = target().begin(stale);
+  ASSERT_TRUE(std::holds_alternative<Fenced>(outcome));
+  EXPECT_EQ(std::get<Fenced>(outcome).found->position, Position{5});
+  run_projector();
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(ProjectorTest, ARebuildFencesAProjectorThatRunsOn) {
+  log_.fill_every_table();
+  run_projector({.through = Position{3}});
+  ProjectOptions options{.batch_events = 1};
+  bool rebuilt = false;
+  options.progress = [&](const ProjectProgress&) {
+    if (std::exchange(rebuilt, true)) return;
+    const auto other = open();
+    const auto outcome = rebuild(log_, *other, {});
+    ASSERT_TRUE(std::holds_alternative<Certificate>(outcome));
+  };
+  const ProjectOutcome outcome = project(log_, target(), options);
+  ASSERT_TRUE(std::holds_alternative<Fenced>(outcome));
+  EXPECT_EQ(std::get<Fenced>(outcome).found->epoch, 2U);
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(ProjectorTest, AKeyThatIsAlreadyThereStopsItAndNothingOfTheBatchStays) {
+  log_.fill_every_table();
+  run_projector();
+  sql("INSERT INTO core_protein VALUES (8, 'mine')");
+  log_.rename_user(1, "anna");
+  log_.append([](events::Event::Builder event) {
+    auto fact = event.initProteinAdded();
+    fact.setId(8);
+    fact.setName("brca");
+  });
+  try {
+    run_projector();
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "read_model_conflict");
+    EXPECT_EQ(error.exit_code(), 4);
+    EXPECT_THAT(error.what(), HasSubstr("core_protein cannot take the new row with id 8"));
+  }
+  EXPECT_EQ(query("SELECT username FROM auth_user WHERE id = 1"), "ann");
+  sql("DELETE FROM core_protein WHERE id = 8");
+  EXPECT_EQ(run_projector().events, 2U) << "it goes on by itself";
+}
+
+TEST_F(ProjectorTest, ARowThatIsNotThereStopsIt) {
+  log_.fill_every_table();
+  run_projector();
+  sql("DELETE FROM core_protein");
+  log_.append([](events::Event::Builder event) {
+    auto fact = event.initProteinRenamed();
+    fact.setId(7);
+    fact.setName("brca");
+  });
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_conflict");
+}
+
+TEST_F(ProjectorTest, RowsOfOtherTablesThatReferToADeletedRowHoldItBack) {
+  log_.register_user(1, "ann");
+  log_.register_user(2, "bob");
+  run_projector();
+  sql("CREATE TABLE shop_order (id integer PRIMARY KEY, buyer_id integer NOT NULL REFERENCES "
+      "auth_user (id)); INSERT INTO shop_order VALUES (1, 2), (2, 2), (3, 1)");
+  log_.delete_user(2);
+  try {
+    run_projector();
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "read_model_referenced");
+    EXPECT_STREQ(error.what(),
+                 "shop_order.buyer_id: 2 row(s) refer to rows of auth_user that are gone");
+  }
+  EXPECT_EQ(query("SELECT count(*) FROM auth_user"), "2");
+  sql("DELETE FROM shop_order WHERE buyer_id = 2");
+  EXPECT_EQ(run_projector().events, 1U) << "it goes on by itself";
+}
+
+TEST_F(ProjectorTest, AnEventThatNamesAnApplicationsColumnIsProjected) {
+  log_.register_user(1, "ann");
+  run_projector();
+  sql("UPDATE auth_user SET password = 'rehashed', last_login = '2026-01-01 00:00:00'");
+  log_.rename_user(1, "anna");
+  run_projector();
+  EXPECT_EQ(query("SELECT password FROM auth_user"), "rehashed");
+  log_.append([](events::Event::Builder event) {
+    auto fact = event.initUserPasswordChanged();
+    fact.setId(1);
+    fact.setPassword("new");
+  });
+  run_projector();
+  EXPECT_EQ(query("SELECT password || last_login FROM auth_user"), "new2026-01-01 00:00:00");
+}
+
+TEST_F(ProjectorTest, EveryTableUsesItsOwnIds) {
+  log_.fill_every_table();
+  run_projector();
+  EXPECT_EQ(query("SELECT seq FROM sqlite_sequence WHERE name = 'core_protein'"), "7");
+}
+
+TEST_F(ProjectorTest, AnotherStoresReadModelIsRefused) {
+  log_.fill_every_table();
+  run_projector();
+  FakeLog other(2);
+  other.fill_every_table();
+  EXPECT_EQ(usage_code([&] { (void)project(other, target(), {}); }), "read_model_foreign");
+}
+
+TEST_F(ProjectorTest, RowsWithoutAMarkAreRefusedAndEmptyTablesAreNot) {
+  target().create_missing();
+  log_.fill_every_table();
+  sql("INSERT INTO core_protein VALUES (1, 'mine')");
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_foreign");
+  sql("DELETE FROM core_protein");
+  EXPECT_EQ(run_projector().mark.position, log_.end());
+}
+
+TEST_F(ProjectorTest, ALogThatIsNotTheOneItFollowedIsRefused) {
+  log_.fill_every_table();
+  run_projector();
+  log_.forget_end(2);
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_diverged") << "a mark beyond the end";
+  log_.register_user(8, "x");
+  log_.register_user(9, "y");
+  log_.rewrite_history();
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_diverged") << "another history";
+}
+
+TEST_F(ProjectorTest, ARestoredStoreIsRefusedUntilARebuild) {
+  log_.fill_every_table();
+  run_projector();
+  log_.restore();
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_diverged");
+  EXPECT_TRUE(run_rebuild().correct());
+  EXPECT_EQ(run_projector().events, 0U);
+}
+
+}  // namespace
+}  // namespace tenantry::projections

@@ -1,0 +1,316 @@
+#include "projections/rebuild.h"
+
+#include "tests/projections/sqlite_fixture.h"
+
+namespace tenantry::projections {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RebuildTest : public SqliteTestBase {
+ protected:
+  void SetUp() override { log_.fill_every_table(); }
+  static std::uint64_t touched(const Certificate& certificate) {
+    std::uint64_t sum = 0;
+    for (const TableCertificate& one : certificate.tables) {
+      sum += one.changes.inserted + one.changes.updated + one.changes.deleted;
+    }
+    return sum;
+  }
+  std::string everything() {
+    std::string all;
+    for (const std::string& digest : digests()) all += digest + "\n";
+    const auto mark = target().probe().mark;
+    return all + std::to_string(mark ? mark->epoch : 0);
+  }
+};
+
+TEST_F(RebuildTest, AnAbsentReadModelIsMadeWithProof) {
+  const Certificate certificate = run_rebuild();
+  EXPECT_EQ(certificate.mode, LoadMode::kFresh);
+  EXPECT_TRUE(certificate.correct());
+  EXPECT_EQ(certificate.mark.position, log_.end());
+  EXPECT_EQ(table(certificate, "auth_user").changes.inserted, 2U);
+  EXPECT_EQ(table(certificate, "auth_user").found_rows, 2U);
+  EXPECT_TRUE(run_verify().equal());
+  EXPECT_TRUE(target().probe().findings.empty());
+  EXPECT_EQ(query("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(query("PRAGMA integrity_check"), "ok");
+  EXPECT_EQ(run_projector().events, 0U);
+}
+
+TEST_F(RebuildTest, TheFileIsPutInPlaceWholeAndNothingElseIsLeft) {
+  const auto files = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  };
+  RebuildOptions options;
+  options.progress = [&](const RebuildProgress&) { EXPECT_FALSE(std::filesystem::exists(path())); };
+  const auto other = open();
+  (void)std::get<Certificate>(rebuild(log_, *other, options));
+  EXPECT_THAT(files(), ::testing::Contains("read_model.sqlite3"));
+  for (const std::string& name : files()) EXPECT_THAT(name, ::testing::Not(HasSubstr("loading")));
+}
+
+TEST_F(RebuildTest, ALogOfChangesLeftByAnEarlierFileIsNotAppliedToTheNewOne) {
+  run_rebuild();
+  reopen();
+  std::filesystem::copy_file(path(), directory_ / "read_model.sqlite3-wal");
+  std::filesystem::remove(path());
+  EXPECT_TRUE(run_rebuild().correct());
+  EXPECT_EQ(query("PRAGMA integrity_check"), "ok");
+}
+
+TEST_F(RebuildTest, TablesJoinThoseOfADatabaseThatIsThere) {
+  sql("CREATE TABLE shop_order (id integer)");
+  const Certificate certificate = run_rebuild();
+  EXPECT_EQ(certificate.mode, LoadMode::kFresh);
+  EXPECT_TRUE(certificate.correct());
+  EXPECT_EQ(query("SELECT count(*) FROM sqlite_master WHERE name = 'shop_order'"), "1");
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(RebuildTest, ASecondRunChangesNothingButTheEpoch) {
+  const auto first = run_rebuild().mark.epoch;
+  const Certificate second = run_rebuild();
+  EXPECT_EQ(second.mode, LoadMode::kInPlace);
+  EXPECT_EQ(touched(second), 0U);
+  EXPECT_EQ(table(second, "auth_user").changes.unchanged, 2U);
+  EXPECT_TRUE(second.correct());
+  EXPECT_EQ(second.mark.epoch, first + 1);
+}
+
+TEST_F(RebuildTest, HandEditedRowsAreMendedAndCounted) {
+  run_rebuild();
+  sql("UPDATE auth_user SET email = 'x', is_staff = 1 WHERE id = 1; DELETE FROM core_protein;"
+      "DELETE FROM tenants_tenant_user WHERE id = 6;"
+      "INSERT INTO core_protein VALUES (99, 'mine'), (98, 'yours')");
+  const Certificate kept = run_rebuild();
+  EXPECT_EQ(table(kept, "auth_user").changes.updated, 1U);
+  EXPECT_EQ(table(kept, "auth_user").changes.unchanged, 1U);
+  EXPECT_EQ(table(kept, "tenants_tenant_user").changes.inserted, 1U);
+  EXPECT_EQ(table(kept, "core_protein").changes.inserted, 1U);
+  EXPECT_EQ(table(kept, "core_protein").changes.unknown, 2U);
+  EXPECT_FALSE(kept.correct()) << "rows that the log does not know are left";
+  EXPECT_EQ(table(kept, "core_protein").found_rows, 3U);
+
+  const Certificate clean = run_rebuild({.delete_unknown = true});
+  EXPECT_EQ(table(clean, "core_protein").changes.deleted, 2U);
+  EXPECT_TRUE(clean.correct());
+}
+
+TEST_F(RebuildTest, ADryRunCountsAndChangesNothing) {
+  run_rebuild();
+  sql("UPDATE auth_user SET email = 'x'");
+  const std::string before = everything();
+  const Certificate certificate = run_rebuild({.dry_run = true});
+  EXPECT_EQ(table(certificate, "auth_user").changes.updated, 2U);
+  EXPECT_FALSE(certificate.correct());
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(RebuildTest, ADryRunOfAnAbsentReadModelMakesNoFile) {
+  EXPECT_EQ(table(run_rebuild({.dry_run = true}), "auth_user").changes.inserted, 2U);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+}
+
+TEST_F(RebuildTest, TheApplicationsColumnsKeepTheirValueUnlessAskedFor) {
+  run_rebuild();
+  sql("UPDATE auth_user SET password = 'rehashed' WHERE id = 1");
+  EXPECT_EQ(touched(run_rebuild()), 0U);
+  EXPECT_EQ(query("SELECT password FROM auth_user WHERE id = 1"), "rehashed");
+  EXPECT_EQ(touched(run_rebuild({.restore_application_columns = true})), 1U);
+  EXPECT_EQ(query("SELECT password FROM auth_user WHERE id = 1"), "pbkdf2_sha256$1$ann");
+}
+
+TEST_F(RebuildTest, UniqueValuesThatChangedHandsAreMerged) {
+  log_.create_preferences(4, 2, "{}");
+  log_.add_member(7, 10, 2);
+  run_rebuild();
+  sql("PRAGMA foreign_keys=OFF;"
+      "UPDATE auth_user SET username = 'tmp' WHERE id = 1;"
+      "UPDATE auth_user SET username = 'ann' WHERE id = 2;"
+      "UPDATE auth_user SET username = 'bob' WHERE id = 1;"
+      "UPDATE tenants_tenant SET slug = 'globex2', schema_name = NULL WHERE slug = 'globex';"
+      "UPDATE tenants_tenant SET slug = 'globex', schema_name = 'globex' WHERE slug = 'acme';"
+      "UPDATE tenants_tenant SET slug = 'acme', schema_name = 'acme' WHERE slug = 'globex2';"
+      "UPDATE core_userpreferences SET user_id = 999 WHERE id = 3;"
+      "UPDATE core_userpreferences SET user_id = 1 WHERE id = 4;"
+      "UPDATE core_userpreferences SET user_id = 2 WHERE id = 3;"
+      "UPDATE tenants_tenant_user SET user_id = 999 WHERE id = 5;"
+      "UPDATE tenants_tenant_user SET user_id = 1 WHERE id = 7;"
+      "UPDATE tenants_tenant_user SET user_id = 2 WHERE id = 5");
+  const Certificate certificate = run_rebuild();
+  EXPECT_EQ(table(certificate, "auth_user").changes.updated, 2U);
+  EXPECT_EQ(table(certificate, "tenants_tenant").changes.updated, 2U);
+  EXPECT_EQ(table(certificate, "core_userpreferences").changes.updated, 2U);
+  EXPECT_EQ(table(certificate, "tenants_tenant_user").changes.updated, 2U);
+  EXPECT_TRUE(certificate.correct());
+}
+
+TEST_F(RebuildTest, AnUnknownRowThatHoldsANeededValueIsNamed) {
+  run_rebuild();
+  sql("DELETE FROM core_protein; INSERT INTO core_protein VALUES (99, 'p53');"
+      "UPDATE auth_user SET email = 'x'");
+  const std::string before = everything();
+  EXPECT_EQ(usage_code([&] { run_rebuild(); }), "unknown_row_in_the_way");
+  EXPECT_EQ(everything(), before);
+  EXPECT_TRUE(run_rebuild({.delete_unknown = true}).correct());
+}
+
+TEST_F(RebuildTest, FoldingTheHistoryGivesTheSame) {
+  constexpr std::uint64_t kSeed = 7;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  log_.append_random(random, 300);
+  const Certificate streamed = run_rebuild();
+  const Certificate folded = run_rebuild({.from_events = true});
+  EXPECT_TRUE(folded.correct());
+  EXPECT_EQ(touched(folded), 0U) << "in place, over what the state gave";
+  reopen();
+  std::filesystem::remove(path());
+  const Certificate fresh = run_rebuild({.from_events = true});
+  EXPECT_EQ(fresh.mode, LoadMode::kFresh);
+  for (std::size_t place = 0; place < fresh.tables.size(); ++place) {
+    EXPECT_EQ(fresh.tables[place].found_digest, streamed.tables[place].found_digest);
+  }
+  EXPECT_EQ(query("PRAGMA integrity_check"), "ok");
+}
+
+TEST_F(RebuildTest, IdsThatWereUsedAreNotLentAgain) {
+  log_.register_user(50, "gone");
+  log_.delete_user(50);
+  run_rebuild();
+  EXPECT_EQ(query("SELECT seq FROM sqlite_sequence WHERE name = 'auth_user'"), "50");
+  sql("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'auth_user'");
+  run_rebuild();
+  EXPECT_EQ(query("SELECT seq FROM sqlite_sequence WHERE name = 'auth_user'"), "50");
+  sql("UPDATE sqlite_sequence SET seq = 300 WHERE name = 'auth_user'");
+  run_rebuild();
+  EXPECT_EQ(query("SELECT seq FROM sqlite_sequence WHERE name = 'auth_user'"), "300");
+}
+
+TEST_F(RebuildTest, TablesThatWereDroppedAreMadeAgain) {
+  run_rebuild();
+  sql("PRAGMA foreign_keys=OFF; DROP TABLE tenants_invitation; DROP TABLE core_protein");
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_shape");
+  const Certificate certificate = run_rebuild();
+  EXPECT_TRUE(certificate.correct());
+  EXPECT_TRUE(target().probe().findings.empty());
+}
+
+TEST_F(RebuildTest, ReadersSeeTheOldRowsUntilTheyAreReplaced) {
+  run_rebuild();
+  sql("UPDATE auth_user SET email = 'edited'");
+  const auto reader = open();
+  const auto view = reader->read();
+  run_rebuild();
+  const auto row = view->row(*events::find_table("auth_user"), events::entity_key(std::int64_t{1}));
+  EXPECT_EQ(row->at(7), events::Value("edited"));
+}
+
+TEST_F(RebuildTest, OneTenantsRowsAloneAreMended) {
+  run_rebuild();
+  sql("UPDATE tenants_tenant SET name = 'x'; UPDATE auth_user SET email = 'x'");
+  RebuildOptions options;
+  options.tenant = FakeLog::number(10);
+  const Certificate certificate = run_rebuild(options);
+  EXPECT_TRUE(certificate.correct());
+  EXPECT_EQ(touched(certificate), 1U);
+  EXPECT_EQ(query("SELECT group_concat(name) FROM (SELECT name FROM tenants_tenant ORDER BY id)"),
+            "The acme,x");
+  log_.change_slug(10, "later");
+  EXPECT_EQ(usage_code([&] { run_rebuild(options); }), "read_model_behind");
+}
+
+TEST_F(RebuildTest, AnotherStoresReadModelIsTakenOverOnlyWhenAsked) {
+  run_rebuild();
+  FakeLog other(2);
+  other.register_user(2, "zoe");
+  EXPECT_EQ(usage_code([&] { (void)rebuild(other, target(), {}); }), "read_model_foreign");
+  const auto outcome = rebuild(other, target(), {.take_over = true});
+  const auto& certificate = std::get<Certificate>(outcome);
+  EXPECT_TRUE(certificate.correct());
+  EXPECT_EQ(table(certificate, "auth_user").changes.deleted, 1U);
+  EXPECT_EQ(table(certificate, "auth_user").changes.updated, 1U);
+  EXPECT_EQ(target().probe().mark->store_id, other.identity().store);
+}
+
+TEST_F(RebuildTest, ModesThatDoNotFitAreRefused) {
+  EXPECT_EQ(usage_code([&] { run_rebuild({.mode = LoadMode::kInPlace}); }), "read_model_absent");
+  run_rebuild({.mode = LoadMode::kFresh});
+  EXPECT_EQ(usage_code([&] { run_rebuild({.mode = LoadMode::kFresh}); }), "read_model_present");
+}
+
+TEST_F(RebuildTest, TwoAtOnceOneIsFencedAndTheRowsAreRight) {
+  run_rebuild();
+  RebuildOptions options{.from_events = true};
+  const auto other = open();
+  const auto load = other->begin_load({.mode = LoadMode::kInPlace}, other->probe().mark);
+  run_rebuild();
+  Mark late = *target().probe().mark;
+  ASSERT_TRUE(std::holds_alternative<Fenced>(load->publish(late)));
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(RebuildTest, StoppedItLeavesEverythingAsItWas) {
+  std::stop_source stop;
+  stop.request_stop();
+  RebuildOptions options;
+  options.stop = stop.get_token();
+  EXPECT_TRUE(std::holds_alternative<RebuildStopped>(rebuild(log_, target(), options)));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+  run_rebuild();
+  sql("UPDATE auth_user SET email = 'x'");
+  const std::string before = everything();
+  EXPECT_TRUE(std::holds_alternative<RebuildStopped>(rebuild(log_, target(), options)));
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(RebuildTest, DeletingARowThatOthersReferToIsRefusedWhole) {
+  run_rebuild();
+  sql("INSERT INTO core_protein VALUES (99, 'mine'); CREATE TABLE shop_item (id integer, p integer "
+      "REFERENCES core_protein (id)); INSERT INTO shop_item VALUES (1, 99)");
+  const std::string before = everything();
+  EXPECT_EQ(usage_code([&] { run_rebuild({.delete_unknown = true}); }), "read_model_referenced");
+  EXPECT_EQ(everything(), before);
+}
+
+// Law: whatever was done to the rows, an in-place rebuild brings back what a fresh one makes.
+TEST_F(RebuildTest, RandomDamageIsMended) {
+  constexpr std::uint64_t kSeed = 99;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  log_.append_random(random, 200);
+  run_rebuild();
+  const auto whole = digests();
+  for (int round = 0; round < 10; ++round) {
+    const std::string k = std::to_string(random() % 5 + 2);
+    sql("PRAGMA foreign_keys=OFF;"
+        "DELETE FROM tenants_tenant_user WHERE id % " +
+        k +
+        " = 0;"
+        "UPDATE auth_user SET username = 'u' || id WHERE id % " +
+        k +
+        " = 1;"
+        "CREATE TEMP TABLE n AS SELECT id, lead(username) OVER (ORDER BY id) AS u FROM auth_user;"
+        "UPDATE auth_user SET username = 'x' || id;"
+        "UPDATE auth_user SET username = (SELECT u FROM n WHERE n.id = auth_user.id) WHERE id < "
+        "(SELECT max(id) FROM auth_user);"
+        "UPDATE tenants_tenant SET slug = 's' || id, is_active = 7, created_at = 'never';"
+        "DELETE FROM tenants_invitation WHERE rowid % " +
+        k +
+        " = 0;"
+        "UPDATE tenants_tenantdomain SET tenant_id = 'nonsense' WHERE id % " +
+        k + " = 0");
+    EXPECT_NE(digests(), whole);
+    EXPECT_TRUE(run_rebuild().correct());
+    EXPECT_EQ(digests(), whole);
+  }
+}
+
+}  // namespace
+}  // namespace tenantry::projections

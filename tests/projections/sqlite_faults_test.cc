@@ -1,0 +1,163 @@
+#include <fstream>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/projections/sqlite_fixture.h"
+
+namespace tenantry::projections {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::uint32_t kPages = 64;  // Enough for the empty tables, too few for many users.
+
+class SqliteFaultsTest : public SqliteTestBase {
+ protected:
+  void SetUp() override { log_.fill_every_table(); }
+  void write_file(std::string_view bytes) const {
+    std::ofstream(path(), std::ios::binary).write(bytes.data(), static_cast<long>(bytes.size()));
+  }
+  void overwrite(std::size_t offset, std::size_t size) const {
+    std::fstream file(path(), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(static_cast<long>(offset));
+    file << std::string(size, '\xa5');
+  }
+  static ReadModel& keep(std::unique_ptr<ReadModel>& holder, SqliteOptions options) {
+    holder = open_sqlite_read_model(std::move(options));
+    return *holder;
+  }
+  void register_many() {
+    for (std::int32_t id = 100; id < 1100; ++id) log_.register_user(id, "u" + std::to_string(id));
+  }
+  std::unique_ptr<ReadModel> other_;
+};
+
+TEST_F(SqliteFaultsTest, AFileThatIsNoDatabaseIsAWrongName) {
+  write_file("This is a letter, and not a database; it is long enough to be taken for one.\n");
+  EXPECT_EQ(usage_code([&] { run_rebuild(); }), "not_a_database");
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "not_a_database");
+}
+
+TEST_F(SqliteFaultsTest, ADamagedDatabaseIsCorruption) {
+  register_many();
+  run_rebuild();
+  reopen();
+  const auto size = std::filesystem::file_size(path());
+  overwrite(4096, size - 4096);
+  EXPECT_THROW(run_verify(), CorruptionError);
+}
+
+TEST_F(SqliteFaultsTest, ALockedDatabaseIsUnavailableWithAHint) {
+  run_rebuild();
+  reopen();
+  sqlite::Connection writer({.path = path(), .access = sqlite::Access::kWrite});
+  writer.execute("BEGIN IMMEDIATE");
+  log_.rename_user(1, "anna");
+  try {
+    run_projector();
+    FAIL();
+  } catch (const UnavailableError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("is locked by another writer"));
+    EXPECT_THAT(error.what(), HasSubstr(path().string()));
+    EXPECT_FALSE(error.hint().empty());
+  }
+  writer.execute("ROLLBACK");
+  EXPECT_EQ(run_projector().events, 1U);
+}
+
+TEST_F(SqliteFaultsTest, ADirectoryThatIsNotThereIsUnavailable) {
+  auto& lost = keep(other_, {.path = directory_ / "nowhere" / "x.sqlite3"});
+  EXPECT_THROW((void)rebuild(log_, lost, {}), UnavailableError);
+  EXPECT_THROW((void)project(log_, lost, {}), UnavailableError);
+}
+
+TEST_F(SqliteFaultsTest, ADirectoryInThePlaceOfTheFileIsUnavailable) {
+  auto& lost = keep(other_, {.path = directory_.path()});
+  EXPECT_THROW((void)project(log_, lost, {}), UnavailableError);
+}
+
+TEST_F(SqliteFaultsTest, AFileThatCannotBeWrittenIsUnavailable) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everything";
+  run_rebuild();
+  reopen();
+  ASSERT_EQ(::chmod(path().c_str(), 0400), 0);
+  EXPECT_THROW(run_rebuild(), UnavailableError);
+}
+
+TEST_F(SqliteFaultsTest, OpenedForReadingNothingIsWritten) {
+  auto& reader = keep(other_, {.path = path(), .read_only = true});
+  EXPECT_THROW((void)rebuild(log_, reader, {}), UsageError);
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+// A limit on the file's size stands for a disk that is full.
+TEST_F(SqliteFaultsTest, AFullDiskStopsAProjectionBetweenTransactions) {
+  register_many();
+  auto& small = keep(other_, {.path = path(), .pages_max = kPages});
+  try {
+    (void)project(log_, small, {.batch_events = 100});
+    FAIL();
+  } catch (const UnavailableError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("disk is full"));
+  }
+  other_.reset();
+  EXPECT_GT(target().probe().mark->position, Position{});
+  EXPECT_TRUE(run_verify().equal()) << "what was committed is whole";
+  EXPECT_EQ(run_projector().mark.position, log_.end()) << "it goes on when there is space";
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(SqliteFaultsTest, AFullDiskLeavesNoFileOfAFreshRebuild) {
+  register_many();
+  auto& small = keep(other_, {.path = path(), .pages_max = kPages});
+  EXPECT_THROW((void)rebuild(log_, small, {}), UnavailableError);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+}
+
+TEST_F(SqliteFaultsTest, AFullDiskLeavesAnInPlaceRebuildAsItWas) {
+  run_rebuild();
+  const auto before = digests();
+  const auto mark = target().probe().mark;
+  reopen();
+  register_many();
+  auto& small = keep(other_, {.path = path(), .pages_max = kPages});
+  EXPECT_THROW((void)rebuild(log_, small, {}), UnavailableError);
+  other_.reset();
+  EXPECT_EQ(digests(), before);
+  EXPECT_EQ(target().probe().mark, mark);
+}
+
+// Fail at the n-th row for n = 1, 2, … until none fails: what there was is there after each.
+TEST_F(SqliteFaultsTest, AFailureAtAnyRowLeavesEverythingAsItWas) {
+  run_rebuild();
+  sql("UPDATE auth_user SET email = 'edited'");
+  const auto before = digests();
+  std::uint64_t failed = 0;
+  for (std::uint64_t after = 0; after < 100; ++after) {
+    struct Failure {};
+    auto load = target().begin_load({.mode = LoadMode::kInPlace}, target().probe().mark);
+    try {
+      std::uint64_t rows = 0;
+      log_.read_state([&](const LogTail&, const StateView& state) {
+        for (const events::TableInfo& table : events::tables()) {
+          state.scan_rows(table, std::nullopt, [&](const StoredRow& row) {
+            if (rows++ == after) throw Failure{};
+            load->add(table, events::decode_row(table, row.bytes));
+            return true;
+          });
+        }
+      });
+      break;
+    } catch (const Failure&) {
+      load.reset();
+      ++failed;
+      EXPECT_EQ(digests(), before) << after;
+    }
+  }
+  EXPECT_EQ(failed, 10U);
+  EXPECT_TRUE(run_rebuild().correct());
+}
+
+}  // namespace
+}  // namespace tenantry::projections
