@@ -1,4 +1,5 @@
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -111,10 +112,15 @@ ExitCode run(const std::vector<std::string>& arguments, const Interrupt& interru
   for (const auto& command : commands) {
     if (command->name() != chosen) continue;
     Session session(options, interrupt, out);
-    const ExitCode code = command->run(session);
-    session.close();
-    out.flush();
-    return code;
+    try {
+      const ExitCode code = command->run(session);
+      session.close();
+      out.flush();
+      return code;
+    } catch (const std::runtime_error&) {
+      out.flush();  // What was found before the fault stands.
+      throw;
+    }
   }
   return ExitCode::kUsage;
 }
