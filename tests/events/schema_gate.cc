@@ -49,8 +49,7 @@ std::string short_name(Node::Reader node) {
   return to_string(node.getDisplayName()).substr(node.getDisplayNamePrefixLength());
 }
 
-// --- lists of claims and lookups: those of a table that may have rows stay as they are
-// ------------
+// --- claims and lookups: those of a table that may have rows stay as they are --------------------
 
 template <class Entry>
 typename capnp::List<Entry>::Reader listed(Node::Reader node, std::uint64_t id) {
