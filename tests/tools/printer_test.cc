@@ -1,5 +1,6 @@
 #include "tools/printer.h"
 
+#include <algorithm>
 #include <array>
 
 #include <gtest/gtest.h>
@@ -30,38 +31,43 @@ class PrinterTest : public ::testing::Test {
   std::array<int, 2> pipe_{};
 };
 
+PrintOptions in(Format format, std::vector<std::string> fields = {}) {
+  PrintOptions options;
+  options.format = format;
+  options.fields = std::move(fields);
+  return options;
+}
+
 const std::vector<Cell> kCells = {std::int64_t{7}, std::string("a,\"b\""), JsonText{"[1, 2]"}};
 
 TEST_F(PrinterTest, NdjsonEmbedsDocuments) {
-  EXPECT_EQ(print({.format = Format::kNdjson}, kCells),
+  EXPECT_EQ(print(in(Format::kNdjson), kCells),
             "{\"id\":7,\"text\":\"a,\\\"b\\\"\",\"more\":[1, 2]}\n");
 }
 
 TEST_F(PrinterTest, JsonIsAList) {
-  EXPECT_EQ(print({.format = Format::kJson}, {std::int64_t{7}, events::Null{}, events::Null{}}),
+  EXPECT_EQ(print(in(Format::kJson), {std::int64_t{7}, events::Null{}, events::Null{}}),
             "[{\"id\":7,\"text\":null,\"more\":null}]\n");
 }
 
 TEST_F(PrinterTest, CsvQuotes) {
-  EXPECT_EQ(print({.format = Format::kCsv}, kCells),
-            "id,text,more\n7,\"a,\"\"b\"\"\",\"[1, 2]\"\n");
+  EXPECT_EQ(print(in(Format::kCsv), kCells), "id,text,more\n7,\"a,\"\"b\"\"\",\"[1, 2]\"\n");
 }
 
 TEST_F(PrinterTest, TableLeavesWideColumnsOut) {
-  EXPECT_EQ(print({.format = Format::kTable}, kCells), "id  text\n 7  a,\"b\"\n");
+  EXPECT_EQ(print(in(Format::kTable), kCells), "id  text\n 7  a,\"b\"\n");
 }
 
 TEST_F(PrinterTest, TableShowsControlCharacters) {
-  const std::string text = print({.format = Format::kTable},
-                                 {std::int64_t{7}, std::string("a\x1b[2J\nb"), JsonText{""}});
+  const std::string text =
+      print(in(Format::kTable), {std::int64_t{7}, std::string("a\x1b[2J\nb"), JsonText{""}});
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
 }
 
 TEST_F(PrinterTest, FieldsChooseAndOrder) {
-  EXPECT_EQ(print({.format = Format::kCsv, .fields = {"more", "id"}}, kCells),
-            "more,id\n\"[1, 2]\",7\n");
-  EXPECT_THROW((void)print({.format = Format::kCsv, .fields = {"none"}}, kCells), UsageError);
+  EXPECT_EQ(print(in(Format::kCsv, {"more", "id"}), kCells), "more,id\n\"[1, 2]\",7\n");
+  EXPECT_THROW((void)print(in(Format::kCsv, {"none"}), kCells), UsageError);
 }
 
 TEST(CellTest, SecretsKeepAShortBeginning) {
