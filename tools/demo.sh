@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows the product on a sample history: apply, project, audit, look back, lose and rebuild, verify.
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
@@ -47,7 +48,14 @@ parse_options() {
       --no-build) build=no ;;
       --dir | --binary)
         [[ -n ${2:-} ]] || usage_error "$1 needs a value"
-        if [[ $1 == --dir ]]; then directory=$2; else binary=$2; fi
+        local path
+        path=$(cd "$caller" && realpath -m "$2")
+        if [[ $1 == --binary ]]; then
+          binary=$path
+        else
+          directory=$path
+          keep=yes
+        fi
         shift
         ;;
       *) usage_error "unknown option '$1'" ;;
@@ -67,17 +75,21 @@ find_binary() {
   command -v sqlite3 >/dev/null || fail "there is no sqlite3" "tools/install-deps.sh"
 }
 
+# No failure is silent, and a temporary directory does not stay.
+finish() {
+  local status=$?
+  ((status == 0)) || printf 'demo: FAILED in step %d, exit code %d\n' "$step" "$status" >&2
+  [[ $keep == yes || -z $directory ]] || rm -rf "$directory"
+}
+
 # Where everything happens. The commands that are shown rely on it being the current directory.
 enter_directory() {
   if [[ -n $directory ]]; then
-    keep=yes
     mkdir -p "$directory"
     [[ -z $(ls -A "$directory") ]] || usage_error "$directory is not empty"
   else
     directory=$(mktemp -d "${TMPDIR:-/tmp}/tenantry-demo.XXXXXX")
-    trap 'rm -rf "$directory"' EXIT
   fi
-  directory=$(realpath "$directory")
   mkdir "$directory/.bin"
   ln -s "$binary" "$directory/.bin/tenantry"
   cp "$history" "$directory/sample.ndjson"
@@ -90,7 +102,7 @@ enter_directory() {
 # Starts a step: a headline, then why it matters.
 show() {
   step=$((step + 1))
-  printf '\n%s\n%d. %s\n' "$(printf '─%.0s' {1..100})" "$step" "$1"
+  printf '%s\n%d. %s\n' "$(printf '─%.0s' {1..100})" "$step" "$1"
   shift
   printf '   %s\n' "$@"
   printf '\n'
@@ -124,7 +136,7 @@ expect_not() {
 expect_equal() {
   [[ $1 == "$2" ]] || fail "$3: expected '$2', found '$1'"
 }
-held() { printf '  ✓ %s\n' "$1"; }
+held() { printf '  ✓ %s\n\n' "$1"; }
 
 # Everything that the read model's tables hold, without the projection's own bookkeeping.
 dump_read_model() {
@@ -225,12 +237,16 @@ reset_read_model() {
     "A database was dropped, restored from an old dump or migrated badly. rebuild brings the tables back" \
     "from the log, ids, times and password hashes included, and certifies each table's rows and digest."
   run 0 "rm tenantry-store/read_model.sqlite3*"
-  run 0 "tenantry rebuild -o table --fields table,inserted,expected_rows,found_rows,equal"
+  run 0 "tenantry rebuild -o table"
+  expect "verdict      equal"
   dump_read_model >after.txt
   cmp -s before.txt after.txt || fail "the tables differ from those before the reset" "diff before.txt after.txt"
   held "all seven tables are, value for value, what they were before"
-  run 0 "tenantry rebuild --from-events -o table --fields verdict,position,log_digest"
-  held "folding the whole history instead of reading the current state gives the same digests"
+  local digests
+  digests=$(grep -oE '[0-9a-f]{64}$' <<<"$output")
+  run 0 "tenantry rebuild --from-events -o table --fields table,equal,found_digest"
+  expect_equal "$(grep -oE '[0-9a-f]{64}$' <<<"$output")" "$(tail -n 7 <<<"$digests")" "the tables' digests"
+  held "folding the whole history, instead of reading the current state, gives the same digests"
 }
 
 tamper() {
@@ -250,10 +266,22 @@ tamper() {
   expect "shop.saltmarsh.example"
   held "both edits are found and named"
   run 0 "tenantry rebuild -o table --fields table,inserted,updated,deleted,unchanged,equal"
-  held "only what differed was written"
   dump_read_model >after.txt
   cmp -s before.txt after.txt || fail "the tables differ from those before the edits" "diff before.txt after.txt"
-  held "the tables are again what they were"
+  held "only what differed was written, and the tables are again what they were"
+}
+
+damage() {
+  show "Somebody edits the history itself" \
+    "In a copy of the store, six bytes of a file are overwritten. Checksums cover every block, a hash chain" \
+    "every event: verify refuses the copy with exit code 7."
+  run 0 "cp -r tenantry-store edited-store"
+  local file
+  file=$(find edited-store/db -name '*.sst' -printf '%s %p\n' | sort -rn | head -n 1 | cut -d ' ' -f 2)
+  run 0 "printf edited | dd of=$file bs=1 seek=10000 conv=notrunc status=none"
+  run 7 "tenantry --store edited-store verify -o table"
+  rm -r edited-store
+  held "found; the store itself is untouched"
 }
 
 prove() {
@@ -261,8 +289,9 @@ prove() {
     "verify reads everything again: checksums, positions without a gap, the hash chain over all events, the" \
     "current state against the folded history, and the read model against the log."
   run 0 "tenantry verify -o table"
-  run 0 "tenantry status -o json"
+  run 0 "tenantry status -o table --fields tail,last_recorded_at,bytes,read_model"
   expect "up_to_date"
+  expect "$events"
 }
 
 summarise() {
@@ -273,10 +302,11 @@ Shown, and each outcome checked:
   - the application's SQL tables, filled from the log; lost, and rebuilt to the same values
   - who changed what, when and why, also of rows that are gone; the tables of a past day
   - a retry that changes nothing; a hand-edited database, caught row by row and mended
+  - an edited history, refused
 TXT
   if [[ $keep == yes ]]; then
     printf 'The store: %s/tenantry-store, the read model: read_model.sqlite3 in it.\n' "$directory"
-    printf 'Go on with: tenantry --store %s/tenantry-store log --reverse (%s)\n' "$directory" "$binary"
+    printf 'Go on with: cd %s && .bin/tenantry log --reverse --limit 5 -p\n' "$directory"
   else
     printf 'It happened in %s, removed now; tools/demo.sh --no-build --dir DIR keeps it.\n' "$directory"
     printf 'The program: %s\n' "$binary"
@@ -286,6 +316,7 @@ TXT
 main() {
   parse_options "$@"
   find_binary
+  trap finish EXIT
   enter_directory
   apply_history
   fill_read_model
@@ -294,6 +325,7 @@ main() {
   retry
   reset_read_model
   tamper
+  damage
   prove
   summarise
 }
