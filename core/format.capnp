@@ -1,5 +1,6 @@
 @0x8aa45ec97326f796;
-# What the store keeps beside events and rows: see LOG_FORMAT.md. Canonical segments, like everything else.
+# What the store keeps beside events and rows: see LOG_FORMAT.md. Canonical segments, like
+# everything else.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("tenantry::format");
@@ -72,7 +73,8 @@ struct CommandTable @0x83d1b8544482ceda {
 }
 
 struct BatchImage @0xc8cd5273e0147ec0 {
-  # One commit, self-contained: what a replica needs. At most 900 KiB, or one command of up to 64 MiB.
+  # One commit, self-contained: what a replica needs. At most 900 KiB, or one command of up to 64
+  # MiB.
   incarnation @0 :UInt64;
   term @1 :UInt64;
   seq @2 :UInt64;

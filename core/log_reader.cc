@@ -44,20 +44,21 @@ class RecordStream {
     return reverse_ ? event.position > after_ : event.position <= through_;
   }
 
+  // Not yet reached by the walk: before its start, seen in its direction.
+  [[nodiscard]] bool before_start(const StoredEvent& event) const {
+    return reverse_ ? event.position > through_ : event.position <= after_;
+  }
+
+  // Goes to the first record inside, in this block or a later one.
   void load() {
     for (block_ = blocks_->next(); block_; block_ = blocks_->next()) {
       const auto& records = block_->records();
-      at_ = reverse_ ? records.size() - 1 : 0;
-      // Skip what lies before the start; a block at the edge may hold some.
-      while (reverse_ ? records[at_].position > through_ : records[at_].position <= after_) {
-        if (reverse_ ? at_ == 0 : at_ + 1 == records.size()) break;
-        at_ = reverse_ ? at_ - 1 : at_ + 1;
+      for (std::size_t n = 0; n < records.size(); ++n) {
+        at_ = reverse_ ? records.size() - 1 - n : n;
+        if (before_start(records[at_])) continue;
+        if (!inside(records[at_])) block_.reset();
+        return;
       }
-      const StoredEvent& first = records[at_];
-      const bool started = reverse_ ? first.position <= through_ : first.position > after_;
-      if (!started) continue;
-      if (!inside(first)) block_.reset();
-      return;
     }
   }
 

@@ -70,6 +70,7 @@ class Store final : public TenancyStore {
       : opened_(std::move(opened)),
         clock_(clock),
         ids_(ids),
+        warn_(options.warn),
         log_(make_embedded_log(*opened_.storage, opened_.info)),
         writer_({opened_.info, *opened_.storage, *log_, clock, ids, options.group_commands_max,
                  [this](const Head& head) { committed(head); }},
@@ -87,8 +88,7 @@ class Store final : public TenancyStore {
       if (head.tail.value - opened_.head.tail.value > kFlushEvents) opened_.storage->flush();
       opened_.ack->close(ack_of(opened_.info, head));
     } catch (const std::exception& error) {
-      fmt::print(stderr, "warning: closing {}: {}\n", opened_.paths.directory.string(),
-                 error.what());
+      if (warn_) warn_("closing " + opened_.paths.directory.string() + ": " + error.what());
     }
   }
 
@@ -206,6 +206,7 @@ class Store final : public TenancyStore {
   OpenedStore opened_;  // Its head is the one at opening.
   const Clock& clock_;
   IdSource& ids_;
+  std::function<void(const std::string&)> warn_;
   std::unique_ptr<CommitLog> log_;
   Writer writer_;
   mutable ResolveCache resolved_;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "core/clock.h"
 #include "core/tenancy_store.h"
@@ -13,6 +15,8 @@ struct StoreOptions {
   std::size_t write_buffer_bytes = std::size_t{32} << 20;  // Of each of RocksDB's five families.
   std::size_t block_cache_bytes = std::size_t{64} << 20;
   std::size_t group_commands_max = 1024;  // Commands that share one sync.
+  // Told, in a sentence, what went wrong where nobody can be answered: closing. Empty: nobody.
+  std::function<void(const std::string&)> warn{};
 };
 
 // Makes an empty store in a directory that does not exist or is empty. False when there is a store

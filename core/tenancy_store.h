@@ -33,23 +33,23 @@ struct SubmitOptions {
 
 // Which events to read. What is not set does not filter.
 struct LogFilter {
-  Position after;                   // Exclusive.
-  std::optional<Position> through;  // Inclusive.
-  std::optional<events::Scope> scope;
-  std::optional<events::Uuid> tenant;  // Also events by which a row came to or left the tenant.
-  std::optional<events::Uuid> stream;  // events::stream_id().
-  std::optional<std::int64_t> user;    // Events about the user, or that name it.
-  std::optional<std::string> actor;
-  std::optional<std::string> channel;
-  std::optional<std::string> correlation_id;
-  std::set<std::uint32_t> kinds;  // Empty: all.
+  Position after{};                   // Exclusive.
+  std::optional<Position> through{};  // Inclusive.
+  std::optional<events::Scope> scope{};
+  std::optional<events::Uuid> tenant{};  // Also events by which a row came to or left the tenant.
+  std::optional<events::Uuid> stream{};  // events::stream_id().
+  std::optional<std::int64_t> user{};    // Events about the user, or that name it.
+  std::optional<std::string> actor{};
+  std::optional<std::string> channel{};
+  std::optional<std::string> correlation_id{};
+  std::set<std::uint32_t> kinds{};  // Empty: all.
   bool reverse = false;           // Newest first.
 };
 
 struct ResolveQuery {
-  std::optional<std::string> tenant_id;  // Explicit: a UUID.
-  std::optional<std::string> host;
-  std::optional<std::string> user;  // A username, or `id:N`.
+  std::optional<std::string> tenant_id{};  // Explicit: a UUID.
+  std::optional<std::string> host{};
+  std::optional<std::string> user{};  // A username, or `id:N`.
 };
 
 // The tenant of a request, and how it was found.

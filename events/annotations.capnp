@@ -1,6 +1,7 @@
 @0xb73d44a836668a32;
 # What the schemas of rows, events and commands say about themselves. Everything else (table
-# descriptors, JSON, command-line options, validation, row changes, uniqueness claims) is derived from
+# descriptors, JSON, command-line options, validation, row changes, uniqueness claims) is derived
+# from
 # these annotations by reflection.
 
 using Cxx = import "/capnp/c++.capnp";
@@ -79,11 +80,14 @@ annotation table @0xcaed2e38bef26598 (struct) :Table;
 annotation claims @0xbec627a7c30ddd53 (struct) :List(Claim);
 annotation lookups @0xbfdbacec45ccf6c5 (struct) :List(Lookup);
 annotation sql @0xf43c101f8cf414b9 (field) :Column;
-annotation references @0x9606eed44bf56c5a (field) :Text;          # Table whose `id` the column holds.
+# Table whose `id` the column holds.
+annotation references @0x9606eed44bf56c5a (field) :Text;
 annotation secret @0xa3451eb5aad8a377 (field) :Void;              # Masked in every output.
-annotation applicationOwned @0xc4155740917b7f33 (field) :Void;    # The application may change it; outside drift and digests.
+# The application may change it; outside drift and digests.
+annotation applicationOwned @0xc4155740917b7f33 (field) :Void;
 annotation stamp @0x8cdfa650f17a6033 (field) :Stamp;
-annotation owner @0xe04332aea589cf70 (field) :Void;               # The tenant that the row belongs to.
+# The tenant that the row belongs to.
+annotation owner @0xe04332aea589cf70 (field) :Void;
 
 enum Effect @0x83608503db001163 {
   insert @0;
@@ -97,10 +101,14 @@ struct Constant @0xf5d5f1d153da807f {
 }
 
 annotation effect @0x856304607fbe8cd6 (struct) :Effect;           # What the event does to its row.
-annotation on @0x81a260e3676aee46 (struct) :EntityKind;           # The row's kind; on commands: what the command speaks of.
-annotation sets @0x8a1dbc3f281c808e (struct) :List(Constant);     # Columns that the event sets without carrying a value.
-annotation column @0xad31723ea852f876 (field) :Text;              # The column a field of an event sets, where the names differ.
-annotation context @0xcf8f7e3383ef94a3 (field) :Void;             # Told for readers; sets no column.
+# The row's kind; on commands: what the command speaks of.
+annotation on @0x81a260e3676aee46 (struct) :EntityKind;
+# Columns that the event sets without carrying a value.
+annotation sets @0x8a1dbc3f281c808e (struct) :List(Constant);
+# The column a field of an event sets, where the names differ.
+annotation column @0xad31723ea852f876 (field) :Text;
+# Told for readers; sets no column.
+annotation context @0xcf8f7e3383ef94a3 (field) :Void;
 
 enum Syntax @0xa63b4e669f3b3488 {
   # Of a command's text field, beyond valid UTF-8 and the length of its column.
@@ -119,7 +127,10 @@ enum Syntax @0xa63b4e669f3b3488 {
 
 annotation required @0xf83af648975480e7 (field) :Void;
 annotation syntax @0xe4e09be558c98051 (field) :Syntax;
-annotation of @0xa85a961f0bcd8ce1 (field) :Text;                  # `table.column` whose length a command's text has, where it is not
-                                                   # the column of the same name of the command's table.
+# `table.column` whose length a command's text has, where it is not
+annotation of @0xa85a961f0bcd8ce1 (field) :Text;
+                                                   # the column of the same name of the command's
+                                                   # table.
 annotation help @0xf859c8de96c76d51 (*) :Text;                    # One line for people.
-annotation rules @0xa9235845e5d44370 (struct) :List(Text);        # What a command must obey, a line each.
+# What a command must obey, a line each.
+annotation rules @0xa9235845e5d44370 (struct) :List(Text);

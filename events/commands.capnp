@@ -1,6 +1,8 @@
 @0xe9d911109d360df0;
-# The commands: requests to change something, with the fields in the order in which they are checked. A
-# command's name is its field's in Command, a field's JSON key its name, both in snake_case. An absent
+# The commands: requests to change something, with the fields in the order in which they are
+# checked. A
+# command's name is its field's in Command, a field's JSON key its name, both in snake_case. An
+# absent
 # field is a null pointer. Text fields obey the length of the column of the same name.
 
 using Cxx = import "/capnp/c++.capnp";
@@ -67,7 +69,7 @@ struct ClearableUserRef @0x9d1b192e328de7a0 {
 
 struct RegisterUser @0xfe8b238f700afb5d $A.on(user) $A.help("Register a user.")
     $A.rules(["username: unique, case-sensitive, letters, digits and @.+-_",
-              "password: an encoded hash as Django stores it; an unusable one (`!…`) is made when it is absent"]) {
+              "password: an encoded hash as Django stores it; an unusable one if absent"]) {
   id @0 :OptionalInt $A.help("one more than the largest ever used, unless given");
   username @1 :Text $A.required $A.syntax(username);
   email @2 :Text $A.syntax(email);
@@ -78,18 +80,21 @@ struct RegisterUser @0xfe8b238f700afb5d $A.on(user) $A.help("Register a user.")
   isStaff @7 :OptionalBool $A.help("default false");
   isSuperuser @8 :OptionalBool $A.help("default false");
 }
-struct ChangeUserProfile @0xf125addef8f8f253 $A.on(user) $A.help("Change a user's name, e-mail or username.") {
+struct ChangeUserProfile @0xf125addef8f8f253 $A.on(user)
+    $A.help("Change a user's name, e-mail or username.") {
   user @0 :UserRef $A.required;
   username @1 :Text $A.syntax(username);
   email @2 :Text $A.syntax(email);
   firstName @3 :Text;
   lastName @4 :Text;
 }
-struct ChangeUserPassword @0xb650d58d146ceadd $A.on(user) $A.help("Replace a user's password hash.") {
+struct ChangeUserPassword @0xb650d58d146ceadd $A.on(user)
+    $A.help("Replace a user's password hash.") {
   user @0 :UserRef $A.required;
   password @1 :Text $A.required $A.syntax(passwordHash) $A.secret;
 }
-struct SetUserFlags @0x80e614ad7febc0e7 $A.on(user) $A.help("Set a user's active, staff and superuser flags.") {
+struct SetUserFlags @0x80e614ad7febc0e7 $A.on(user)
+    $A.help("Set a user's active, staff and superuser flags.") {
   user @0 :UserRef $A.required;
   isActive @1 :OptionalBool;
   isStaff @2 :OptionalBool;
@@ -99,21 +104,26 @@ struct RecordLogin @0x910095cf7b17d05f $A.on(user) $A.help("Record that a user l
   user @0 :UserRef $A.required;
   time @1 :OptionalTime $A.help("default now");
 }
-struct DeleteUser @0xfcf070d64888f5d9 $A.on(user) $A.help("Delete a user with memberships and preferences; what refers to the user is set to null.")
+struct DeleteUser @0xfcf070d64888f5d9 $A.on(user)
+    $A.help("Delete a user, its memberships and preferences; references become null.")
     $A.rules(["the last active owner of a tenant stays unless `force` is given"]) {
   user @0 :UserRef $A.required;
   force @1 :OptionalBool;
 }
-struct MergeUsers @0xb5bd3410fa3aaebb $A.on(user) $A.help("Merge one user into another and delete the first.")
-    $A.rules(["memberships go over, the higher role and an active one win; preferences go over if `into` has none"]) {
+struct MergeUsers @0xb5bd3410fa3aaebb $A.on(user)
+    $A.help("Merge one user into another and delete the first.")
+   
+        $A.rules(["memberships go over: the higher role and an active one win",
+                  "preferences go over if `into` has none"]) {
   user @0 :UserRef $A.required $A.help("the one that goes");
   into @1 :UserRef $A.required $A.help("the one that stays");
 }
 
-struct CreateTenant @0xc0c5cc636ad4b5b5 $A.on(tenant) $A.help("Create a tenant, with an owner and a first domain if they are given.")
+struct CreateTenant @0xc0c5cc636ad4b5b5 $A.on(tenant)
+    $A.help("Create a tenant, with an owner and a first domain if they are given.")
     $A.rules(["slug: unique; lower-cased; letters a-z, digits, - and _",
               "schema_name: the slug with - as _ unless given; null for none",
-              "settings: a JSON object; the members of settings.theme whose key contains `color` are #RRGGBB or null"]) {
+              "settings: an object; colours in settings.theme are #RRGGBB or null"]) {
   id @0 :Data $A.help("a UUID; random unless given");
   name @1 :Text $A.required;
   slug @2 :Text $A.required $A.syntax(slug);
@@ -127,9 +137,11 @@ struct CreateTenant @0xc0c5cc636ad4b5b5 $A.on(tenant) $A.help("Create a tenant, 
   logo @10 :NullableText $A.help("a path");
   createdBy @11 :ClearableUserRef;
   owner @12 :UserRef $A.help("becomes a member with role owner");
-  domain @13 :Text $A.syntax(host) $A.of("tenants_tenantdomain.domain") $A.help("a host name to add");
+  domain @13 :Text $A.syntax(host) $A.of("tenants_tenantdomain.domain")
+      $A.help("a host name to add");
 }
-struct ChangeTenant @0x8bc9dc42f9587b42 $A.on(tenant) $A.help("Change a tenant's name, slug, contact, logo or schema name.") {
+struct ChangeTenant @0x8bc9dc42f9587b42 $A.on(tenant)
+    $A.help("Change a tenant's name, slug, contact, logo or schema name.") {
   tenant @0 :TenantRef $A.required;
   name @1 :Text;
   slug @2 :Text $A.syntax(slug);
@@ -139,7 +151,8 @@ struct ChangeTenant @0x8bc9dc42f9587b42 $A.on(tenant) $A.help("Change a tenant's
   logo @6 :NullableText $A.help("a path");
   schemaName @7 :NullableText;
 }
-struct ChangeTenantSettings @0x8f96163a7c3083ca $A.on(tenant) $A.help("Merge into a tenant's settings (RFC 7396) or replace them.")
+struct ChangeTenantSettings @0x8f96163a7c3083ca $A.on(tenant)
+    $A.help("Merge into a tenant's settings (RFC 7396) or replace them.")
     $A.rules(["exactly one of merge and replace"]) {
   tenant @0 :TenantRef $A.required;
   merge @1 :Text $A.syntax(jsonObject) $A.of("tenants_tenant.settings");
@@ -162,7 +175,8 @@ struct ActivateTenant @0xd94bf3aac2939ff4 $A.on(tenant) $A.help("Activate a tena
 struct DeactivateTenant @0xfba032bfd9148e12 $A.on(tenant) $A.help("Deactivate a tenant.") {
   tenant @0 :TenantRef $A.required;
 }
-struct DeleteTenant @0xe5ceca81079bb754 $A.on(tenant) $A.help("Delete a tenant with its domains, memberships and invitations.") {
+struct DeleteTenant @0xe5ceca81079bb754 $A.on(tenant)
+    $A.help("Delete a tenant with its domains, memberships and invitations.") {
   tenant @0 :TenantRef $A.required;
   confirm @1 :Text $A.required $A.of("tenants_tenant.slug") $A.help("the tenant's slug");
 }
@@ -175,7 +189,8 @@ struct AddDomain @0xf248e054a0ca9c9f $A.on(domain) $A.help("Add a host name to a
   isPrimary @3 :OptionalBool;
   isActive @4 :OptionalBool $A.help("default true");
 }
-struct SetPrimaryDomain @0xc7d7b2290f5c1771 $A.on(domain) $A.help("Make a domain its tenant's primary one.") {
+struct SetPrimaryDomain @0xc7d7b2290f5c1771 $A.on(domain)
+    $A.help("Make a domain its tenant's primary one.") {
   domain @0 :DomainRef $A.required;
   tenant @1 :TenantRef $A.help("if given, the domain must be its");
 }
@@ -187,7 +202,8 @@ struct DeactivateDomain @0xca60251e4950f619 $A.on(domain) $A.help("Deactivate a 
   domain @0 :DomainRef $A.required;
   tenant @1 :TenantRef $A.help("if given, the domain must be its");
 }
-struct RemoveDomain @0x9d36d232053be926 $A.on(domain) $A.help("Remove a domain; the oldest active one takes over as primary.") {
+struct RemoveDomain @0x9d36d232053be926 $A.on(domain)
+    $A.help("Remove a domain; the oldest active one takes over as primary.") {
   domain @0 :DomainRef $A.required;
   tenant @1 :TenantRef $A.help("if given, the domain must be its");
 }
@@ -197,7 +213,8 @@ struct MoveDomain @0xb616f12d1aa9648e $A.on(domain) $A.help("Move a domain to an
   toTenant @2 :TenantRef $A.required;
 }
 
-struct AddMember @0xbee715861ff675fc $A.on(member) $A.help("Make a user a member of a tenant; an inactive member is reactivated with the role.") {
+struct AddMember @0xbee715861ff675fc $A.on(member)
+    $A.help("Make a user a member of a tenant; an inactive member is reactivated with the role.") {
   id @0 :OptionalInt $A.help("one more than the largest ever used, unless given");
   tenant @1 :TenantRef $A.required;
   user @2 :UserRef $A.required;
@@ -239,29 +256,37 @@ struct Invite @0x9b7e38bffae4172a $A.on(invitation) $A.help("Invite an e-mail ad
   expiresAt @6 :OptionalTime $A.help("7 days from now unless given; in the future");
   invitedBy @7 :ClearableUserRef;
 }
-struct ExtendInvitation @0xca612268b641ab51 $A.on(invitation) $A.help("Extend a pending invitation.") {
+struct ExtendInvitation @0xca612268b641ab51 $A.on(invitation)
+    $A.help("Extend a pending invitation.") {
   invitation @0 :InvitationRef $A.required;
   expiresAt @1 :OptionalTime $A.help("7 days from now unless given; not before the present one");
 }
-struct RevokeInvitation @0x89d12c85b6552fc2 $A.on(invitation) $A.help("Revoke an invitation that is not accepted.") {
+struct RevokeInvitation @0x89d12c85b6552fc2 $A.on(invitation)
+    $A.help("Revoke an invitation that is not accepted.") {
   invitation @0 :InvitationRef $A.required;
 }
 struct DeleteInvitation @0xc631030e92f51d67 $A.on(invitation) $A.help("Delete an invitation.") {
   invitation @0 :InvitationRef $A.required;
 }
-struct AcceptInvitation @0xfec2caf761a2b55f $A.on(invitation) $A.help("Accept an invitation as an existing user or a new one.")
-    $A.rules(["exactly one of user and new_user; the e-mail must match unless `any_email` is given"]) {
+struct AcceptInvitation @0xfec2caf761a2b55f $A.on(invitation)
+    $A.help("Accept an invitation as an existing user or a new one.")
+   
+        $A.rules(["exactly one of user and new_user",
+                  "the e-mail must match unless `any_email` is given"]) {
   invitation @0 :InvitationRef $A.required;
   user @1 :UserRef;
-  newUser @2 :RegisterUser $A.help("the fields of register_user; email defaults to the invitation's");
+  newUser @2 :RegisterUser
+      $A.help("the fields of register_user; email defaults to the invitation's");
   anyEmail @3 :OptionalBool;
 }
-struct ExpireInvitations @0xacbdaacaa5a25ed8 $A.on(none) $A.help("Expire all pending invitations that have lapsed.") {
+struct ExpireInvitations @0xacbdaacaa5a25ed8 $A.on(none)
+    $A.help("Expire all pending invitations that have lapsed.") {
   tenant @0 :TenantRef;
   time @1 :OptionalTime $A.help("default now, never later");
 }
 
-struct SetPreferences @0xc9b295d0b752111f $A.on(preferences) $A.help("Set a user's preferences; created on first use.") {
+struct SetPreferences @0xc9b295d0b752111f $A.on(preferences)
+    $A.help("Set a user's preferences; created on first use.") {
   id @0 :OptionalInt $A.help("on first use: one more than the largest ever used, unless given");
   user @1 :UserRef $A.required;
   theme @2 :Text $A.syntax(theme) $A.help("light, dark or auto");
@@ -270,7 +295,8 @@ struct SetPreferences @0xc9b295d0b752111f $A.on(preferences) $A.help("Set a user
   quickMenuItems @5 :Text $A.syntax(jsonArray);
   widgetPreferences @6 :Text $A.syntax(jsonObject);
 }
-struct DeletePreferences @0xfb3665e261f514bd $A.on(preferences) $A.help("Delete a user's preferences.") {
+struct DeletePreferences @0xfb3665e261f514bd $A.on(preferences)
+    $A.help("Delete a user's preferences.") {
   user @0 :UserRef $A.required;
 }
 
@@ -287,7 +313,8 @@ struct RemoveProtein @0xe7bdbf5137d37d70 $A.on(protein) $A.help("Remove a protei
 }
 
 struct Command @0xd2c7d622e532cd21 {
-  # What a client asks for. The circumstances (actor, channel, …) travel beside it: see Circumstances.
+  # What a client asks for. The circumstances (actor, channel, …) travel beside it: see
+  # Circumstances.
   union {
     registerUser @0 :RegisterUser;
     changeUserProfile @1 :ChangeUserProfile;

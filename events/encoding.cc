@@ -1,6 +1,8 @@
 #include "events/encoding.h"
 
+#include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include <capnp/any.h>
 #include <capnp/dynamic.h>
@@ -13,14 +15,20 @@
 namespace tenantry::events {
 namespace {
 
-// Cap'n Proto counts every visit of an object, and canonical checks visit all of them: four times
-// the size and some slack is enough for any honest message (docs/encoding: amplification attacks).
+constexpr int kNestingMax = 16;
+
+// For bytes that nobody has looked at yet. Cap'n Proto counts every visit of an object, and the
+// canonical check visits all of them: eight times the size and some slack is enough for any honest
+// message, while one that leads to the same object by many pointers runs out of it.
 capnp::ReaderOptions limits_for(std::size_t words) {
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = 8 * words + 64;
-  options.nestingLimit = 16;
-  return options;
+  return {.traversalLimitInWords = 8 * words + 64, .nestingLimit = kNestingMax};
 }
+
+// In a canonical message one pointer leads to each object, so that no visit costs more than the
+// message is long; readers may come as often as they like.
+constexpr capnp::ReaderOptions kCheckedLimits = {
+    .traversalLimitInWords = std::numeric_limits<std::uint64_t>::max(),
+    .nestingLimit = kNestingMax};
 
 // A message read for writing a row or an event: most fit into the first segment.
 constexpr std::size_t kScratchWords = 512;
@@ -41,10 +49,11 @@ MessageView::MessageView(std::string_view bytes) {
   words_ = kj::heapArray<capnp::word>(count);
   std::memcpy(words_.begin(), bytes.data(), bytes.size());
   segment_ = std::make_unique<kj::ArrayPtr<const capnp::word>>(words_.asPtr());
+  const auto segments = kj::arrayPtr(segment_.get(), 1);
   try {
-    reader_ = std::make_unique<capnp::SegmentArrayMessageReader>(kj::arrayPtr(segment_.get(), 1),
-                                                                 limits_for(count));
-    if (!reader_->isCanonical()) throw MalformedError("the bytes are not a canonical message");
+    capnp::SegmentArrayMessageReader checked(segments, limits_for(count));
+    if (!checked.isCanonical()) throw MalformedError("the bytes are not a canonical message");
+    reader_ = std::make_unique<capnp::SegmentArrayMessageReader>(segments, kCheckedLimits);
   } catch (const kj::Exception& error) {
     throw MalformedError(std::string("unreadable message: ") + error.getDescription().cStr());
   }

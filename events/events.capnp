@@ -1,10 +1,14 @@
 @0xea9117f9c0921aa1;
-# The events: facts, named in the past tense. A kind's number is its place in the union of Event plus one;
+# The events: facts, named in the past tense. A kind's number is its place in the union of Event
+# plus one;
 # numbers, ordinals and ids are never reused, names are the contract of every output.
 #
-# Fields that are named like a column of the event's row set that column. In a patch a text that is absent
-# (a null pointer) leaves a column that cannot be NULL as it is, and sets one that can be to NULL; a Flag
-# that is `unchanged` leaves its column. `created_at`, `updated_at` and `date_joined` come from the event's
+# Fields that are named like a column of the event's row set that column. In a patch a text that is
+# absent
+# (a null pointer) leaves a column that cannot be NULL as it is, and sets one that can be to NULL; a
+# Flag
+# that is `unchanged` leaves its column. `created_at`, `updated_at` and `date_joined` come from the
+# event's
 # time.
 
 using Cxx = import "/capnp/c++.capnp";

@@ -170,11 +170,11 @@ std::string repeated_key_message(std::string_view key) {
 // Builds the tree from RapidJSON's events, and stops it where we are stricter than it is.
 class TreeBuilder final : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBuilder> {
  public:
-  TreeBuilder() = default;
+  explicit TreeBuilder(std::size_t depth_max) : depth_max_(depth_max) {}
 
   // Takes the numbers from `spellings`, in this order, in place of those of the source.
-  explicit TreeBuilder(std::vector<std::string_view> spellings)
-      : spellings_(std::move(spellings)) {}
+  TreeBuilder(std::size_t depth_max, std::vector<std::string_view> spellings)
+      : depth_max_(depth_max), spellings_(std::move(spellings)) {}
 
   // NOLINTBEGIN(readability-identifier-naming): RapidJSON calls its handlers by these names.
   bool Null() { return add(Json()); }
@@ -245,8 +245,8 @@ class TreeBuilder final : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>,
   }
 
   bool open(bool is_object) {
-    if (open_.size() == kJsonDepthMax) {
-      return fail(fmt::format("arrays and objects are nested more than {} deep", kJsonDepthMax));
+    if (open_.size() == depth_max_) {
+      return fail(fmt::format("arrays and objects are nested more than {} deep", depth_max_));
     }
     open_.push_back(Level{.is_object = is_object, .elements = {}, .members = {}});
     return true;
@@ -266,6 +266,7 @@ class TreeBuilder final : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>,
   Json root_;
   std::vector<Level> open_;
   std::string fault_;
+  std::size_t depth_max_;
   std::vector<std::string_view> spellings_;
   std::size_t numbers_ = 0;
 };
@@ -423,7 +424,7 @@ const Json* Json::find(std::string_view key) const {
   return member == members->end() ? nullptr : &member->second;
 }
 
-std::variant<Json, JsonError> parse_json(std::string_view text) {
+std::variant<Json, JsonError> parse_json(std::string_view text, std::size_t depth_max) {
   if (text.size() > kJsonTextMax) {
     return JsonError{fmt::format("the document has more than {} bytes", kJsonTextMax)};
   }
@@ -431,11 +432,11 @@ std::variant<Json, JsonError> parse_json(std::string_view text) {
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
     return JsonError{"a zero byte", zero};
   }
-  TreeBuilder builder;
+  TreeBuilder builder(depth_max);
   rapidjson::ParseResult result = read(text, builder);
   if (result.Code() == rapidjson::kParseErrorNumberTooBig) {
     MaskedNumbers masked = mask_numbers(text);
-    builder = TreeBuilder(std::move(masked.spellings));
+    builder = TreeBuilder(depth_max, std::move(masked.spellings));
     result = read(masked.text, builder);
   }
   if (result.IsError()) {

@@ -6,6 +6,7 @@
 #include <kj/exception.h>
 
 #include "events/annotation_reader.h"
+#include "events/text.h"
 #include "events/typed_values.h"
 
 namespace tenantry::events {
@@ -96,6 +97,22 @@ std::optional<Uuid> read_uuid(capnp::DynamicStruct::Reader fact, const EventFiel
   throw MalformedError(field.name + " is missing");
 }
 
+std::string_view of_permitted_size(std::string_view payload) {
+  if (payload.size() > kPayloadBytesMax)
+    throw MalformedError("an event of " + std::to_string(payload.size()) + " bytes");
+  return payload;
+}
+
+// Whoever reads them later meets neither an exception of Cap'n Proto nor a text that no target
+// takes.
+void check_circumstances(Event::Reader event) {
+  for (const auto text :
+       {event.getActor(), event.getChannel(), event.getReason(), event.getCorrelationId()}) {
+    if (!is_storable_text({text.cStr(), text.size()}))
+      throw MalformedError("a circumstance is not valid UTF-8 without U+0000");
+  }
+}
+
 }  // namespace
 
 const std::vector<KindInfo>& kinds() {
@@ -115,7 +132,7 @@ const KindInfo* find_kind(std::string_view name) {
   return nullptr;
 }
 
-EventView::EventView(std::string_view payload) : view_(payload) {
+EventView::EventView(std::string_view payload) : view_(of_permitted_size(payload)) {
   try {
     const auto which = static_cast<std::uint32_t>(event().which()) + 1U;
     kind_ = find_kind(which);
@@ -123,6 +140,7 @@ EventView::EventView(std::string_view payload) : view_(payload) {
       throw MalformedError("an event of kind " + std::to_string(which) +
                            ", which this version of tenantry does not know");
     }
+    check_circumstances(event());
     const auto fact = this->fact();
     for (const EventField& field : kind_->fields) {
       if (field.is_id) {
@@ -142,6 +160,7 @@ EventView::EventView(std::string_view payload) : view_(payload) {
 
 capnp::DynamicStruct::Reader EventView::fact() {
   capnp::DynamicStruct::Reader event = view_.root(capnp::Schema::from<Event>());
+  if (!event.has(kind_->member)) throw MalformedError(kind_->name + " without its fact");
   return event.get(kind_->member).as<capnp::DynamicStruct>();
 }
 
@@ -153,8 +172,7 @@ std::vector<std::pair<const EventField*, Value>> EventView::fields() {
     for (const EventField& field : kind_->fields) {
       // An insert leaves nothing out: a text that is not there is empty.
       const bool left_out = kind_->effect != Effect::INSERT && is_absent(fact, field);
-      if (!left_out)
-        found.emplace_back(&field, get_field(fact, field.field, *field.type));
+      if (!left_out) found.emplace_back(&field, get_field(fact, field.field, *field.type));
     }
     return found;
   } catch (const kj::Exception& error) {

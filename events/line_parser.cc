@@ -19,6 +19,9 @@ namespace tenantry::events {
 namespace {
 
 // --- Escapes that no text can hold --------------------------------------------------------------
+// A document of kJsonDepthMax levels stands in `data`, which stands in the line.
+constexpr std::size_t kLineDepthMax = kJsonDepthMax + 2;
+
 // parse_json() refuses a line with \u0000 or half of a surrogate pair as a whole. Which field held
 // it is found by reading the line again with a harmless escape of the same length in its place.
 
@@ -102,7 +105,7 @@ std::variant<Json, JsonError> parse_with_bad_escapes(std::string_view line, Json
   for (const std::size_t at : bad) {
     repaired.replace(at, kEscapeSize, fmt::format("\\u{:04x}", code));
   }
-  auto parsed = parse_json(repaired);
+  auto parsed = parse_json(repaired, kLineDepthMax);
   if (const Json* value = std::get_if<Json>(&parsed)) return with_zeros(*value, *stand_in);
   return parsed;
 }
@@ -297,7 +300,7 @@ std::variant<Json, Refusal> read_object(std::string_view line) {
   if (!is_storable_text(line)) {
     return refuse("invalid_text", "", "a line must be valid UTF-8 without zero bytes");
   }
-  auto parsed = parse_json(line);
+  auto parsed = parse_json(line, kLineDepthMax);
   if (auto* error = std::get_if<JsonError>(&parsed)) {
     parsed = parse_with_bad_escapes(line, std::move(*error));
   }

@@ -1,5 +1,6 @@
 @0x9eb779c9b54e0717;
-# The rows of the read model, one struct a table, fields in the order of the table. A column's name is its
+# The rows of the read model, one struct a table, fields in the order of the table. A column's name
+# is its
 # field's in snake_case.
 
 using Cxx = import "/capnp/c++.capnp";
@@ -31,14 +32,18 @@ struct UserRow @0xae00bf4090181f47
 }
 
 struct ProteinRow @0xb841a64c8d63ed24
-    $A.table(name = "core_protein", scope = core, entity = protein, integerIds = true, key = ["name"])
+   
+    $A.table(name = "core_protein", scope = core, entity = protein, integerIds = true,
+                key = ["name"])
     $A.claims([(number = 2, columns = ["name"], code = "protein_taken")]) {
   id @0 :Int64 $A.sql(type = bigint);
   name @1 :Text $A.sql(type = varchar, length = 50);
 }
 
 struct PreferencesRow @0x873ff0481320c717
-    $A.table(name = "core_userpreferences", scope = core, entity = preferences, integerIds = true, key = ["user_id"])
+   
+    $A.table(name = "core_userpreferences", scope = core, entity = preferences, integerIds = true,
+                key = ["user_id"])
     $A.claims([(number = 3, columns = ["user_id"], code = "id_taken")]) {
   id @0 :Int64 $A.sql(type = bigint);
   theme @1 :Text $A.sql(type = varchar, length = 20);
@@ -74,7 +79,9 @@ struct TenantRow @0xffad09ad48702db9
 }
 
 struct MemberRow @0xfdbd509046778039
-    $A.table(name = "tenants_tenant_user", scope = tenants, entity = member, integerIds = true, key = ["tenant_id", "user_id"])
+   
+    $A.table(name = "tenants_tenant_user", scope = tenants, entity = member, integerIds = true,
+                key = ["tenant_id", "user_id"])
     $A.claims([(number = 6, columns = ["tenant_id", "user_id"], code = "already_member")])
     $A.lookups([(number = 2, column = "user_id")]) {
   id @0 :Int64 $A.sql(type = bigint);
@@ -87,7 +94,9 @@ struct MemberRow @0xfdbd509046778039
 }
 
 struct DomainRow @0xba1c02fdd800dbb7
-    $A.table(name = "tenants_tenantdomain", scope = tenants, entity = domain, integerIds = true, key = ["domain"])
+   
+    $A.table(name = "tenants_tenantdomain", scope = tenants, entity = domain, integerIds = true,
+                key = ["domain"])
     $A.claims([(number = 7, columns = ["domain"], code = "domain_taken")]) {
   id @0 :Int64 $A.sql(type = bigint);
   domain @1 :Text $A.sql(type = varchar, length = 253);
@@ -102,10 +111,12 @@ struct InvitationRow @0xec8b1187a5f32b6d
     $A.table(name = "tenants_invitation", scope = tenants, entity = invitation, key = ["email"])
     $A.claims([(number = 8, columns = ["token"], code = "token_taken"),
                (number = 9, columns = ["tenant_id", "email"], fold = true,
-                whereColumn = "status", whereValue = "pending", code = "pending_invitation_exists")])
+                whereColumn = "status", whereValue = "pending",
+                code = "pending_invitation_exists")])
     $A.lookups([(number = 3, column = "accepted_by_id"),
                 (number = 4, column = "invited_by_id"),
-                (number = 5, column = "expires_at", whereColumn = "status", whereValue = "pending")]) {
+                (number = 5, column = "expires_at",
+                 whereColumn = "status", whereValue = "pending")]) {
   id @0 :Data $A.sql(type = uuid);
   token @1 :Text $A.sql(type = varchar, length = 64) $A.secret;
   email @2 :Text $A.sql(type = varchar, length = 254);
@@ -121,7 +132,8 @@ struct InvitationRow @0xec8b1187a5f32b6d
 }
 
 struct Rows @0x8f08fdd91f030d97 {
-  # Every table, once; the order is that in which rows can be loaded so that references find their target.
+  # Every table, once; the order is that in which rows can be loaded so that references find their
+  # target.
   union {
     user @0 :UserRow;
     protein @1 :ProteinRow;

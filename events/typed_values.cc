@@ -2,13 +2,19 @@
 
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include "events/encoding.h"
 #include "events/events.capnp.h"
 #include "events/rows.capnp.h"
+#include "events/text.h"
 
 namespace tenantry::events {
 namespace {
+
+// The years 1 to 9999, which is what the log stores.
+constexpr Timestamp kFirstTime{-62'135'596'800'000'000};
+constexpr Timestamp kLastTime{253'402'300'799'999'999};
 
 [[noreturn]] void malformed(const ColumnInfo& column, const std::string& why) {
   throw MalformedError(column.name + ": " + why);
@@ -23,8 +29,20 @@ Value read_bytes(capnp::Data::Reader data, const ColumnInfo& column) {
 }
 
 Value integer_value(std::int64_t number, const ColumnInfo& column) {
-  if (column.type == SqlType::TIMESTAMPTZ) return Timestamp{number};
+  if (column.type == SqlType::TIMESTAMPTZ) {
+    if (number < kFirstTime.micros || number > kLastTime.micros)
+      malformed(column, "a time outside the years 1 to 9999");
+    return Timestamp{number};
+  }
+  if (column.type == SqlType::INTEGER && number != static_cast<std::int32_t>(number))
+    malformed(column, "a number of more than 32 bits");
   return number;
+}
+
+std::string read_text(capnp::Text::Reader text, const ColumnInfo& column) {
+  const std::string_view view(text.cStr(), text.size());
+  if (!is_storable_text(view)) malformed(column, "a text that is not valid UTF-8 without U+0000");
+  return std::string(view);
 }
 
 // NullableInt, NullableTime: one field of 64 bits.
@@ -49,10 +67,8 @@ Value get_field(capnp::DynamicStruct::Reader source, capnp::StructSchema::Field 
     case capnp::schema::Type::INT32:
     case capnp::schema::Type::INT64:
       return integer_value(value.as<std::int64_t>(), column);
-    case capnp::schema::Type::TEXT: {
-      const auto text = value.as<capnp::Text>();
-      return std::string(text.cStr(), text.size());
-    }
+    case capnp::schema::Type::TEXT:
+      return read_text(value.as<capnp::Text>(), column);
     case capnp::schema::Type::DATA:
       return read_bytes(value.as<capnp::Data>(), column);
     case capnp::schema::Type::ENUM: {  // A Flag; `unchanged` is left out before this is called.

@@ -105,12 +105,13 @@ class DoCommand final : public Command {
 
   void declare_commands(CLI::App& app) {
     for (const CommandInfo& info : events::commands()) {
-      std::string description = info.help;
-      for (const std::string& rule : info.rules) description += "\n- " + rule;
-      CLI::App* const sub = app.add_subcommand(info.name, description);
-      sub->footer("");
+      CLI::App* const sub = app.add_subcommand(info.name, info.help);
       sub->preparse_callback([this, sub, &info](std::size_t /*arguments*/) {
         chosen_ = &info;
+        std::string description = info.help;
+        for (const std::string& rule : info.rules) description += "\n- " + rule;
+        sub->description(description);
+        sub->footer(example_of(info));
         declare_fields(*sub, info);
       });
     }

@@ -46,6 +46,41 @@ Json boolean(const std::string& text) {
   return Json(text);
 }
 
+std::string_view example_value(const events::CommandField& field) {
+  switch (field.type) {
+    case FieldType::kUser:
+    case FieldType::kNullableUser:
+      return field.name == "into" ? "bob" : "ann";
+    case FieldType::kTenant:
+      return field.name == "to_tenant" ? "globex" : "acme";
+    case FieldType::kDomain:
+      return "www.acme.example";
+    case FieldType::kInvitation:
+      return "6f1e9b1c-0c5e-4a8e-9d53-2f6f6c3a1b77";
+    case FieldType::kProtein:
+      return "Beef";
+    case FieldType::kTime:
+    case FieldType::kNullableTime:
+      return "2030-01-31";
+    default:
+      break;
+  }
+  switch (field.syntax) {
+    case events::Syntax::USERNAME:
+      return "ann";
+    case events::Syntax::EMAIL:
+      return "ann@acme.example";
+    case events::Syntax::HOST:
+      return "www.acme.example";
+    case events::Syntax::ROLE:
+      return "admin";
+    case events::Syntax::PASSWORD_HASH:
+      return "'pbkdf2_sha256$…'";
+    default:
+      return field.name == "slug" || field.name == "confirm" ? "acme" : "Acme";
+  }
+}
+
 std::variant<Json, Refusal> document(const events::CommandField& field, const std::string& text) {
   auto parsed = events::parse_json(text);
   if (auto* json = std::get_if<Json>(&parsed)) return std::move(*json);
@@ -63,6 +98,15 @@ std::string option_name(std::string_view field) {
   std::string name = "--" + std::string(field);
   std::ranges::replace(name, '_', '-');
   return name;
+}
+
+std::string example_of(const events::CommandInfo& info) {
+  std::string line = "tenantry do " + info.name;
+  for (const events::CommandField& field : info.fields) {
+    if (!field.required) continue;
+    line += fmt::format(" {} {}", option_name(field.name), example_value(field));
+  }
+  return line;
 }
 
 std::string field_help(const events::CommandField& field) {

@@ -28,7 +28,7 @@ class ProjectCommand final : public Command {
   [[nodiscard]] ExitCode run(Session& session) override {
     if (batch_ == 0) throw UsageError("usage", "--batch takes a number from 1");
     const TenancyStore& store = session.store();
-    const auto target = session.open_read_model(dry_run_);
+    const auto target = session.open_read_model(/*read_only=*/false);
     ProgressMeter meter(session.progress_mode(false), "project", "events");
     projections::ProjectOptions options;
     options.batch_events = batch_;

@@ -130,7 +130,7 @@ class RebuildCommand final : public Command {
     if (in_place_) options_.mode = projections::LoadMode::kInPlace;
     if (!tenant_.empty()) options_.tenant = find_tenant(store, tenant_);
     options_.stop = session.interrupt().token();
-    const auto target = session.open_read_model(options_.dry_run);
+    const auto target = session.open_read_model(/*read_only=*/false);
     if (!options_.dry_run && !confirm(session, *target)) {
       session.remark("nothing was changed");
       return ExitCode::kDone;
@@ -179,7 +179,8 @@ class RebuildCommand final : public Command {
     }
     const std::string name = session.read_model_target().sqlite.filename().string();
     if (deleted == 0 && !options_.take_over) return true;
-    return session.confirm(fmt::format("Deleting {} rows of {}.", deleted, target.name()), name);
+    return session.confirm(fmt::format("{} rows of {} would be deleted", deleted, target.name()),
+                           name);
   }
 
   projections::RebuildOptions options_;

@@ -98,7 +98,7 @@ void Printer::hold_line(const std::vector<Cell>& cells, const std::vector<std::s
   Line line;
   for (const std::size_t place : shown_) {
     line.cells.push_back(events::printable(plain_text(cells[place])));
-    line.right.push_back(std::holds_alternative<std::int64_t>(cells[place]));
+    line.number.push_back(std::holds_alternative<std::int64_t>(cells[place]));
   }
   for (const std::string& note : notes) line.notes.push_back(events::printable(note));
   held_.push_back(std::move(line));
@@ -109,9 +109,10 @@ void Printer::print_held_lines() {
   if (!started_) {
     Line header;
     for (const std::size_t place : shown_) header.cells.push_back(columns_[place].name);
-    header.right.resize(header.cells.size());
     for (std::size_t i = 0; i < header.cells.size(); ++i) {
-      header.right[i] = !held_.empty() && held_.front().right[i];
+      right_.push_back(!held_.empty() && std::ranges::all_of(held_, [i](const Line& line) {
+        return line.number[i];
+      }));
       std::size_t width = display_width(header.cells[i]);
       for (const Line& line : held_) width = std::max(width, display_width(line.cells[i]));
       widths_.push_back(width);
@@ -130,9 +131,9 @@ void Printer::print_line(const Line& line, bool header) {
     const std::size_t width = display_width(line.cells[i]);
     const std::string padding(widths_[i] > width ? widths_[i] - width : 0, ' ');
     if (i > 0) text += kGap;
-    if (line.right[i]) text += padding;
+    if (right_[i]) text += padding;
     text += line.cells[i];
-    if (!line.right[i] && !last) text += padding;
+    if (!right_[i] && !last) text += padding;
   }
   if (options_.width > 0) text = cut_to_width(text, options_.width);
   out_.write(header ? styled(text, Style::kBold, options_.color) : text);
@@ -178,6 +179,8 @@ void print_record(OutputStream& out, const PrintOptions& options,
     std::size_t width = 0;
     for (const std::size_t place : shown) width = std::max(width, columns[place].name.size());
     for (const std::size_t place : shown) {
+      const bool null = std::holds_alternative<events::Null>(cells[place]);
+      if (null && options.fields.empty()) continue;
       const std::string name = fmt::format("{:<{}}", columns[place].name, width);
       out.write(styled(name, Style::kBold, options.color) + std::string(kGap) +
                 events::printable(plain_text(cells[place])) + "\n");

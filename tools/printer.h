@@ -41,7 +41,7 @@ class Printer {
  private:
   struct Line {
     std::vector<std::string> cells;
-    std::vector<bool> right;
+    std::vector<bool> number;
     std::vector<std::string> notes;
   };
 
@@ -58,10 +58,12 @@ class Printer {
   JsonBuilder json_;
   std::vector<Line> held_;
   std::vector<std::size_t> widths_;
+  std::vector<bool> right_;  // Columns of numbers.
   bool started_ = false;
 };
 
-// A single record: a table shows it as a list of names and values; JSON as an object, not a list.
+// A single record: a table shows it as a list of names and values, NULL left out; JSON as an
+// object, not a list.
 void print_record(OutputStream& out, const PrintOptions& options,
                   const std::vector<Column>& columns, const std::vector<Cell>& cells);
 

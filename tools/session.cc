@@ -89,13 +89,13 @@ void Session::remark(const std::string& text) const {
   if (!options_.quiet) say(events::printable(text) + "\n");
 }
 
-bool Session::confirm(const std::string& question, const std::string& expected) const {
+bool Session::confirm(const std::string& what, const std::string& expected) const {
   if (options_.yes) return true;
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
-    throw UsageError("confirmation_needed", question + " needs a confirmation",
+    throw UsageError("confirmation_needed", what + ", and nobody has confirmed it",
                      "add --yes where nobody can be asked");
   }
-  say(events::printable(question + " Type " + expected + " to go on: "));
+  say(events::printable(what + ". Type " + expected + " to go on: "));
   return read_answer(interrupt_) == expected;
 }
 

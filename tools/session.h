@@ -48,9 +48,9 @@ class Session {
   [[nodiscard]] Progress progress_of(ProgressMeter& meter) const;
   // A line on standard error, unless quiet.
   void remark(const std::string& text) const;
-  // Asks for `expected` on a terminal; elsewhere --yes must have been given (UsageError
-  // `confirmation_needed`). Returns whether to go on.
-  [[nodiscard]] bool confirm(const std::string& question, const std::string& expected) const;
+  // Says `what` and asks for `expected` on a terminal; elsewhere --yes must have been given
+  // (UsageError `confirmation_needed`). Returns whether to go on.
+  [[nodiscard]] bool confirm(const std::string& what, const std::string& expected) const;
 
   [[nodiscard]] events::Timestamp now() const { return clock_->now(); }
   [[nodiscard]] const Clock& clock() const { return *clock_; }

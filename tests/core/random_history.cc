@@ -71,12 +71,12 @@ std::string RandomHistory::draw() {
     case 10:
     case 11:
       return fmt::format(
-          R"("create_tenant","data":{{"name":"T","slug":"{}","contact_email":"t@a.io","settings":{}}})",
-          pick(kSlugs), pick(kDocuments));
+          R"("create_tenant","data":{{"name":"T","slug":"{}","contact_email":"{}","settings":{}}})",
+          pick(kSlugs), pick(kEmails), pick(kDocuments));
     case 12:
       return fmt::format(
-          R"("change_tenant","data":{{{},"name":"{}","slug":"{}","logo":null,"contact_phone":"{}"}})",
-          tenant, pick(kNames), pick(kSlugs), random_() % 3);
+          R"("change_tenant","data":{{{},"name":"{}","slug":"{}","contact_phone":"{}"}})", tenant,
+          pick(kNames), pick(kSlugs), random_() % 3);
     case 13:
       return fmt::format(R"("change_tenant_settings","data":{{{},"merge":{}}})", tenant,
                          pick(kDocuments));
