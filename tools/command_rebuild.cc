@@ -173,13 +173,13 @@ class RebuildCommand final : public Command {
     std::uint64_t deleted = 0;
     for (const TableCertificate& table : rebuild(session, target, dry).tables) {
       if (table.changes.deleted == 0) continue;
-      session.remark(fmt::format("{}: {} rows would be deleted", table.changes.table->name,
+      session.remark(fmt::format("{}: rows to be deleted: {}", table.changes.table->name,
                                  table.changes.deleted));
       deleted += table.changes.deleted;
     }
     const std::string name = session.read_model_target().sqlite.filename().string();
     if (deleted == 0 && !options_.take_over) return true;
-    return session.confirm(fmt::format("{} rows of {} would be deleted", deleted, target.name()),
+    return session.confirm(fmt::format("rows of {1} to be deleted: {0}", deleted, target.name()),
                            name);
   }
 

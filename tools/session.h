@@ -30,8 +30,8 @@ class Session {
   [[nodiscard]] const Interrupt& interrupt() const { return interrupt_; }
   [[nodiscard]] OutputStream& out() { return out_; }
 
-  // Throws UsageError `not_found` (exit 5) when there is no store, UnavailableError when another
-  // process owns it.
+  // Throws UsageError `store_not_found` (exit 6) when there is no store, UnavailableError when
+  // another process owns it.
   [[nodiscard]] TenancyStore& store();
   [[nodiscard]] ReadModelTarget read_model_target() const;
   [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model(bool read_only) const;
