@@ -109,8 +109,8 @@ struct RocksOptions {
   // A throw-away fold: no write-ahead log, nothing synced, small memory. What is in memory is lost
   // when it closes; the caller deletes the directory. write() may stall as everywhere.
   bool scratch = false;
-  std::size_t write_buffer_bytes = std::size_t{32} << 20;
-  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  std::size_t write_buffer_bytes = std::size_t{8} << 20;
+  std::size_t block_cache_bytes = std::size_t{32} << 20;
 };
 
 // Opens (or creates) a RocksDB. Throws CorruptionError for damage, UnavailableError for all else.

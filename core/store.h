@@ -12,8 +12,8 @@ namespace tenantry {
 
 struct StoreOptions {
   std::filesystem::path directory;
-  std::size_t write_buffer_bytes = std::size_t{32} << 20;  // Of each of RocksDB's five families.
-  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  std::size_t write_buffer_bytes = std::size_t{8} << 20;  // Of each of RocksDB's five families.
+  std::size_t block_cache_bytes = std::size_t{32} << 20;
   std::size_t group_commands_max = 1024;  // Commands that share one sync.
   // Told, in a sentence, what went wrong where nobody can be answered: closing. Empty: nobody.
   std::function<void(const std::string&)> warn{};

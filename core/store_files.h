@@ -47,8 +47,8 @@ struct OpenedStore {
 
 struct OpenOptions {
   std::filesystem::path directory;
-  std::size_t write_buffer_bytes = std::size_t{32} << 20;
-  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  std::size_t write_buffer_bytes = std::size_t{8} << 20;
+  std::size_t block_cache_bytes = std::size_t{32} << 20;
 };
 
 // The opening procedure. Under the store's own lock: the format is read, then everything is checked

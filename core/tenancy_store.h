@@ -43,7 +43,7 @@ struct LogFilter {
   std::optional<std::string> channel{};
   std::optional<std::string> correlation_id{};
   std::set<std::uint32_t> kinds{};  // Empty: all.
-  bool reverse = false;           // Newest first.
+  bool reverse = false;             // Newest first.
 };
 
 struct ResolveQuery {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows the product on a sample history: apply, project, audit, look back, lose and rebuild, verify.
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
@@ -47,7 +48,14 @@ parse_options() {
       --no-build) build=no ;;
       --dir | --binary)
         [[ -n ${2:-} ]] || usage_error "$1 needs a value"
-        if [[ $1 == --dir ]]; then directory=$2; else binary=$2; fi
+        local path
+        path=$(cd "$caller" && realpath -m "$2")
+        if [[ $1 == --binary ]]; then
+          binary=$path
+        else
+          directory=$path
+          keep=yes
+        fi
         shift
         ;;
       *) usage_error "unknown option '$1'" ;;
@@ -62,22 +70,27 @@ find_binary() {
     binary=$(tools/build.sh release | tail -n 1)
   fi
   binary=${binary:-build/release/tools/tenantry}
-  [[ -x $binary ]] || fail "there is no program $binary" "tools/build.sh, or run without --no-build"
+  [[ -x $binary ]] ||
+    fail "there is no program $binary" "tools/build.sh, or run without --no-build"
   binary=$(realpath "$binary")
   command -v sqlite3 >/dev/null || fail "there is no sqlite3" "tools/install-deps.sh"
+}
+
+# No failure is silent, and a temporary directory does not stay.
+finish() {
+  local status=$?
+  ((status == 0)) || printf 'demo: FAILED in step %d, exit code %d\n' "$step" "$status" >&2
+  [[ $keep == yes || -z $directory ]] || rm -rf "$directory"
 }
 
 # Where everything happens. The commands that are shown rely on it being the current directory.
 enter_directory() {
   if [[ -n $directory ]]; then
-    keep=yes
     mkdir -p "$directory"
     [[ -z $(ls -A "$directory") ]] || usage_error "$directory is not empty"
   else
     directory=$(mktemp -d "${TMPDIR:-/tmp}/tenantry-demo.XXXXXX")
-    trap 'rm -rf "$directory"' EXIT
   fi
-  directory=$(realpath "$directory")
   mkdir "$directory/.bin"
   ln -s "$binary" "$directory/.bin/tenantry"
   cp "$history" "$directory/sample.ndjson"
@@ -90,7 +103,7 @@ enter_directory() {
 # Starts a step: a headline, then why it matters.
 show() {
   step=$((step + 1))
-  printf '\n%s\n%d. %s\n' "$(printf '─%.0s' {1..100})" "$step" "$1"
+  printf '%s\n%d. %s\n' "$(printf '─%.0s' {1..100})" "$step" "$1"
   shift
   printf '   %s\n' "$@"
   printf '\n'
@@ -124,7 +137,7 @@ expect_not() {
 expect_equal() {
   [[ $1 == "$2" ]] || fail "$3: expected '$2', found '$1'"
 }
-held() { printf '  ✓ %s\n' "$1"; }
+held() { printf '  ✓ %s\n\n' "$1"; }
 
 # Everything that the read model's tables hold, without the projection's own bookkeeping.
 dump_read_model() {
@@ -140,9 +153,10 @@ tail_position() { tenantry log --reverse --limit 1 -o ndjson --fields position |
 apply_history() {
   commands=$(wc -l <sample.ndjson)
   show "Two years of a small company become a log of events" \
-    "sample.ndjson holds $commands commands of Brennholt Provisions, an invented group of food wholesalers:" \
-    "the story stands in tools/demo/README.md. Each command is decided by the rules into events, and" \
-    "answered only when its events are on the disk. --historic lets the commands bring their own times."
+    "sample.ndjson holds $commands commands of Brennholt Provisions, an invented group of food" \
+    "wholesalers: the story stands in tools/demo/README.md. Each command is decided by the" \
+    "rules into events, and answered only when its events are on the disk. --historic lets the" \
+    "commands bring their own times."
   run 0 "tenantry init"
   run 0 "head -n 1 sample.ndjson"
   lines=3 run 0 "tenantry apply --historic sample.ndjson"
@@ -157,8 +171,9 @@ apply_history() {
 
 fill_read_model() {
   show "The tables that the application reads" \
-    "project applies what is new in the log to SQL tables, rows and checkpoint in one transaction. They are" \
-    "laid out as Django makes them: a backend reads them without knowing of Tenantry. sqlite3 may too."
+    "project applies what is new in the log to SQL tables, rows and checkpoint in one" \
+    "transaction. They are laid out as Django makes them: a backend reads them without knowing" \
+    "of Tenantry. sqlite3 may too."
   run 0 "tenantry project -o table"
   run 0 "sqlite3 -box tenantry-store/read_model.sqlite3 \"
     SELECT t.slug, t.name, t.is_active, count(m.id) AS members
@@ -166,7 +181,8 @@ fill_read_model() {
     GROUP BY t.id ORDER BY t.created_at\""
   expect "Café Dépôt Suisse"
   expect_not "alpine-lamb"
-  run 0 "tenantry rows tenants_tenantdomain --names -o table --fields tenant_slug,domain,is_primary,is_active"
+  run 0 "tenantry rows tenants_tenantdomain --names -o table \
+    --fields tenant_slug,domain,is_primary,is_active"
   expect "alpinelamb.example"
   dump_read_model >before.txt
   held "5 tenants are left; the sixth was a pilot and is gone, its domain lives on in Zürich"
@@ -174,8 +190,9 @@ fill_read_model() {
 
 audit() {
   show "Who changed what, when, through which channel, and why" \
-    "In May 2024 price lists were copied. Viktor was a manager: how did he become an admin, and who took" \
-    "it away? His account was deleted later, at his own request. What he could do, and when, still stands."
+    "In May 2024 price lists were copied. Viktor was a manager: how did he become an admin, and" \
+    "who took it away? His account was deleted later, at his own request. What he could do, and" \
+    "when, still stands."
   run 0 "tenantry history member/brennholt-meats/viktor.hahn -o table"
   expect "temporary, agreed by phone"
   expect "nobody had agreed to the admin role"
@@ -194,8 +211,8 @@ audit() {
 
 look_back() {
   show "The tables as they stood on any day" \
-    "Who had access to the meat business on 1 May 2024? The question comes a year later, and no backup is" \
-    "needed to answer it: the state at any position or time is folded from the log."
+    "Who had access to the meat business on 1 May 2024? The question comes a year later, and no" \
+    "backup is needed to answer it: the state at any position or time is folded from the log."
   local select="tenantry rows tenants_tenant_user --tenant brennholt-meats --names -o table"
   select+=" --fields user_username,role,is_active"
   run 0 "$select --as-of 2024-05-01"
@@ -210,8 +227,8 @@ look_back() {
 
 retry() {
   show "A retry changes nothing" \
-    "The network broke and nobody knows whether the commands arrived? Send them again. An id that was" \
-    "accepted gets its first answer; no event is written twice."
+    "The network broke and nobody knows whether the commands arrived? Send them again. An id" \
+    "that was accepted gets its first answer; no event is written twice."
   run 0 "tenantry apply --historic --quiet-accepted sample.ndjson"
   expect_equal "$(tail_position)" "$events" "the log's last position"
   held "still $events events"
@@ -222,23 +239,30 @@ retry() {
 
 reset_read_model() {
   show "The read model is lost, and comes back the same" \
-    "A database was dropped, restored from an old dump or migrated badly. rebuild brings the tables back" \
-    "from the log, ids, times and password hashes included, and certifies each table's rows and digest."
+    "A database was dropped, restored from an old dump or migrated badly. rebuild brings the" \
+    "tables back from the log, ids, times and password hashes included, and certifies each" \
+    "table's rows and digest."
   run 0 "rm tenantry-store/read_model.sqlite3*"
-  run 0 "tenantry rebuild -o table --fields table,inserted,expected_rows,found_rows,equal"
+  run 0 "tenantry rebuild -o table"
+  expect "verdict      equal"
   dump_read_model >after.txt
-  cmp -s before.txt after.txt || fail "the tables differ from those before the reset" "diff before.txt after.txt"
+  cmp -s before.txt after.txt || fail "the tables differ from those before the reset"
   held "all seven tables are, value for value, what they were before"
-  run 0 "tenantry rebuild --from-events -o table --fields verdict,position,log_digest"
-  held "folding the whole history instead of reading the current state gives the same digests"
+  local digests
+  digests=$(grep -oE '[0-9a-f]{64}$' <<<"$output" | tail -n 7)
+  run 0 "tenantry rebuild --from-events -o table --fields table,equal,found_digest"
+  expect_equal "$(grep -oE '[0-9a-f]{64}$' <<<"$output")" "$digests" "the tables' digests"
+  held "folding the whole history, instead of reading the current state, gives the same digests"
 }
 
 tamper() {
   show "Somebody edits the database by hand" \
-    "Kasper makes himself an owner, and a domain disappears. Nothing in SQL forbids it; verify compares every" \
-    "row with the log, names what differs, and the event that last wrote the row. Its exit code is 1."
+    "Kasper makes himself an owner, and a domain disappears. Nothing in SQL forbids it; verify" \
+    "compares every row with the log, names what differs, and the event that last wrote the" \
+    "row. Its exit code is 1."
   local tampered=(
-    "UPDATE tenants_tenant_user SET role = 'owner' WHERE user_id = (SELECT id FROM auth_user WHERE username = 'kasper.moe')"
+    "UPDATE tenants_tenant_user SET role = 'owner'
+    WHERE user_id = (SELECT id FROM auth_user WHERE username = 'kasper.moe')"
     "DELETE FROM tenants_tenantdomain WHERE domain = 'shop.saltmarsh.example'"
   )
   local statement
@@ -250,19 +274,33 @@ tamper() {
   expect "shop.saltmarsh.example"
   held "both edits are found and named"
   run 0 "tenantry rebuild -o table --fields table,inserted,updated,deleted,unchanged,equal"
-  held "only what differed was written"
   dump_read_model >after.txt
-  cmp -s before.txt after.txt || fail "the tables differ from those before the edits" "diff before.txt after.txt"
-  held "the tables are again what they were"
+  cmp -s before.txt after.txt || fail "the tables differ from those before the edits"
+  held "only what differed was written, and the tables are again what they were"
+}
+
+damage() {
+  show "Somebody edits the history itself" \
+    "In a copy of the store, six bytes of a file are overwritten. Checksums cover every block," \
+    "a hash chain every event: verify refuses the copy with exit code 7."
+  run 0 "cp -r tenantry-store edited-store"
+  local file
+  file=$(find edited-store/db -name '*.sst' -printf '%s %p\n' | sort -n | tail -n 1)
+  file=${file#* }
+  run 0 "printf edited | dd of=$file bs=1 seek=10000 conv=notrunc status=none"
+  run 7 "tenantry --store edited-store verify -o table"
+  rm -r edited-store
+  held "found; the store itself is untouched"
 }
 
 prove() {
   show "Proof that all of it is sound" \
-    "verify reads everything again: checksums, positions without a gap, the hash chain over all events, the" \
-    "current state against the folded history, and the read model against the log."
+    "verify reads everything again: checksums, positions without a gap, the hash chain over all" \
+    "events, the current state against the folded history, and the read model against the log."
   run 0 "tenantry verify -o table"
-  run 0 "tenantry status -o json"
+  run 0 "tenantry status -o table --fields tail,last_recorded_at,bytes,read_model"
   expect "up_to_date"
+  expect "$events"
 }
 
 summarise() {
@@ -273,12 +311,13 @@ Shown, and each outcome checked:
   - the application's SQL tables, filled from the log; lost, and rebuilt to the same values
   - who changed what, when and why, also of rows that are gone; the tables of a past day
   - a retry that changes nothing; a hand-edited database, caught row by row and mended
+  - an edited history, refused
 TXT
   if [[ $keep == yes ]]; then
     printf 'The store: %s/tenantry-store, the read model: read_model.sqlite3 in it.\n' "$directory"
-    printf 'Go on with: tenantry --store %s/tenantry-store log --reverse (%s)\n' "$directory" "$binary"
+    printf 'Go on with: cd %s && .bin/tenantry log --reverse --limit 5 -p\n' "$directory"
   else
-    printf 'It happened in %s, removed now; tools/demo.sh --no-build --dir DIR keeps it.\n' "$directory"
+    printf 'It happened in %s, which is removed now: --dir DIR keeps it.\n' "$directory"
     printf 'The program: %s\n' "$binary"
   fi
 }
@@ -286,6 +325,7 @@ TXT
 main() {
   parse_options "$@"
   find_binary
+  trap finish EXIT
   enter_directory
   apply_history
   fill_read_model
@@ -294,6 +334,7 @@ main() {
   retry
   reset_read_model
   tamper
+  damage
   prove
   summarise
 }

@@ -166,7 +166,9 @@ class Connection::Impl {
 
 Connection::Connection(const ConnectOptions& options) : path_(options.path) {
   translated(path_, [&] { impl_ = std::make_unique<Impl>(options); });
-  execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE; PRAGMA cache_size=-32768");
+  execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE; PRAGMA cache_size=-16384");
+  // A checkpoint writes a page once however often it changed: every 32 MiB of log, not every 4.
+  execute("PRAGMA wal_autocheckpoint=8192");
   if (options.pages_max != 0) {
     execute("PRAGMA max_page_count=" + std::to_string(options.pages_max));
   }
