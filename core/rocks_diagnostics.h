@@ -25,6 +25,8 @@ class BoundedInfoLog final : public rocksdb::Logger {
                           std::uint64_t bytes_max = kDefaultBytesMax);
   // Drops everything: for databases that must not be changed.
   BoundedInfoLog();
+  BoundedInfoLog(const BoundedInfoLog&) = delete;
+  BoundedInfoLog& operator=(const BoundedInfoLog&) = delete;
   ~BoundedInfoLog() override;
 
   using rocksdb::Logger::Logv;

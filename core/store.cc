@@ -84,6 +84,7 @@ class Store final : public TenancyStore {
   // next opening.
   ~Store() override {
     try {
+      if (!opened_.ack) return;  // Only read.
       const Head head = writer_.head();
       if (head.tail.value - opened_.head.tail.value > kFlushEvents) opened_.storage->flush();
       opened_.ack->close(ack_of(opened_.info, head));
@@ -122,6 +123,7 @@ class Store final : public TenancyStore {
 
   std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                              SubmitOptions options) override {
+    if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
     return writer_.submit(commands, options);
   }
 
@@ -222,7 +224,8 @@ bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSo
 
 std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock,
                                          IdSource& ids) {
-  const OpenOptions open{options.directory, options.write_buffer_bytes, options.block_cache_bytes};
+  const OpenOptions open{options.directory, options.read_only, options.write_buffer_bytes,
+                         options.block_cache_bytes};
   return std::make_unique<Store>(open_store_files(open, clock), options, clock, ids);
 }
 

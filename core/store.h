@@ -12,6 +12,7 @@ namespace tenantry {
 
 struct StoreOptions {
   std::filesystem::path directory;
+  bool read_only = false;  // Commands are refused, and no file of the store is changed.
   std::size_t write_buffer_bytes = std::size_t{8} << 20;  // Of each of RocksDB's five families.
   std::size_t block_cache_bytes = std::size_t{32} << 20;
   std::size_t group_commands_max = 1024;  // Commands that share one sync.

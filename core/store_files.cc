@@ -254,17 +254,17 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
   check_format(opened.paths);
   RocksOptions rocks = rocks_options(options, opened.paths);
   rocks.read_only = true;
-  {
-    const auto probe = open_rocks_storage(rocks);
-    opened.info = decode_store_info(require(*probe, "store"));
-    opened.head = decode_head(require(*probe, "head"));
-    check_log_end(*probe, opened.info, opened.head);
-    check_acknowledged(opened.paths, opened.info, opened.head);
-  }
+  opened.storage = open_rocks_storage(rocks);
+  opened.info = decode_store_info(require(*opened.storage, "store"));
+  opened.head = decode_head(require(*opened.storage, "head"));
+  check_log_end(*opened.storage, opened.info, opened.head);
+  check_acknowledged(opened.paths, opened.info, opened.head);
+  if (options.read_only) return opened;
   check_clock(opened.head, clock);
   std::error_code ignored;
   fs::remove_all(opened.paths.scratch(), ignored);
   rocks.read_only = false;
+  opened.storage.reset();
   opened.storage = open_rocks_storage(rocks);
   opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head));
   return opened;

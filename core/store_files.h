@@ -47,6 +47,7 @@ struct OpenedStore {
 
 struct OpenOptions {
   std::filesystem::path directory;
+  bool read_only = false;  // What was checked is what is handed out; `ack` is none.
   std::size_t write_buffer_bytes = std::size_t{8} << 20;
   std::size_t block_cache_bytes = std::size_t{32} << 20;
 };

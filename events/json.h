@@ -55,8 +55,8 @@ inline constexpr std::size_t kJsonTextMax = std::size_t{64} << 20;  // Bytes of 
 // duplicate keys, more than `depth_max` levels, more than kJsonTextMax bytes, anything after the
 // value but blanks, and all that is not JSON. Numbers keep their spelling; their size is checked by
 // to_jsonb_text().
-[[nodiscard]] std::variant<Json, JsonError> parse_json(
-    std::string_view text, std::size_t depth_max = kJsonDepthMax);
+[[nodiscard]] std::variant<Json, JsonError> parse_json(std::string_view text,
+                                                       std::size_t depth_max = kJsonDepthMax);
 
 // Exactly what PostgreSQL 15's jsonb prints for the document: keys by length in bytes, then by
 // their bytes; `": "` and `", "`; numbers written out as numeric prints them. An error is a number

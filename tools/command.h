@@ -28,6 +28,8 @@ class Command {
   virtual void declare(CLI::App& app) = 0;
   // Errors: the faults of core/error.h, Interrupted, ClosedPipe.
   [[nodiscard]] virtual ExitCode run(Session& session) = 0;
+  // Whether it needs the store open for writing; reading leaves every file of the store as it is.
+  [[nodiscard]] virtual bool writes() const { return false; }
 };
 
 [[nodiscard]] std::unique_ptr<Command> make_init_command();

@@ -40,6 +40,7 @@ struct LineOptions {
 class DoCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "do"; }
+  [[nodiscard]] bool writes() const override { return true; }
   [[nodiscard]] std::string_view help() const override {
     return "Carry out one command, its fields given as options.";
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "projections/rebuild.h"
 #include "tools/command.h"
 #include "tools/fenced.h"
@@ -72,7 +73,7 @@ void print_certificate(Session& session, const Certificate& certificate,
       number_cell(certificate.mark.incarnation),
       number_cell(certificate.mark.epoch),
       number_cell(certificate.mark.position.value),
-      text_cell(events::hex(certificate.mark.log_digest)),
+      hex(certificate.log_digest),
       std::string(certificate.mode == projections::LoadMode::kFresh ? "fresh" : "in-place"),
       verdict_of(certificate)};
   const bool rows = printing.format == Format::kTable || printing.format == Format::kCsv;

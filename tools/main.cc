@@ -113,6 +113,7 @@ ExitCode run(const std::vector<std::string>& arguments, const Interrupt& interru
   for (const auto& command : commands) {
     if (command->name() != chosen) continue;
     Session session(options, interrupt, out);
+    if (command->writes()) session.allow_writing();
     try {
       const ExitCode code = command->run(session);
       session.close();

@@ -47,6 +47,7 @@ TenancyStore& Session::store() {
   if (!store_) {
     StoreOptions options;
     options.directory = options_.store;
+    options.read_only = !writing_;
     options.warn = [this](const std::string& trouble) { remark("warning: " + trouble); };
     store_ = open_store(options, *clock_, *ids_);
   }

@@ -35,6 +35,8 @@ class Session {
   [[nodiscard]] TenancyStore& store();
   [[nodiscard]] ReadModelTarget read_model_target() const;
   [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model(bool read_only) const;
+  // Before store(): it is opened for writing, not only for reading.
+  void allow_writing() { writing_ = true; }
 
   // Format, fields and colours for standard output.
   [[nodiscard]] PrintOptions printing() const;
@@ -62,6 +64,7 @@ class Session {
   const GlobalOptions& options_;
   const Interrupt& interrupt_;
   OutputStream& out_;
+  bool writing_ = false;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<IdSource> ids_;
   std::unique_ptr<TenancyStore> store_;  // Borrows the two.

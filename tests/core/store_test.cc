@@ -456,6 +456,27 @@ TEST_F(StoreDamageTest, AStoreOfANewerFormatIsRefusedByName) {
   }
 }
 
+TEST_F(StoreTest, ReadingOnlyChangesNoFileAndTakesNoCommand) {
+  (void)user("ann");
+  close();
+  const auto files = [&] {
+    std::map<std::string, std::filesystem::file_time_type> times;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory())) {
+      if (entry.path().filename() != "OWNER.lock") {
+        times[entry.path().string()] = entry.last_write_time();
+      }
+    }
+    return times;
+  };
+  const auto before = files();
+  store_ = open_store({.directory = directory(), .read_only = true}, clock_, ids_);
+  EXPECT_THAT(log(), ElementsAre("1 UserRegistered"));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  EXPECT_THROW((void)user("ben"), UsageError);
+  close();
+  EXPECT_EQ(files(), before);
+}
+
 TEST(InitStoreTest, LeavesAnExistingStoreAndRefusesOtherDirectories) {
   TempDirectory temp;
   ManualClock clock;
