@@ -50,6 +50,7 @@ std::string names_digest(const std::vector<std::string>& parts, std::size_t leng
 
 std::vector<std::string> names_of(const TableInfo& table, const std::vector<std::size_t>& columns) {
   std::vector<std::string> names;
+  names.reserve(columns.size());
   for (const std::size_t place : columns) names.push_back(table.columns[place].name);
   return names;
 }

@@ -22,6 +22,8 @@ namespace tenantry::projections {
 class TableDigest {
  public:
   explicit TableDigest(const events::TableInfo& table);
+  TableDigest(const TableDigest&) = delete;
+  TableDigest& operator=(const TableDigest&) = delete;
   TableDigest(TableDigest&&) noexcept;
   TableDigest& operator=(TableDigest&&) noexcept;
   ~TableDigest();

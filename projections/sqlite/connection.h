@@ -32,6 +32,8 @@ class Statement {
  public:
   class Impl;
   explicit Statement(std::unique_ptr<Impl> impl);
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
   Statement(Statement&&) noexcept;
   Statement& operator=(Statement&&) noexcept;
   ~Statement();

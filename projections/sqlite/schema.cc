@@ -209,6 +209,13 @@ void compare_columns(std::vector<ShapeFinding>& findings, Connection& connection
   }
 }
 
+ShapeFinding foreign_index(const TableInfo& table, const LiveIndex& index) {
+  return {index.unique ? Severity::kFatal : Severity::kWarning, table.name,
+          (index.unique ? "unique index " : "index ") + index.name + " (" + index.columns +
+              ") is not part of the read model",
+          index.sql.empty() ? "" : "DROP INDEX " + identifier(index.name)};
+}
+
 void compare_indexes(std::vector<ShapeFinding>& findings, Connection& connection,
                      const TableInfo& table) {
   auto live = live_indexes(connection, table);
@@ -226,12 +233,7 @@ void compare_indexes(std::vector<ShapeFinding>& findings, Connection& connection
                             joined_names(table, wanted.columns) + ") is missing",
                         is_separate(wanted) ? index_sql(table, wanted) : ""});
   }
-  for (const LiveIndex& index : live) {
-    findings.push_back({index.unique ? Severity::kFatal : Severity::kWarning, table.name,
-                        (index.unique ? "unique index " : "index ") + index.name + " (" +
-                            index.columns + ") is not part of the read model",
-                        index.sql.empty() ? "" : "DROP INDEX " + identifier(index.name)});
-  }
+  for (const LiveIndex& index : live) findings.push_back(foreign_index(table, index));
 }
 
 void compare_references(std::vector<ShapeFinding>& findings, Connection& connection,

@@ -11,7 +11,6 @@
 namespace tenantry {
 namespace {
 
-using ::testing::Each;
 using ::testing::SizeIs;
 
 StoreInfo test_info() {
