@@ -236,10 +236,30 @@ OrRefusal<std::int64_t> Deciding::take_integer_id(EntityKind kind,
   return id;
 }
 
+namespace {
+
+// Streams are told apart by id alone, so an id must not be one that another kind of entity has or
+// had, nor look like the stream of an entity with an integer id.
+bool names_other_stream(const StateView& state, const TableInfo& own, const Uuid& id) {
+  const bool like_integer =
+      id.bytes[0] < 0x40 && std::all_of(id.bytes.begin() + 1, id.bytes.begin() + 8,
+                                        [](std::uint8_t byte) { return byte == 0; });
+  if (like_integer) return true;
+  return std::any_of(events::tables().begin(), events::tables().end(), [&](const TableInfo& other) {
+    return !other.integer_ids && &other != &own && state.stream_version(other, id).value > 0;
+  });
+}
+
+}  // namespace
+
 OrRefusal<Uuid> Deciding::take_uuid(EntityKind kind, const std::optional<Uuid>& given,
                                     std::string_view field) {
   if (!given) return input_.ids.new_uuid();
   const TableInfo& table = events::table_of(kind);
+  if (names_other_stream(state_, table, *given)) {
+    return refuse("id_taken", field,
+                  "the id " + events::format_uuid(*given) + " is that of another kind of entity");
+  }
   if (state_.row_by_id(table, *given)) {
     return refuse(
         "id_taken", field,

@@ -63,7 +63,7 @@ bool may_enter(const StateView& state, std::int64_t user, const Uuid& tenant) {
 ResolveOutcome by_tenant_id(const StateView& state, const std::string& text,
                             const std::optional<std::int64_t>& user) {
   const auto id = events::parse_uuid(text);
-  if (!id) return refusal("invalid_type", "tenant_id", "the tenant id is no UUID");
+  if (!id) return Refusal{true, "invalid_type", "tenant_id", "the tenant id is no UUID"};
   const auto found = active_tenant(state, *id, "tenant_id");
   if (!found) return refusal("not_found", "tenant_id", "no active tenant has this id");
   if (user && !may_enter(state, *user, *id)) {

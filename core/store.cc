@@ -85,6 +85,8 @@ class Store final : public TenancyStore {
   ~Store() override {
     try {
       if (!opened_.ack) return;  // Only read.
+      // Nobody knows where the log ends: the next opening finds out. What was acknowledged stays.
+      if (writer_.broken()) return;
       const Head head = writer_.head();
       if (head.tail.value - opened_.head.tail.value > kFlushEvents) opened_.storage->flush();
       opened_.ack->close(ack_of(opened_.info, head));
@@ -163,7 +165,8 @@ class Store final : public TenancyStore {
   ResolveOutcome resolve(const ResolveQuery& query) const override {
     if (auto kept = resolved_.find(query)) return std::move(*kept);
     const std::uint64_t seq = writer_.head().batch_seq;
-    ResolveOutcome found = resolve_tenant(State(*opened_.storage), query);
+    const auto view = opened_.storage->read_view();  // One moment for all that is looked up.
+    ResolveOutcome found = resolve_tenant(State(*view), query);
     resolved_.keep(query, found, seq);
     return found;
   }

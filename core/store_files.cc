@@ -160,21 +160,31 @@ Ack first_ack(const StoreInfo& info, const Head& head) {
   return ack;
 }
 
-// Removes what lies at a path, before and after it is used.
+// A directory that is removed in the end, with what is still in it.
 class Unfinished {
  public:
-  explicit Unfinished(fs::path path) : path_(std::move(path)) { remove(); }
+  explicit Unfinished(fs::path path) : path_(std::move(path)) {}
   Unfinished(const Unfinished&) = delete;
   Unfinished& operator=(const Unfinished&) = delete;
-  ~Unfinished() { remove(); }
-
- private:
-  void remove() const {
+  ~Unfinished() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
+
+ private:
   fs::path path_;
 };
+
+// The directory that a store is to lie in: made if need be, with its parents; empty.
+void prepare_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory.parent_path(), error);
+  make_private_directory(directory);
+  if (!fs::is_empty(directory, error) || error) {
+    throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
+                     "name a directory that does not exist or is empty");
+  }
+}
 
 void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids) {
   StoreInfo info;
@@ -214,20 +224,21 @@ bool is_store(const fs::path& directory) {
   return fs::exists(StorePaths{directory}.format(), ignored);
 }
 
-bool make_store(const fs::path& directory, const Clock& clock, IdSource& ids) {
+bool make_store(const fs::path& named, const Clock& clock, IdSource& ids) {
+  if (named.empty()) throw UsageError("usage", "the store's directory has no name");
+  fs::path directory = fs::weakly_canonical(fs::absolute(named));
+  if (!directory.has_filename()) directory = directory.parent_path();
   if (is_store(directory)) return false;
-  std::error_code error;
-  if (fs::exists(directory, error) && !fs::is_empty(directory, error)) {
-    throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
-                     "name a directory that does not exist or is empty");
-  }
-  // Built beside it and moved into place at once: there is never half a store under the name.
-  const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
-  const fs::path aside = parent / fmt::format(".{}.new", directory.filename().string());
+  prepare_directory(directory);
+  // Built under a name of its own and moved into place, FORMAT last: what has no FORMAT is no
+  // store. Whoever else makes one here at the same time fails at the first move.
+  const fs::path aside = directory / (".new-" + events::format_uuid(ids.new_uuid()));
   const Unfinished unfinished{aside};
   make_private_directory(aside);
   fill_store({aside}, clock, ids);
-  rename_durably(aside, directory);
+  for (const char* name : {"db", "ack", ".gitignore", "FORMAT"}) {
+    rename_durably(aside / name, directory / name);
+  }
   return true;
 }
 

@@ -29,7 +29,7 @@ std::string owner_named_in(const std::filesystem::path& path) {
 [[noreturn]] void refuse(const std::filesystem::path& store, const std::filesystem::path& path) {
   throw UnavailableError(fmt::format("another process (pid {}) owns the store {}",
                                      owner_named_in(path), store.string()),
-                         "stop that process, or send the request to it");
+                         "wait until it ends, or stop it");
 }
 
 // The file locked may have been replaced between open and lock; then the lock guards nothing.

@@ -39,6 +39,8 @@ class Writer {
 
   // The end of what is durable.
   [[nodiscard]] Head head() const;
+  // The fate of a commit is unknown; nothing more is taken. Asked when nobody submits.
+  [[nodiscard]] bool broken() const { return broken_; }
 
  private:
   // One caller's commands, on its stack while it waits.

@@ -11,7 +11,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::int64_t kWeek = 7 * 24 * 60 * 60;
+constexpr std::int64_t kWeek = std::int64_t{7} * 24 * 60 * 60;
 constexpr const char* kToken = "0123456789-abcdefghij_ABC";
 
 // The tenant acme, #1, and three users who are no members. The next UUID is #2.

@@ -122,7 +122,7 @@ class RocksStorageTest : public ::testing::Test {
   }
   // The same rows in table files: opening flushes what the write-ahead log holds.
   fs::path flushed() {
-    const fs::path database = crashed();
+    fs::path database = crashed();
     (void)open_rocks_storage(existing(database));
     return database;
   }
@@ -336,8 +336,7 @@ class FailingFiles final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* result,
                                     rocksdb::IODebugContext* debug) override {
-    const rocksdb::IOStatus status =
-        FileSystemWrapper::NewWritableFile(name, options, result, debug);
+    rocksdb::IOStatus status = FileSystemWrapper::NewWritableFile(name, options, result, debug);
     if (status.ok() && name.ends_with(".log")) {
       *result = std::make_unique<File>(std::move(*result), *this);
     }

@@ -477,6 +477,29 @@ TEST_F(StoreTest, ReadingOnlyChangesNoFileAndTakesNoCommand) {
   EXPECT_EQ(files(), before);
 }
 
+TEST_F(StoreTest, TwoEntitiesNeverShareAStream) {
+  const auto create = [&](const std::string& id) {
+    return run("{'command':'create_tenant','data':{'id':'" + id +
+               "','name':'A','slug':'a','contact_email':'a@b.io'}}");
+  };
+  EXPECT_EQ(create("05000000-0000-0000-0000-000000000001"), "id_taken") << "domain 1's stream";
+  EXPECT_EQ(create("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"), "1");
+  EXPECT_EQ(
+      run("{'command':'invite','data':{'id':'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa','tenant':'a',"
+          "'email':'x@b.io'}}"),
+      "id_taken");
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST(InitStoreTest, MakesMissingParentsAndTakesATrailingSlash) {
+  TempDirectory temp;
+  ManualClock clock;
+  CountingIds ids;
+  EXPECT_TRUE(init_store(temp / "a" / "b" / "", clock, ids));
+  EXPECT_EQ(open_store({.directory = temp / "a" / "b"}, clock, ids)->tail().tail, Position{0});
+  EXPECT_THROW(init_store("", clock, ids), UsageError);
+}
+
 TEST(InitStoreTest, LeavesAnExistingStoreAndRefusesOtherDirectories) {
   TempDirectory temp;
   ManualClock clock;

@@ -60,8 +60,10 @@ class StoreTestBase : public ::testing::Test {
   std::vector<std::string> run_all(const std::vector<std::string>& lines,
                                    SubmitOptions options = {}) {
     std::vector<events::CommandRequest> commands;
+    commands.reserve(lines.size());
     for (const std::string& line : lines) commands.push_back(request(line));
     std::vector<std::string> answers;
+    answers.reserve(commands.size());
     for (const Answer& answer : store_->submit(commands, options)) answers.push_back(brief(answer));
     return answers;
   }
