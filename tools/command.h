@@ -7,7 +7,7 @@
 #include "tools/exit_code.h"
 #include "tools/session.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own.
 class App;
 }
 

@@ -88,6 +88,7 @@ JsonText changes_json(const std::vector<FieldChange>& changes, bool reveal) {
 
 std::vector<std::string> changes_text(const std::vector<FieldChange>& changes, bool reveal) {
   std::vector<std::string> lines;
+  lines.reserve(changes.size());
   for (const FieldChange& change : changes) {
     lines.push_back(fmt::format("{}: {} → {}", change.column->name,
                                 change_side(*change.column, change.before, reveal),

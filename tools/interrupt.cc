@@ -26,6 +26,8 @@ Interrupt::Interrupt() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 
 Interrupt::~Interrupt() {
   watcher_.request_stop();
+  // Wakes it from sigwait(): no thread has the signal unblocked.
+  // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): see above.
   ::pthread_kill(watcher_.native_handle(), SIGTERM);
   watcher_.join();
   ::close(event_);

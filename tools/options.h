@@ -6,7 +6,7 @@
 
 #include "tools/printer.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own.
 class App;
 }
 

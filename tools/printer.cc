@@ -23,6 +23,7 @@ std::vector<std::size_t> shown_columns(const std::vector<Column>& columns,
     const auto found = std::ranges::find(columns, field, &Column::name);
     if (found == columns.end()) {
       std::vector<std::string_view> names;
+      names.reserve(columns.size());
       for (const Column& column : columns) names.emplace_back(column.name);
       throw UsageError("unknown_field", fmt::format("there is no field \"{}\" here", field),
                        fmt::format("--fields takes {}", fmt::join(names, ", ")));

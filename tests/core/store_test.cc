@@ -183,6 +183,7 @@ TEST_F(StoreTest, ATenantWithManyMembersGoesInOneCommand) {
   (void)run(
       "{'command':'create_tenant','data':{'name':'Acme','slug':'acme','contact_email':'a@b.io'}}");
   std::vector<std::string> lines;
+  lines.reserve(6000);
   for (int i = 0; i < 3000; ++i) {
     lines.push_back("{'command':'register_user','data':{'username':'u" + std::to_string(i) + "'}}");
     lines.push_back("{'command':'add_member','data':{'tenant':'acme','user':'u" +

@@ -14,7 +14,6 @@
 namespace tenantry {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 

@@ -555,7 +555,8 @@ TEST(CommandLineTest, ExpectsAVersionFromOneOrNone) {
 TEST(CommandLineTest, ItsTextsEndAtTheirLengths) {
   const std::map<std::string, std::size_t> lengths = {
       {"actor", 200}, {"channel", 50}, {"reason", 500}, {"correlation_id", 200}};
-  for (const auto& [key, length] : lengths) {
+  for (const auto& [name, length] : lengths) {
+    const std::string& key = name;
     const auto with = [&](const std::string& value) {
       return outcome(parse(line("add_protein", kGood, ",\"" + key + "\":" + value)));
     };

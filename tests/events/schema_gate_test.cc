@@ -15,7 +15,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 const std::filesystem::path kRoot = TENANTRY_SOURCE_DIR;
 // All that is kept, and commands, whose hashes are.
@@ -42,6 +41,7 @@ struct Edit {
   const char* instead2 = "";
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest calls it by this name.
 void PrintTo(const Edit& edit, std::ostream* out) { *out << edit.name; }
 
 void replace_once(std::string& source, const std::string& text, const std::string& instead) {

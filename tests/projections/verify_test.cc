@@ -5,9 +5,7 @@
 namespace tenantry::projections {
 namespace {
 
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 
 class VerifyTest : public SqliteTestBase {
  protected:
