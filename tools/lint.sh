@@ -129,7 +129,7 @@ check_clang_tidy() {
   if (($# > 0)); then
     printf '%s\n' "$@" | sort -u >"$work/wanted"
   else
-    our_files 'events/*.cc' 'core/*.cc' 'projections/*.cc' >"$work/wanted"
+    our_files '*.cc' >"$work/wanted"
   fi
   translation_units "$work/wanted" >"$work/units"
   recorded_headers >"$work/headers"

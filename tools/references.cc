@@ -88,6 +88,7 @@ Uuid only_one(const TableInfo& table, const std::string& text, const std::set<Uu
                      static_cast<int>(ExitCode::kNotFound));
   }
   std::vector<std::string> ids;
+  ids.reserve(found.size());
   for (const Uuid& key : found) {
     ids.push_back((table.integer_ids ? "id:" : "") + events::format_entity_id(table, key));
   }

@@ -202,6 +202,7 @@ TEST_F(StoreTest, ConcurrentCallersWinOncePerName) {
   constexpr int kNames = 40;
   std::atomic<int> won{0};
   std::vector<std::jthread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int n = 0; n < kNames; ++n) {
