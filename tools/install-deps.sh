@@ -6,7 +6,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config git
   librocksdb-dev libcapnp-dev capnproto libssl-dev libspdlog-dev libfmt-dev libcli11-dev
   rapidjson-dev libsimdjson-dev libicu-dev libxxhash-dev libbenchmark-dev libisal-dev
-  libsqlite3-dev libsqlitecpp-dev libgtest-dev libgmock-dev sqlite3 python3
+  libpqxx-dev libpq-dev libsqlite3-dev libsqlitecpp-dev libgtest-dev libgmock-dev sqlite3 python3
 )
 check_packages=(clang-format clang-tidy shellcheck jq)
 

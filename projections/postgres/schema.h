@@ -1,0 +1,78 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "projections/contract.h"
+#include "projections/read_model.h"
+
+// The tables as Django lays them out in PostgreSQL. Pure: statements come out, what there is comes
+// in as the rows of one query, so that whoever holds a transaction can run both.
+namespace tenantry::projections::postgres {
+
+// `name` as an identifier, always quoted.
+[[nodiscard]] std::string identifier(std::string_view name);
+// `schema`.`table`, both quoted.
+[[nodiscard]] std::string qualified(const std::string& schema, std::string_view table);
+// `text` as a literal; `text` has no U+0000.
+[[nodiscard]] std::string text_literal(std::string_view text);
+// Every column of the table in the order of its descriptor, quoted, each after `prefix`.
+[[nodiscard]] std::string column_list(const events::TableInfo& table,
+                                      const std::string& prefix = {});
+// As format_type() prints it: `character varying(150)`.
+[[nodiscard]] std::string type_sql(const events::ColumnInfo& column);
+
+// Where the marks of all schemas of a database stand.
+inline constexpr std::string_view kMarkSchema = "tenantry";
+inline constexpr std::string_view kMarkTable = "tenantry.mark";
+
+// A statement and the name of what it makes, as people are told.
+struct SchemaStatement {
+  std::string sql;
+  std::string made;  // `table auth_user`; empty for what goes without saying.
+};
+
+// Columns only: constraints and indexes come after the rows.
+[[nodiscard]] std::string create_table_sql(const std::string& schema,
+                                           const events::TableInfo& table);
+// A table that holds staged rows: the columns without identity and NOT NULL, gone with the
+// transaction.
+[[nodiscard]] std::string create_staged_sql(const std::string& name,
+                                            const events::TableInfo& table);
+[[nodiscard]] std::string primary_key_sql(const std::string& schema,
+                                          const events::TableInfo& table);
+// Unique constraints and indexes, without the primary key.
+[[nodiscard]] std::vector<SchemaStatement> index_statements(const std::string& schema,
+                                                            const events::TableInfo& table);
+// The tables that they refer to exist in the same schema.
+[[nodiscard]] std::vector<SchemaStatement> foreign_key_statements(const std::string& schema,
+                                                                  const events::TableInfo& table);
+[[nodiscard]] std::vector<std::string> mark_table_statements();
+
+// What a schema has of what could be ours.
+struct Catalogue {
+  std::set<std::string, std::less<>> tables;                   // Of ours, and `django_migrations`.
+  std::set<std::string, std::less<>> indexes;                  // Names of indexes in the schema.
+  std::set<std::pair<std::string, std::string>> foreign_keys;  // (table, column).
+  bool has_mark_table = false;
+};
+// Gives rows of (kind, first name, second name) for add_catalogue_row(). The schema is parameter 1.
+extern const char* const kCatalogueQuery;
+void add_catalogue_row(Catalogue& catalogue, std::string_view kind, std::string first,
+                       std::string second);
+
+// What is missing: tables, then keys and indexes, then foreign keys. Throws UsageError
+// `django_migrate_first` when a Django database has no auth_user yet.
+[[nodiscard]] std::vector<SchemaStatement> missing_statements(const Catalogue& catalogue,
+                                                              const std::string& schema,
+                                                              const std::string& database);
+
+// The names of migrations in `django_migrations`, which exists: rows of (app).
+[[nodiscard]] std::string recorded_migrations_sql(const std::string& schema);
+// The records to add, given the applications on record.
+[[nodiscard]] std::vector<SchemaStatement> migration_statements(
+    const std::set<std::string, std::less<>>& recorded, const std::string& schema);
+
+}  // namespace tenantry::projections::postgres
