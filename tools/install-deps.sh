@@ -6,7 +6,8 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config git
   librocksdb-dev libcapnp-dev capnproto libssl-dev libspdlog-dev libfmt-dev libcli11-dev
   rapidjson-dev libsimdjson-dev libicu-dev libxxhash-dev libbenchmark-dev libisal-dev
-  libpqxx-dev libpq-dev libsqlite3-dev libsqlitecpp-dev libgtest-dev libgmock-dev sqlite3 python3
+  libsqlite3-dev libsqlitecpp-dev libpqxx-dev libpq-dev
+  libgtest-dev libgmock-dev sqlite3 python3 postgresql-15 python3-django python3-psycopg2
 )
 check_packages=(clang-format clang-tidy shellcheck jq)
 
@@ -58,6 +59,17 @@ apt_install() {
     apt-get install -y -q --no-install-recommends "$@" </dev/null
 }
 
+# The tests make servers of their own: the one that Debian's package makes when it is installed is
+# not wanted.
+without_main_cluster() {
+  local setting=/etc/postgresql-common/createcluster.d/tenantry-install.conf code=0
+  as_root mkdir -p "${setting%/*}"
+  echo 'create_main_cluster = false' | as_root tee "$setting" >/dev/null
+  ("$@") || code=$?  # Whatever ends it, the setting goes.
+  as_root rm -f "$setting"
+  return "$code"
+}
+
 # The lists of a fresh machine are empty, those of an old one name versions that are gone.
 apt_install_with_retry() {
   if apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]' && apt_install "$@"; then
@@ -95,7 +107,7 @@ main() {
     fail "missing packages, and neither root nor sudo here: ${missing[*]}" \
       "as root: apt-get install ${missing[*]}"
   say "installing ${missing[*]}"
-  apt_install_with_retry "${missing[@]}"
+  without_main_cluster apt_install_with_retry "${missing[@]}"
   say "done"
 }
 

@@ -67,6 +67,8 @@ run_tests() {
   [[ -z $filter ]] || arguments+=(--tests-regex "$filter")
   rm -f "$results"
   say "running the tests"
+  # An interrupted ctest leaves the server of its tests behind.
+  trap 'ctest --test-dir "build/$preset" -R "^postgres\.stop$" >/dev/null 2>&1' EXIT
   ctest "${arguments[@]}" >"build/$preset/ctest.log" 2>&1 </dev/null || true
   # Passed tests are as good as silent; all else is printed.
   grep -vE '^( *[0-9]+/[0-9]+ Test .* Passed| *Start +[0-9]+:)' "build/$preset/ctest.log" || true
