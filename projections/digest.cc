@@ -88,6 +88,16 @@ struct TableDigest::Hasher {
   }
 };
 
+std::string TableFingerprint::hex() const {
+  std::string text = std::to_string(rows);
+  for (const std::uint64_t lane : lanes) text += "," + std::to_string(lane);
+  std::array<unsigned char, 32> digest{};
+  unsigned size = 0;
+  TENANTRY_ASSERT(
+      EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
+  return events::hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
 TableDigest::TableDigest(const events::TableInfo& table)
     : table_(&table), hasher_(std::make_unique<Hasher>()) {}
 TableDigest::TableDigest(TableDigest&&) noexcept = default;
@@ -107,22 +117,15 @@ std::array<std::uint32_t, 8> TableDigest::hash_row(const events::RowValues& row)
 
 void TableDigest::add(const events::RowValues& row) {
   const auto words = hash_row(row);
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) lanes_[lane] += words[lane];
-  ++rows_;
+  for (std::size_t lane = 0; lane < words.size(); ++lane) sums_.lanes[lane] += words[lane];
+  ++sums_.rows;
 }
 
 void TableDigest::remove(const events::RowValues& row) {
-  TENANTRY_ASSERT(rows_ > 0);
+  TENANTRY_ASSERT(sums_.rows > 0);
   const auto words = hash_row(row);
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) lanes_[lane] -= words[lane];
-  --rows_;
-}
-
-std::string TableDigest::hex() const {
-  std::string text = std::to_string(rows_);
-  for (const std::uint64_t lane : lanes_) text += "," + std::to_string(lane);
-  const auto digest = Hasher().hash(text);
-  return events::hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  for (std::size_t lane = 0; lane < words.size(); ++lane) sums_.lanes[lane] -= words[lane];
+  --sums_.rows;
 }
 
 std::string canonical_row_text(const events::TableInfo& table, const events::RowValues& row) {

@@ -19,6 +19,14 @@
 // decimal.
 namespace tenantry::projections {
 
+// What the rows of a table add up to.
+struct TableFingerprint {
+  std::uint64_t rows = 0;
+  std::array<std::uint64_t, 8> lanes{};
+  [[nodiscard]] std::string hex() const;
+  bool operator==(const TableFingerprint&) const = default;
+};
+
 class TableDigest {
  public:
   explicit TableDigest(const events::TableInfo& table);
@@ -31,8 +39,9 @@ class TableDigest {
   void add(const events::RowValues& row);
   void remove(const events::RowValues& row);  // The row was added before.
 
-  [[nodiscard]] std::uint64_t rows() const { return rows_; }
-  [[nodiscard]] std::string hex() const;
+  [[nodiscard]] std::uint64_t rows() const { return sums_.rows; }
+  [[nodiscard]] const TableFingerprint& fingerprint() const { return sums_; }
+  [[nodiscard]] std::string hex() const { return sums_.hex(); }
 
  private:
   struct Hasher;
@@ -40,8 +49,7 @@ class TableDigest {
 
   const events::TableInfo* table_;
   std::unique_ptr<Hasher> hasher_;
-  std::uint64_t rows_ = 0;
-  std::array<std::uint64_t, 8> lanes_{};
+  TableFingerprint sums_;
 };
 
 // The text that is hashed for one row; exposed for targets that compute it in SQL and for tests.

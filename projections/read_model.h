@@ -11,6 +11,7 @@
 #include "core/ids.h"
 #include "events/kinds.h"
 #include "events/tables.h"
+#include "projections/digest.h"
 
 // What a database must be able to do to hold a read model. One implementation per kind of database;
 // the projector, the rebuild and the verification know only this. Everything is told by table
@@ -143,6 +144,10 @@ class ReadView {
                          const std::function<bool(const events::RowValues&)>& visit) = 0;
   [[nodiscard]] virtual std::optional<events::RowValues> row(const events::TableInfo& table,
                                                              const events::Uuid& id) = 0;
+  // What all rows of the table add up to, or those of one tenant (then the table has an
+  // owner_column), computed from what the database holds: by itself where it can.
+  [[nodiscard]] virtual TableFingerprint fingerprint(const events::TableInfo& table,
+                                                     const std::optional<events::Uuid>& tenant) = 0;
 };
 
 // One read model in one database.

@@ -155,20 +155,11 @@ class Rebuild {
     const auto view = target_.read();
     for (TableCertificate& proof : certificate_.tables) {
       const TableInfo& table = *proof.changes.table;
-      TableDigest digest(table);
-      if (!left_alone(table)) {
-        view->scan_rows(table, [&](const events::RowValues& row) {
-          if (is_wanted(table, row)) digest.add(row);
-          return true;
-        });
-      }
-      proof.found_rows = digest.rows();
-      proof.found_digest = digest.hex();
+      TableFingerprint found;
+      if (!left_alone(table)) found = view->fingerprint(table, options_.tenant);
+      proof.found_rows = found.rows;
+      proof.found_digest = found.hex();
     }
-  }
-
-  [[nodiscard]] bool is_wanted(const TableInfo& table, const events::RowValues& row) const {
-    return !options_.tenant || row[*table.owner_column] == events::Value(*options_.tenant);
   }
 
   const EventSource& source_;

@@ -70,14 +70,10 @@ class TableComparison {
       expected.add(decode(table_, stored));
       return go_on();
     });
-    TableDigest found(table_);
-    view_.scan_rows(table_, [&](const RowValues& row) {
-      found.add(row);
-      return go_on();
-    });
+    const TableFingerprint found = view_.fingerprint(table_, std::nullopt);
     result_.expected_rows = expected.rows();
     result_.expected_digest = expected.hex();
-    result_.found_rows = found.rows();
+    result_.found_rows = found.rows;
     result_.found_digest = found.hex();
   }
 

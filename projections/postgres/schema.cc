@@ -182,14 +182,18 @@ void add_catalogue_row(Catalogue& catalogue, std::string_view kind, std::string 
   }
 }
 
-std::vector<SchemaStatement> missing_statements(const Catalogue& catalogue,
-                                                const std::string& schema,
-                                                const std::string& database) {
+void refuse_half_django(const Catalogue& catalogue, const std::string& database) {
   if (catalogue.tables.contains(kDjangoMigrations) && !catalogue.tables.contains("auth_user")) {
     throw UsageError("django_migrate_first",
                      database + " belongs to Django and has no auth_user yet",
                      "run `python manage.py migrate auth` first");
   }
+}
+
+std::vector<SchemaStatement> missing_statements(const Catalogue& catalogue,
+                                                const std::string& schema,
+                                                const std::string& database) {
+  refuse_half_django(catalogue, database);
   std::vector<SchemaStatement> statements;
   for (const TableInfo& table : events::tables()) {
     if (catalogue.tables.contains(table.name)) continue;

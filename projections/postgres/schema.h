@@ -63,8 +63,11 @@ extern const char* const kCatalogueQuery;
 void add_catalogue_row(Catalogue& catalogue, std::string_view kind, std::string first,
                        std::string second);
 
-// What is missing: tables, then keys and indexes, then foreign keys. Throws UsageError
-// `django_migrate_first` when a Django database has no auth_user yet.
+// Throws UsageError `django_migrate_first` when a Django database has no auth_user yet.
+void refuse_half_django(const Catalogue& catalogue, const std::string& database);
+
+// What is missing: tables, then keys and indexes, then foreign keys. Calls
+// refuse_half_django().
 [[nodiscard]] std::vector<SchemaStatement> missing_statements(const Catalogue& catalogue,
                                                               const std::string& schema,
                                                               const std::string& database);

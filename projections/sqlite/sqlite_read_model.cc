@@ -74,6 +74,17 @@ class SqliteReadView final : public ReadView {
     return read_row(*lookup_, table);
   }
 
+  // SQLite has no hash function: the rows are read, as they stand in the file.
+  [[nodiscard]] TableFingerprint fingerprint(const TableInfo& table,
+                                             const std::optional<events::Uuid>& tenant) override {
+    TableDigest digest(table);
+    scan_rows(table, [&](const events::RowValues& row) {
+      if (!tenant || row[table.owner_column.value()] == events::Value(*tenant)) digest.add(row);
+      return true;
+    });
+    return digest.fingerprint();
+  }
+
  private:
   static std::string select(const TableInfo& table) {
     return "SELECT " + column_list(table) + " FROM " + prefixed("main.", table);

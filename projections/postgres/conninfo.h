@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+namespace tenantry::projections::postgres {
+
+// Where a database is, as libpq's keywords say it. It may hold a password: never printed.
+struct ConnectionInfo {
+  std::string keywords;  // What libpq and libpqxx connect with.
+  std::string name;      // For people: `postgresql://user@host:5432/database`.
+  bool has_password = false;
+};
+
+// `text` is a postgresql:// URL or a keyword string. What it does not say comes from libpq's
+// environment (PGHOST, PGPASSWORD, PGSERVICE, ~/.pgpass, …); time-outs and keep-alives have
+// defaults of ours that it may override. Throws UsageError `unsupported_read_model` when libpq does
+// not understand it; the message does not repeat it.
+[[nodiscard]] ConnectionInfo parse_connection(const std::string& text);
+
+}  // namespace tenantry::projections::postgres

@@ -1,0 +1,113 @@
+#include "projections/postgres/maintenance.h"
+
+#include "core/error.h"
+
+namespace tenantry::projections::postgres {
+namespace {
+
+[[noreturn]] void raise_referenced(const std::string& what) {
+  throw UsageError("read_model_referenced", what,
+                   "delete or change those rows, then try again; nothing was changed", 4);
+}
+
+// The rows that a foreign key leaves without the row they refer to.
+[[noreturn]] void raise_dangling(Connection& connection, const ServerError& error) {
+  const Result key = connection.query(
+      "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), quote_ident(a.attname),"
+      " f.oid::regclass::text, quote_ident(fa.attname), c.relname, a.attname, f.relname,"
+      " has_table_privilege(c.oid, 'SELECT')"
+      " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
+      " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class f ON f.oid = k.confrelid"
+      " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]"
+      " JOIN pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = k.confkey[1]"
+      " WHERE n.nspname = $1 AND c.relname = $2 AND k.conname = $3",
+      {error.schema, error.table, error.constraint});
+  if (key.rows() == 0) raise_referenced(connection.name() + ": " + error.message);
+  const std::string from(key.text(0, 0));
+  const std::string column(key.text(0, 1));
+  std::string count = "some";
+  if (key.text(0, 7) == "t") {
+    const Result counted = connection.query("SELECT count(*) FROM " + from + " r WHERE r." +
+                                            column + " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " +
+                                            std::string(key.text(0, 2)) + " p WHERE p." +
+                                            std::string(key.text(0, 3)) + " = r." + column + ")");
+    count = counted.text(0, 0);
+  }
+  raise_referenced(std::string(key.text(0, 4)) + "." + std::string(key.text(0, 5)) + ": " + count +
+                   " row(s) refer to rows of " + std::string(key.text(0, 6)) + " that are gone");
+}
+
+}  // namespace
+
+Catalogue read_catalogue(Connection& connection, const std::string& schema) {
+  const Result found = connection.query(kCatalogueQuery, {schema});
+  Catalogue catalogue;
+  for (int row = 0; row < found.rows(); ++row) {
+    add_catalogue_row(catalogue, found.text(row, 0), std::string(found.text(row, 1)),
+                      std::string(found.text(row, 2)));
+  }
+  return catalogue;
+}
+
+void create_schema(Connection& connection, const std::string& schema) {
+  // IF NOT EXISTS would ask for the right to make schemas even where there is nothing to do.
+  const Result there =
+      connection.query("SELECT to_regnamespace(quote_ident($1)) IS NOT NULL", {schema});
+  if (there.text(0, 0) != "t") connection.execute("CREATE SCHEMA " + identifier(schema));
+}
+
+std::vector<std::string> create_missing(Connection& connection, const std::string& schema) {
+  create_schema(connection, schema);
+  const Catalogue catalogue = read_catalogue(connection, schema);
+  std::vector<std::string> made;
+  for (const SchemaStatement& statement :
+       missing_statements(catalogue, schema, connection.name())) {
+    connection.execute(statement.sql);
+    if (!statement.made.empty()) made.push_back(statement.made);
+  }
+  for (std::string& name : record_migrations(connection, schema, catalogue)) {
+    made.push_back(std::move(name));
+  }
+  return made;
+}
+
+std::vector<std::string> record_migrations(Connection& connection, const std::string& schema,
+                                           const Catalogue& catalogue) {
+  std::vector<std::string> made;
+  if (!catalogue.tables.contains("django_migrations")) return made;
+  const Result found = connection.query(recorded_migrations_sql(schema));
+  std::set<std::string, std::less<>> recorded;
+  for (int row = 0; row < found.rows(); ++row) recorded.emplace(found.text(row, 0));
+  for (const SchemaStatement& statement : migration_statements(recorded, schema)) {
+    connection.execute(statement.sql);
+    made.push_back(statement.made);
+  }
+  return made;
+}
+
+void raise_sequence(Connection& connection, const std::string& schema,
+                    const events::TableInfo& table, std::int64_t id) {
+  if (!table.integer_ids || id <= 0) return;
+  static_cast<void>(connection.query(
+      "SELECT setval(found.name::regclass, $3::bigint)"
+      " FROM (SELECT pg_get_serial_sequence($1, $2) AS name) AS found"
+      " WHERE found.name IS NOT NULL"
+      " AND coalesce(pg_sequence_last_value(found.name::regclass), 0) < $3::bigint",
+      {qualified(schema, table.name), table.columns[table.id_column].name, std::to_string(id)}));
+}
+
+void check_references(Connection& connection) {
+  connection.execute("SAVEPOINT tenantry_references");
+  try {
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE");
+  } catch (const ConstraintViolation& violation) {
+    if (!violation.foreign_key()) {
+      throw UsageError("read_model_conflict", connection.name() + ": " + violation.what(),
+                       "`tenantry verify` names the rows that differ", 4);
+    }
+    connection.execute("ROLLBACK TO SAVEPOINT tenantry_references");
+    raise_dangling(connection, violation.error());
+  }
+}
+
+}  // namespace tenantry::projections::postgres

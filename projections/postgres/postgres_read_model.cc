@@ -1,0 +1,235 @@
+#include "projections/postgres/postgres_read_model.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "projections/postgres/drift.h"
+#include "projections/postgres/load.h"
+#include "projections/postgres/maintenance.h"
+#include "projections/postgres/mark.h"
+#include "projections/postgres/read_view.h"
+#include "projections/postgres/row_writer.h"
+#include "projections/postgres/schema.h"
+#include "projections/postgres/session.h"
+
+namespace tenantry::projections {
+namespace postgres {
+namespace {
+
+using events::TableInfo;
+
+// The connection that writes, with the statements that it has prepared. Of no use after an error.
+struct Writing {
+  Writing(const ConnectionInfo& info, const std::string& schema)
+      : connection(info),
+        writer(connection, [schema](const TableInfo& t) { return qualified(schema, t.name); }) {}
+  Connection connection;
+  RowWriter writer;
+  bool failed = false;
+};
+
+class PostgresBatch final : public Batch {
+ public:
+  PostgresBatch(Writing& writing, std::string schema)
+      : writing_(writing), schema_(std::move(schema)) {}
+  PostgresBatch(const PostgresBatch&) = delete;
+  PostgresBatch& operator=(const PostgresBatch&) = delete;
+  ~PostgresBatch() override { writing_.failed = writing_.failed || !committed_; }
+
+  // Fenced when the mark is not the expected one.
+  [[nodiscard]] std::optional<Fenced> start(const Mark& expected) {
+    // The log outlives the read model: a crash of the server may undo the last batches, whole.
+    writing_.connection.execute("SET LOCAL synchronous_commit = off");
+    const auto found = lock_mark(writing_.connection, schema_);
+    if (!found || found->store_id != expected.store_id ||
+        found->incarnation != expected.incarnation || found->epoch != expected.epoch ||
+        found->position != expected.position) {
+      return Fenced{found};
+    }
+    mark_ = *found;
+    return std::nullopt;
+  }
+
+  void apply(const events::RowChange& change) override { writing_.writer.apply(change); }
+
+  void commit(Position position, const std::string& log_digest) override {
+    TENANTRY_ASSERT(position >= mark_.position);
+    Connection& connection = writing_.connection;
+    writing_.writer.flush();
+    check_references(connection);
+    for (const auto& [table, id] : writing_.writer.take_largest_ids()) {
+      raise_sequence(connection, schema_, *table, id);
+    }
+    Mark after = mark_;
+    after.position = position;
+    after.log_digest = log_digest;
+    // The row was locked at the start.
+    TENANTRY_ASSERT(move_mark(connection, schema_, mark_, after));
+    transaction_.commit();
+    committed_ = true;
+  }
+
+ private:
+  Writing& writing_;
+  std::string schema_;
+  Transaction transaction_{writing_.connection};
+  Mark mark_;
+  bool committed_ = false;
+};
+
+class PostgresReadModel final : public ReadModel {
+ public:
+  explicit PostgresReadModel(PostgresOptions options)
+      : options_(std::move(options)), info_(parse_connection(options_.connection)) {}
+
+  [[nodiscard]] std::string name() const override { return info_.name; }
+
+  [[nodiscard]] Probe probe() override {
+    Probe probe;
+    reading([&](pqxx::transaction_base& transaction) {
+      const Catalogue catalogue = catalogue_of(transaction);
+      probe.mark = read_mark(transaction, options_.schema);
+      for (const TableInfo& table : events::tables()) {
+        if (!catalogue.tables.contains(table.name)) {
+          probe.missing_tables.push_back(table.name);
+          continue;
+        }
+        std::ranges::move(compare_shape(transaction, options_.schema, table),
+                          std::back_inserter(probe.findings));
+        if (!probe.has_rows) {
+          probe.has_rows = transaction
+                               .exec1("SELECT EXISTS (SELECT 1 FROM " +
+                                      qualified(options_.schema, table.name) + ")")[0]
+                               .as<bool>();
+        }
+      }
+    });
+    if (probe.mark) {
+      probe.presence = Presence::kMarked;
+    } else if (probe.missing_tables.size() < events::tables().size()) {
+      probe.presence = Presence::kUnmarked;
+    } else {
+      probe.missing_tables.clear();
+    }
+    return probe;
+  }
+
+  [[nodiscard]] std::vector<Migration> migrations() override {
+    std::vector<Migration> all;
+    reading([&](pqxx::transaction_base& transaction) {
+      std::set<std::string, std::less<>> recorded;
+      if (catalogue_of(transaction).tables.contains("django_migrations")) {
+        for (const pqxx::row& row : transaction.exec(recorded_migrations_sql(options_.schema))) {
+          recorded.emplace(row[0].c_str());
+        }
+      }
+      for (const std::string& application : migrated_applications()) {
+        all.push_back({application, std::string(kMigrationName), recorded.contains(application)});
+      }
+    });
+    return all;
+  }
+
+  [[nodiscard]] std::vector<std::string> schema_sql() const override {
+    std::vector<std::string> statements;
+    for (const SchemaStatement& statement :
+         missing_statements(Catalogue{}, options_.schema, name())) {
+      statements.push_back(statement.sql);
+    }
+    return statements;
+  }
+
+  std::vector<std::string> create_missing() override {
+    Connection& connection = writing().connection;
+    Transaction transaction(connection);
+    auto made = postgres::create_missing(connection, options_.schema);
+    transaction.commit();
+    return made;
+  }
+
+  [[nodiscard]] std::optional<Fenced> adopt(const Mark& mark) override {
+    Connection& connection = writing().connection;
+    Transaction transaction(connection);
+    if (const auto found = lock_mark(connection, options_.schema)) return Fenced{found};
+    try {
+      insert_mark(connection, options_.schema, mark);
+    } catch (const AlreadyThere&) {
+      return Fenced{};
+    } catch (const ConstraintViolation&) {
+      return Fenced{};
+    }
+    transaction.commit();
+    return std::nullopt;
+  }
+
+  [[nodiscard]] BeginOutcome begin(const Mark& expected) override {
+    auto batch = std::make_unique<PostgresBatch>(writing(), options_.schema);
+    if (auto fenced = batch->start(expected)) return *std::move(fenced);
+    return batch;
+  }
+
+  [[nodiscard]] std::unique_ptr<Load> begin_load(const LoadOptions& options,
+                                                 const std::optional<Mark>& before) override {
+    Connection& connection = writing().connection;
+    return options.mode == LoadMode::kFresh
+               ? load_fresh(connection, options_.schema, options)
+               : load_in_place(connection, options_.schema, options, before);
+  }
+
+  [[nodiscard]] std::unique_ptr<ReadView> read() override {
+    return open_read_view(session(), options_.schema);
+  }
+
+ private:
+  Session& session() {
+    if (!session_ || !session_->usable()) session_ = std::make_unique<Session>(info_);
+    return *session_;
+  }
+
+  Writing& writing() {
+    if (options_.read_only) {
+      throw UsageError("read_only", name() + " was opened for reading only");
+    }
+    if (!writing_ || writing_->failed || !writing_->connection.usable()) {
+      writing_ = nullptr;  // The old connection gives its locks up first.
+      writing_ = std::make_unique<Writing>(info_, options_.schema);
+      writing_->connection.execute("SET lock_timeout = " +
+                                   std::to_string(options_.lock_timeout.count()));
+    }
+    return *writing_;
+  }
+
+  void reading(const std::function<void(pqxx::transaction_base&)>& body) {
+    Session& open = session();
+    open.translated([&] {
+      ReadTransaction transaction(open.connection());
+      body(transaction);
+    });
+  }
+
+  [[nodiscard]] Catalogue catalogue_of(pqxx::transaction_base& transaction) const {
+    Catalogue catalogue;
+    for (const pqxx::row& row : transaction.exec_params(kCatalogueQuery, options_.schema)) {
+      add_catalogue_row(catalogue, row[0].c_str(), row[1].c_str(), row[2].c_str());
+    }
+    return catalogue;
+  }
+
+  PostgresOptions options_;
+  ConnectionInfo info_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Writing> writing_;
+};
+
+}  // namespace
+}  // namespace postgres
+
+std::unique_ptr<ReadModel> open_postgres_read_model(PostgresOptions options) {
+  return std::make_unique<postgres::PostgresReadModel>(std::move(options));
+}
+
+bool holds_password(const std::string& connection) {
+  return postgres::parse_connection(connection).has_password;
+}
+
+}  // namespace tenantry::projections

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "projections/read_model.h"
+
+namespace tenantry::projections {
+
+struct PostgresOptions {
+  std::string connection;         // A postgresql:// URL or a keyword string of libpq.
+  std::string schema = "public";  // Where the tables are.
+  bool read_only = false;         // Verification and schema checks need no more.
+  std::chrono::milliseconds lock_timeout{10'000};  // How long to wait for another writer.
+};
+
+// A read model in a PostgreSQL database, laid out as Django lays the tables out there. Connects
+// when it is first used. Throws UsageError `unsupported_read_model` for a connection that libpq
+// does not understand.
+[[nodiscard]] std::unique_ptr<ReadModel> open_postgres_read_model(PostgresOptions options);
+
+// Whether the text holds a password, which has no place on a command line.
+[[nodiscard]] bool holds_password(const std::string& connection);
+
+}  // namespace tenantry::projections
