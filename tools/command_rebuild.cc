@@ -178,7 +178,7 @@ class RebuildCommand final : public Command {
                                  table.changes.deleted));
       deleted += table.changes.deleted;
     }
-    const std::string name = session.read_model_target().sqlite.filename().string();
+    const std::string name = session.read_model_target().short_name();
     if (deleted == 0 && !options_.take_over) return true;
     return session.confirm(fmt::format("rows of {1} to be deleted: {0}", deleted, target.name()),
                            name);

@@ -48,12 +48,12 @@ JsonText read_model_json(const Session& session, const StoreStatus& status) {
   JsonBuilder json;
   json.begin_object();
   try {
-    const ReadModelTarget target = session.read_model_target();
-    json.key("name").string("sqlite:" + target.sqlite.string());
-    if (!std::filesystem::exists(target.sqlite)) {
+    const auto read_model = session.open_read_model(true);
+    json.key("name").string(read_model->name());
+    if (!session.read_model_target().absent_file().empty()) {
       json.key("state").string("absent");
     } else {
-      const projections::Probe probe = session.open_read_model(true)->probe();
+      const projections::Probe probe = read_model->probe();
       json.key("state").string(health_of(probe, status));
       if (probe.mark) {
         const std::uint64_t at = probe.mark->position.value;

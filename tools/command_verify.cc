@@ -116,10 +116,11 @@ class VerifyCommand final : public Command {
  private:
   void verify_read_model(Session& session, Checks& checks) const {
     const ReadModelTarget target = session.read_model_target();
-    if (!target.named && !std::filesystem::exists(target.sqlite)) return;
+    const std::filesystem::path absent = target.absent_file();
+    if (!target.named && !absent.empty()) return;
     checks.flush();
-    if (!std::filesystem::exists(target.sqlite)) {
-      throw UsageError("read_model_absent", "there is no file " + target.sqlite.string(),
+    if (!absent.empty()) {
+      throw UsageError("read_model_absent", "there is no file " + absent.string(),
                        "tenantry rebuild", static_cast<int>(ExitCode::kNotFound));
     }
     const Verification verification = compare(session);

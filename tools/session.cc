@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/store.h"
 #include "events/text.h"
+#include "projections/postgres/postgres_read_model.h"
 #include "projections/sqlite/sqlite_read_model.h"
 #include "tools/terminal.h"
 
@@ -59,8 +60,13 @@ ReadModelTarget Session::read_model_target() const {
 }
 
 std::unique_ptr<projections::ReadModel> Session::open_read_model(bool read_only) const {
-  return projections::open_sqlite_read_model(
-      {.path = read_model_target().sqlite, .read_only = read_only});
+  const ReadModelTarget target = read_model_target();
+  if (const auto* file = std::get_if<SqliteLocation>(&target.location)) {
+    return projections::open_sqlite_read_model({.path = file->path, .read_only = read_only});
+  }
+  return projections::open_postgres_read_model(
+      {.connection = std::get<PostgresLocation>(target.location).connection,
+       .read_only = read_only});
 }
 
 PrintOptions Session::printing() const {

@@ -293,6 +293,17 @@ void Connection::receive_sync() {
 
 void Connection::leave_pipeline() { impl_->check_sent(PQexitPipelineMode(impl_->open())); }
 
+void Connection::abandon_pipeline() {
+  // A null result ends the results of one statement; the answer to the sync ends all.
+  for (;;) {
+    const ResultHandle result(PQgetResult(impl_->open()));
+    if (PQresultStatus(result.get()) == PGRES_PIPELINE_SYNC) break;
+    if (PQstatus(impl_->open()) != CONNECTION_OK) impl_->raise(result.get());
+  }
+  leave_pipeline();
+  roll_back();
+}
+
 void Connection::begin_copy(const std::string& sql) { execute(sql); }
 
 void Connection::copy(std::string_view bytes) {

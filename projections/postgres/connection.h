@@ -73,6 +73,8 @@ class Connection {
   Result receive();
   void receive_sync();
   void leave_pipeline();
+  // After an error in a pipeline that was synced: skips what else was sent, rolls back, and leaves.
+  void abandon_pipeline();
 
   // COPY … FROM STDIN.
   void begin_copy(const std::string& sql);

@@ -57,17 +57,21 @@ std::string value_of(const Keywords& keywords, const char* keyword) {
   return found == keywords.end() ? default_of(keyword) : found->second;
 }
 
-std::string name_of(const Keywords& keywords) {
+std::string database_of(const Keywords& keywords) {
   const auto service = keywords.find("service");
-  if (service != keywords.end()) return "postgresql service " + service->second;
+  if (service != keywords.end()) return service->second;
+  const std::string database = value_of(keywords, "dbname");
+  return database.empty() ? value_of(keywords, "user") : database;
+}
+
+std::string name_of(const Keywords& keywords) {
+  if (keywords.contains("service")) return "postgresql service " + database_of(keywords);
   const std::string user = value_of(keywords, "user");
   std::string host = value_of(keywords, "host");
   if (host.empty()) host = value_of(keywords, "hostaddr");
   const std::string port = value_of(keywords, "port");
-  std::string database = value_of(keywords, "dbname");
-  if (database.empty()) database = user;
   return "postgresql://" + (user.empty() ? "" : user + "@") + host +
-         (port.empty() ? "" : ":" + port) + "/" + database;
+         (port.empty() ? "" : ":" + port) + "/" + database_of(keywords);
 }
 
 std::string quoted(const std::string& value) {
@@ -85,6 +89,7 @@ ConnectionInfo parse_connection(const std::string& text) {
   Keywords keywords = named_keywords(text);
   ConnectionInfo info;
   info.name = name_of(keywords);
+  info.database = database_of(keywords);
   info.has_password = keywords.contains("password");
   for (const auto& [keyword, value] : kDefaults) keywords.try_emplace(keyword, value);
   keywords["client_encoding"] = "UTF8";

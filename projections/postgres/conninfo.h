@@ -8,6 +8,7 @@ namespace tenantry::projections::postgres {
 struct ConnectionInfo {
   std::string keywords;  // What libpq and libpqxx connect with.
   std::string name;      // For people: `postgresql://user@host:5432/database`.
+  std::string database;  // Its name, or the service's.
   bool has_password = false;
 };
 

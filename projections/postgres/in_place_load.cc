@@ -53,6 +53,9 @@ class MergeSql {
   [[nodiscard]] std::string delete_unknown() const {
     return "DELETE FROM " + live_ + " AS t WHERE " + unknown();
   }
+  [[nodiscard]] std::string select_unknown() const {
+    return "SELECT t." + id_ + " FROM " + live_ + " AS t WHERE " + unknown();
+  }
   [[nodiscard]] std::string collect_changed() const {
     return "INSERT INTO " + changed_ + " (id) SELECT t." + id_ + " FROM " + live_ + " AS t JOIN " +
            staged_ + " AS s ON s." + id_ + " = t." + id_ + " WHERE " + differs(compared_);
@@ -206,7 +209,7 @@ class InPlaceLoad final : public Load {
     if (options_.tenant && !table.owner_column) return changes;
     const MergeSql sql(schema_, table, options_);
     if (options_.delete_unknown) {
-      changes.deleted = run(sql.delete_unknown());
+      changes.deleted = delete_unknown(sql);
     } else {
       changes.unknown = count(sql.count_unknown());
     }
@@ -224,6 +227,16 @@ class InPlaceLoad final : public Load {
     }
     changes.unchanged = count(sql.count_staged()) - changes.updated - changes.inserted;
     return changes;
+  }
+
+  std::uint64_t delete_unknown(const MergeSql& sql) {
+    connection_.execute("SAVEPOINT tenantry_delete");
+    try {
+      return run(sql.delete_unknown());
+    } catch (const ConstraintViolation& violation) {  // Of a key that is not deferrable.
+      connection_.execute("ROLLBACK TO SAVEPOINT tenantry_delete");
+      raise_referenced(connection_, violation.error(), sql.select_unknown());
+    }
   }
 
   [[noreturn]] void raise_in_the_way(const TableInfo& table, const ConstraintViolation& violation) {

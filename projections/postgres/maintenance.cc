@@ -5,16 +5,26 @@
 namespace tenantry::projections::postgres {
 namespace {
 
-[[noreturn]] void raise_referenced(const std::string& what) {
+[[noreturn]] void raise(const std::string& what) {
   throw UsageError("read_model_referenced", what,
                    "delete or change those rows, then try again; nothing was changed", 4);
 }
 
-// The rows that a foreign key leaves without the row they refer to.
-[[noreturn]] void raise_dangling(Connection& connection, const ServerError& error) {
-  const Result key = connection.query(
-      "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), quote_ident(a.attname),"
-      " f.oid::regclass::text, quote_ident(fa.attname), c.relname, a.attname, f.relname,"
+// A foreign key of whatever application.
+struct ForeignKey {
+  std::string table;  // Quoted where needed, as are the next three.
+  std::string column;
+  std::string target;
+  std::string target_column;
+  std::string name;  // For people: `shop_order.buyer_id`.
+  std::string target_name;
+  bool readable = false;
+};
+
+std::optional<ForeignKey> find_foreign_key(Connection& connection, const ServerError& error) {
+  const Result found = connection.query(
+      "SELECT k.conrelid::regclass::text, quote_ident(a.attname), k.confrelid::regclass::text,"
+      " quote_ident(fa.attname), c.relname || '.' || a.attname, f.relname,"
       " has_table_privilege(c.oid, 'SELECT')"
       " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
       " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class f ON f.oid = k.confrelid"
@@ -22,22 +32,29 @@ namespace {
       " JOIN pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = k.confkey[1]"
       " WHERE n.nspname = $1 AND c.relname = $2 AND k.conname = $3",
       {error.schema, error.table, error.constraint});
-  if (key.rows() == 0) raise_referenced(connection.name() + ": " + error.message);
-  const std::string from(key.text(0, 0));
-  const std::string column(key.text(0, 1));
-  std::string count = "some";
-  if (key.text(0, 7) == "t") {
-    const Result counted = connection.query("SELECT count(*) FROM " + from + " r WHERE r." +
-                                            column + " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " +
-                                            std::string(key.text(0, 2)) + " p WHERE p." +
-                                            std::string(key.text(0, 3)) + " = r." + column + ")");
-    count = counted.text(0, 0);
-  }
-  raise_referenced(std::string(key.text(0, 4)) + "." + std::string(key.text(0, 5)) + ": " + count +
-                   " row(s) refer to rows of " + std::string(key.text(0, 6)) + " that are gone");
+  if (found.rows() == 0) return std::nullopt;
+  const auto text = [&](int column) { return std::string(found.text(0, column)); };
+  return ForeignKey{text(0), text(1), text(2), text(3), text(4), text(5), text(6) == "t"};
 }
 
 }  // namespace
+
+void raise_referenced(Connection& connection, const ServerError& error,
+                      const std::optional<std::string>& gone) {
+  const auto key = find_foreign_key(connection, error);
+  if (!key) raise(connection.name() + ": " + error.message);
+  std::string count = "some";
+  if (key->readable) {
+    const std::string dangling =
+        gone ? "r." + key->column + " IN (" + *gone + ")"
+             : "r." + key->column + " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " + key->target +
+                   " p WHERE p." + key->target_column + " = r." + key->column + ")";
+    count =
+        connection.query("SELECT count(*) FROM " + key->table + " r WHERE " + dangling).text(0, 0);
+  }
+  raise(key->name + ": " + count + " row(s) refer to rows of " + key->target_name +
+        " that are gone");
+}
 
 Catalogue read_catalogue(Connection& connection, const std::string& schema) {
   const Result found = connection.query(kCatalogueQuery, {schema});
@@ -106,7 +123,7 @@ void check_references(Connection& connection) {
                        "`tenantry verify` names the rows that differ", 4);
     }
     connection.execute("ROLLBACK TO SAVEPOINT tenantry_references");
-    raise_dangling(connection, violation.error());
+    raise_referenced(connection, violation.error(), std::nullopt);
   }
 }
 

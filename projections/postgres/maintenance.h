@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,13 @@ std::vector<std::string> record_migrations(Connection& connection, const std::st
 void raise_sequence(Connection& connection, const std::string& schema,
                     const events::TableInfo& table, std::int64_t id);
 
-// Carries out the deferred checks now. Throws UsageError `read_model_referenced` when rows refer to
-// rows that are gone, naming table, column and number of rows.
+// Throws UsageError `read_model_referenced` for a foreign key that refused a statement, naming
+// table, column and number of rows. `gone` is a query of the ids that rows may no longer refer to;
+// without it they are those that the table does not have.
+[[noreturn]] void raise_referenced(Connection& connection, const ServerError& error,
+                                   const std::optional<std::string>& gone);
+
+// Carries out the deferred checks now. Throws as raise_referenced() does.
 void check_references(Connection& connection);
 
 }  // namespace tenantry::projections::postgres

@@ -232,4 +232,8 @@ bool holds_password(const std::string& connection) {
   return postgres::parse_connection(connection).has_password;
 }
 
+std::string database_name(const std::string& connection) {
+  return postgres::parse_connection(connection).database;
+}
+
 }  // namespace tenantry::projections

@@ -20,7 +20,9 @@ struct PostgresOptions {
 // does not understand.
 [[nodiscard]] std::unique_ptr<ReadModel> open_postgres_read_model(PostgresOptions options);
 
-// Whether the text holds a password, which has no place on a command line.
+// Whether the text holds a password, which has no place on a command line. Throws as above.
 [[nodiscard]] bool holds_password(const std::string& connection);
+// The name of the database that it leads to, as far as it can be known before connecting.
+[[nodiscard]] std::string database_name(const std::string& connection);
 
 }  // namespace tenantry::projections

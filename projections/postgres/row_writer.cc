@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "projections/postgres/maintenance.h"
 #include "projections/postgres/schema.h"
 #include "projections/postgres/values.h"
 
@@ -125,6 +126,10 @@ void RowWriter::receive(const Pending& pending) {
     const Result result = connection_.receive();
     if (result.affected() == 1) return;
   } catch (const ConstraintViolation& violation) {
+    if (violation.foreign_key()) {  // Of a key that is not deferrable.
+      connection_.abandon_pipeline();
+      raise_referenced(connection_, violation.error(), text_literal(id));
+    }
     raise_conflict(pending.table->name +
                    (pending.effect == Effect::INSERT ? " cannot take the new row with id "
                                                      : " cannot change the row with id ") +

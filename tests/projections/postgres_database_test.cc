@@ -55,12 +55,14 @@ TEST(PostgresDatabaseTest, AFailedStatementSpeaks) {
 }
 
 TEST(PostgresDatabaseTest, AMissingServerIsAnErrorThatSaysWhatToDo) {
+  const std::string before = std::getenv("TENANTRY_TEST_POSTGRES");
   ::unsetenv("TENANTRY_TEST_POSTGRES");
   EXPECT_THAT([] { const PostgresDatabase database; },
               ThrowsMessage<std::runtime_error>(HasSubstr("tools/postgres.sh run")));
   ::setenv("TENANTRY_TEST_POSTGRES", "postgresql:///postgres?host=/nowhere", 1);
   EXPECT_THAT([] { const PostgresDatabase database; },
               ThrowsMessage<std::runtime_error>(HasSubstr("no connection to")));
+  ::setenv("TENANTRY_TEST_POSTGRES", before.c_str(), 1);
 }
 
 }  // namespace

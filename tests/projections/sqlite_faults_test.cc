@@ -67,13 +67,13 @@ TEST_F(SqliteFaultsTest, ALockedDatabaseIsUnavailableWithAHint) {
 }
 
 TEST_F(SqliteFaultsTest, ADirectoryThatIsNotThereIsUnavailable) {
-  auto& lost = keep(other_, {.path = directory_ / "nowhere" / "x.sqlite3"});
+  auto& lost = keep(other_, {.path = beside("nowhere") / "x.sqlite3"});
   EXPECT_THROW((void)rebuild(log_, lost, {}), UnavailableError);
   EXPECT_THROW((void)project(log_, lost, {}), UnavailableError);
 }
 
 TEST_F(SqliteFaultsTest, ADirectoryInThePlaceOfTheFileIsUnavailable) {
-  auto& lost = keep(other_, {.path = directory_.path()});
+  auto& lost = keep(other_, {.path = file().directory()});
   EXPECT_THROW((void)project(log_, lost, {}), UnavailableError);
 }
 
@@ -112,7 +112,7 @@ TEST_F(SqliteFaultsTest, AFullDiskLeavesNoFileOfAFreshRebuild) {
   register_many();
   auto& small = keep(other_, {.path = path(), .pages_max = kPages});
   EXPECT_THROW((void)rebuild(log_, small, {}), UnavailableError);
-  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+  EXPECT_TRUE(std::filesystem::is_empty(file().directory()));
 }
 
 TEST_F(SqliteFaultsTest, AFullDiskLeavesAnInPlaceRebuildAsItWas) {

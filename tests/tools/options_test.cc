@@ -28,13 +28,39 @@ TEST(OptionsTest, ListsAreSplit) {
 }
 
 TEST(ReadModelUrlTest, SqliteNamesAFile) {
-  EXPECT_EQ(parse_read_model_url("sqlite:a/b.db"), "a/b.db");
-  EXPECT_EQ(parse_read_model_url("sqlite:/a/b.db"), "/a/b.db");
-  EXPECT_EQ(parse_read_model_url("sqlite:////a/b.db"), "/a/b.db");
+  const auto path_of = [](const char* url) {
+    return std::get<SqliteLocation>(parse_read_model_url(url)).path;
+  };
+  EXPECT_EQ(path_of("sqlite:a/b.db"), "a/b.db");
+  EXPECT_EQ(path_of("sqlite:/a/b.db"), "/a/b.db");
+  EXPECT_EQ(path_of("sqlite:////a/b.db"), "/a/b.db");
+}
+
+TEST(ReadModelUrlTest, PostgresqlIsNamedByUrlOrKeywords) {
+  for (const char* const url : {"postgresql://ann@h:5433/app", "postgres:///app?host=/run",
+                                "host=h dbname=app", "dbname=app"}) {
+    const ReadModelTarget target = find_read_model(url, "store");
+    ASSERT_TRUE(std::holds_alternative<PostgresLocation>(target.location)) << url;
+    EXPECT_EQ(target.short_name(), "app");
+    EXPECT_TRUE(target.absent_file().empty());
+  }
+}
+
+// What stands on a command line can be read by everybody on the machine.
+TEST(ReadModelUrlTest, APasswordIsTakenFromTheEnvironmentOnly) {
+  const std::string url = "postgresql://u:geheim@h/db";
+  EXPECT_NO_THROW((void)parse_read_model_url(url));
+  try {
+    (void)find_read_model(url, "store");
+    ADD_FAILURE() << "a password on the command line";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "password_on_command_line");
+    EXPECT_EQ(std::string(error.what()).find("geheim"), std::string::npos);
+  }
 }
 
 TEST(ReadModelUrlTest, PasswordsAreNotRepeated) {
-  for (const char* const url : {"postgresql://u:geheim@h/db", "host=h password=geheim",
+  for (const char* const url : {"postgresql://u:geheim@h/db?nonsense=1", "host=h password='geheim",
                                 "mysql://u:geheim@h/db", "sqlite:"}) {
     try {
       (void)parse_read_model_url(url);
