@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 
 #include <openssl/evp.h>
 
@@ -34,6 +35,8 @@ constexpr SpeedIndex kSpeedIndexes[] = {
     {"tenants_invitation", {"tenant_id", "status"}},
     {"tenants_invitation", {"expires_at"}},
 };
+constexpr std::pair<std::string_view, std::string_view> kLateColumns[] = {
+    {"tenants_tenantdomain", "is_active"}};
 // A unique index over some rows has the name that the application chose.
 constexpr std::string_view kPartialUniqueName = "unique_pending_invitation_per_tenant_email";
 
@@ -163,6 +166,16 @@ const TableContract& contract_of(const TableInfo& table) {
   const auto found = std::ranges::find(contract(), &table, &TableContract::table);
   TENANTRY_ASSERT(found != contract().end());
   return *found;
+}
+
+bool defaults_to_true(const TableInfo& table, std::size_t column) {
+  return std::ranges::any_of(kLateColumns, [&](const auto& late) {
+    return late.first == table.name && late.second == table.columns[column].name;
+  });
+}
+
+bool can_be_added(const TableInfo& table, std::size_t column) {
+  return table.columns[column].nullable || defaults_to_true(table, column);
 }
 
 std::vector<std::string> migrated_applications() {

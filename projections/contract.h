@@ -51,6 +51,12 @@ struct TableContract {
 [[nodiscard]] const std::vector<TableContract>& contract();
 [[nodiscard]] const TableContract& contract_of(const events::TableInfo& table);
 
+// A column that older versions of the application do not know: rows that are there when it is added
+// get `true`, and so do those that such a version inserts.
+[[nodiscard]] bool defaults_to_true(const events::TableInfo& table, std::size_t column);
+// Whether a missing column can be added to a table that has rows.
+[[nodiscard]] bool can_be_added(const events::TableInfo& table, std::size_t column);
+
 // The migrations of Django applications that stand for our tables: (`core`, `0001_initial`), …
 // auth_user belongs to an application of Django's own and is not among them.
 [[nodiscard]] std::vector<std::string> migrated_applications();

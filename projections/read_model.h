@@ -55,8 +55,9 @@ struct Probe {
   std::optional<Mark> mark;
   bool has_rows = false;                    // Any row in any of our tables.
   std::vector<std::string> missing_tables;  // Of a read model that is not absent.
-  std::vector<ShapeFinding> findings;       // Of tables that are there.
-  [[nodiscard]] bool fits() const;          // No fatal finding.
+  // Of tables that are there, and of Django's record of migrations.
+  std::vector<ShapeFinding> findings;
+  [[nodiscard]] bool fits() const;  // No fatal finding.
 };
 
 // A Django migration that stands for our tables, and whether the database has it on record.
@@ -166,10 +167,12 @@ class ReadModel {
 
   // The statements that make the tables, in order, each without a semicolon.
   [[nodiscard]] virtual std::vector<std::string> schema_sql() const = 0;
-  // Creates the tables and indexes that are missing, and records the migrations where Django's own
-  // stand on record; returns the names of what it made. Throws UsageError `django_migrate_first`
-  // when a Django database has no auth_user yet.
+  // Creates the tables, columns and indexes that are missing, and records the migrations where
+  // Django's own stand on record; returns the names of what it made. Throws UsageError
+  // `django_migrate_first` when a Django database has no auth_user yet.
   virtual std::vector<std::string> create_missing() = 0;
+  // What create_missing() would make; changes nothing, and throws what it would throw.
+  [[nodiscard]] virtual std::vector<std::string> missing() = 0;
   // Marks tables that have no mark; Fenced when they have one. The tables exist.
   [[nodiscard]] virtual std::optional<Fenced> adopt(const Mark& mark) = 0;
 

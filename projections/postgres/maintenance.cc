@@ -91,10 +91,12 @@ std::vector<std::string> create_missing(Connection& connection, const std::strin
 std::vector<std::string> record_migrations(Connection& connection, const std::string& schema,
                                            const Catalogue& catalogue) {
   std::vector<std::string> made;
-  if (!catalogue.tables.contains("django_migrations")) return made;
+  if (!catalogue.tables.contains(kDjangoMigrations)) return made;
   const Result found = connection.query(recorded_migrations_sql(schema));
-  std::set<std::string, std::less<>> recorded;
-  for (int row = 0; row < found.rows(); ++row) recorded.emplace(found.text(row, 0));
+  RecordedMigrations recorded;
+  for (int row = 0; row < found.rows(); ++row) {
+    recorded.emplace(found.text(row, 0), found.text(row, 1));
+  }
   for (const SchemaStatement& statement : migration_statements(recorded, schema)) {
     connection.execute(statement.sql);
     made.push_back(statement.made);

@@ -103,6 +103,9 @@ class PostgresReadModel final : public ReadModel {
                                .as<bool>();
         }
       }
+      std::ranges::move(
+          compare_recorded_migrations(transaction, options_.schema, probe.missing_tables),
+          std::back_inserter(probe.findings));
     });
     if (probe.mark) {
       probe.presence = Presence::kMarked;
@@ -115,19 +118,11 @@ class PostgresReadModel final : public ReadModel {
   }
 
   [[nodiscard]] std::vector<Migration> migrations() override {
-    std::vector<Migration> all;
+    RecordedMigrations recorded;
     reading([&](pqxx::transaction_base& transaction) {
-      std::set<std::string, std::less<>> recorded;
-      if (catalogue_of(transaction).tables.contains("django_migrations")) {
-        for (const pqxx::row& row : transaction.exec(recorded_migrations_sql(options_.schema))) {
-          recorded.emplace(row[0].c_str());
-        }
-      }
-      for (const std::string& application : migrated_applications()) {
-        all.push_back({application, std::string(kMigrationName), recorded.contains(application)});
-      }
+      recorded = read_recorded_migrations(transaction, options_.schema);
     });
-    return all;
+    return migrations_of(recorded);
   }
 
   [[nodiscard]] std::vector<std::string> schema_sql() const override {
@@ -144,6 +139,21 @@ class PostgresReadModel final : public ReadModel {
     Transaction transaction(connection);
     auto made = postgres::create_missing(connection, options_.schema);
     transaction.commit();
+    return made;
+  }
+
+  [[nodiscard]] std::vector<std::string> missing() override {
+    std::vector<SchemaStatement> statements;
+    reading([&](pqxx::transaction_base& transaction) {
+      statements = missing_statements(catalogue_of(transaction), options_.schema, name());
+      const auto recorded = read_recorded_migrations(transaction, options_.schema);
+      std::ranges::move(migration_statements(recorded, options_.schema),
+                        std::back_inserter(statements));
+    });
+    std::vector<std::string> made;
+    for (const SchemaStatement& statement : statements) {
+      if (!statement.made.empty()) made.push_back(statement.made);
+    }
     return made;
   }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "projections/contract.h"
+#include "projections/migrations.h"
 #include "projections/read_model.h"
 
 // The tables as Django lays them out in PostgreSQL. Pure: statements come out, what there is comes
@@ -46,6 +47,18 @@ struct SchemaStatement {
 // Unique constraints and indexes, without the primary key.
 [[nodiscard]] std::vector<SchemaStatement> index_statements(const std::string& schema,
                                                             const events::TableInfo& table);
+// Without its name: `(status, email)`, `(slug varchar_pattern_ops)`, `(…) WHERE …`, as
+// index_definition_sql() prints that of an index there is.
+[[nodiscard]] std::string index_definition(const events::TableInfo& table, const IndexInfo& index);
+// An expression over a row `i` of pg_index.
+[[nodiscard]] const std::string& index_definition_sql();
+[[nodiscard]] std::string index_sql(const std::string& schema, const events::TableInfo& table,
+                                    const IndexInfo& index);
+[[nodiscard]] std::string foreign_key_sql(const std::string& schema, const events::TableInfo& table,
+                                          const ForeignKeyInfo& key);
+// Adds a column that can_be_added().
+[[nodiscard]] std::string add_column_sql(const std::string& schema, const events::TableInfo& table,
+                                         std::size_t column);
 // The tables that they refer to exist in the same schema.
 [[nodiscard]] std::vector<SchemaStatement> foreign_key_statements(const std::string& schema,
                                                                   const events::TableInfo& table);
@@ -53,9 +66,12 @@ struct SchemaStatement {
 
 // What a schema has of what could be ours.
 struct Catalogue {
-  std::set<std::string, std::less<>> tables;                   // Of ours, and `django_migrations`.
-  std::set<std::string, std::less<>> indexes;                  // Names of indexes in the schema.
-  std::set<std::pair<std::string, std::string>> foreign_keys;  // (table, column).
+  using Pairs = std::set<std::pair<std::string, std::string>>;
+  std::set<std::string, std::less<>> tables;   // Of ours, and `django_migrations`.
+  std::set<std::string, std::less<>> indexes;  // Names of indexes in the schema.
+  Pairs index_definitions;                     // (table, `UNIQUE` and index_definition()).
+  Pairs columns;                               // (table, column).
+  Pairs foreign_keys;                          // (table, column).
   bool has_mark_table = false;
 };
 // Gives rows of (kind, first name, second name) for add_catalogue_row(). The schema is parameter 1.
@@ -66,16 +82,16 @@ void add_catalogue_row(Catalogue& catalogue, std::string_view kind, std::string 
 // Throws UsageError `django_migrate_first` when a Django database has no auth_user yet.
 void refuse_half_django(const Catalogue& catalogue, const std::string& database);
 
-// What is missing: tables, then keys and indexes, then foreign keys. Calls
-// refuse_half_django().
+// What is missing: tables, then columns that can be added, then keys and indexes, then foreign
+// keys. What is there under another name is not missing. Calls refuse_half_django().
 [[nodiscard]] std::vector<SchemaStatement> missing_statements(const Catalogue& catalogue,
                                                               const std::string& schema,
                                                               const std::string& database);
 
-// The names of migrations in `django_migrations`, which exists: rows of (app).
+// What `django_migrations`, which exists, has: rows of (app, name).
 [[nodiscard]] std::string recorded_migrations_sql(const std::string& schema);
-// The records to add, given the applications on record.
-[[nodiscard]] std::vector<SchemaStatement> migration_statements(
-    const std::set<std::string, std::less<>>& recorded, const std::string& schema);
+// The records to add.
+[[nodiscard]] std::vector<SchemaStatement> migration_statements(const RecordedMigrations& recorded,
+                                                                const std::string& schema);
 
 }  // namespace tenantry::projections::postgres

@@ -71,6 +71,16 @@ std::string column_sql(const TableInfo& table, std::size_t place) {
   return sql;
 }
 
+// Of a table that has rows. SQLite cannot add a column that is unique.
+bool is_addable(const TableInfo& table, std::size_t place) {
+  return can_be_added(table, place) && !is_unique_column(table, place);
+}
+
+std::string add_column_sql(const TableInfo& table, std::size_t place) {
+  return "ALTER TABLE " + identifier(table.name) + " ADD COLUMN " + column_sql(table, place) +
+         (defaults_to_true(table, place) ? " DEFAULT 1" : "");
+}
+
 std::string names_sql(const TableInfo& table, const std::vector<std::size_t>& columns) {
   std::string list;
   for (const std::size_t place : columns) {
@@ -172,13 +182,8 @@ void compare_column(std::vector<ShapeFinding>& findings, const TableInfo& table,
     findings.push_back({Severity::kFatal, table.name, std::move(message), std::move(remedy)});
   };
   if (live == nullptr) {
-    // A column that may not be NULL needs a default for the rows that are there.
-    const bool addable = column.nullable || column.type == SqlType::BOOLEAN;
-    const std::string rest = column.nullable ? "" : " DEFAULT 1";
-    const std::string remedy = "ALTER TABLE " + identifier(table.name) + " ADD COLUMN " +
-                               identifier(column.name) + " " + type_sql(column) +
-                               (column.nullable ? " NULL" : " NOT NULL") + rest;
-    return add("column " + column.name + " is missing", addable ? remedy : "");
+    return add("column " + column.name + " is missing",
+               is_addable(table, place) ? add_column_sql(table, place) : "");
   }
   const std::string type = key && table.integer_ids ? "integer" : type_sql(column);
   if (live->type != type) {
@@ -268,27 +273,30 @@ void compare_triggers(std::vector<ShapeFinding>& findings, Connection& connectio
   }
 }
 
-bool is_recorded(Connection& connection, std::string_view application) {
-  if (!connection.has_table("django_migrations")) return false;
-  Statement statement =
-      connection.prepare("SELECT 1 FROM django_migrations WHERE app = ? AND name = ?");
-  statement.bind(1, application);
-  statement.bind(2, kMigrationName);
-  return statement.step();
-}
-
 void record_migrations(Connection& connection, std::vector<std::string>& made) {
-  if (!is_recorded(connection, "auth")) return;
-  for (const std::string& application : migrated_applications()) {
-    if (is_recorded(connection, application)) continue;
-    Statement statement = connection.prepare(
-        "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, datetime('now'))");
-    statement.bind(1, std::string_view(application));
-    statement.bind(2, kMigrationName);
-    statement.run();
+  for (const std::string& application :
+       unrecorded_applications(read_recorded_migrations(connection))) {
+    connection.execute(record_migration_sql(identifier(kDjangoMigrations), application));
     made.push_back("migration " + application + " " + std::string(kMigrationName));
   }
 }
+
+bool has_column(const std::vector<LiveColumn>& live, const ColumnInfo& column) {
+  return std::ranges::find(live, column.name, &LiveColumn::name) != live.end();
+}
+
+void add_columns(Connection& connection, const TableInfo& table, std::vector<std::string>& made) {
+  const auto live = live_columns(connection, table);
+  for (std::size_t place = 0; place < table.columns.size(); ++place) {
+    const ColumnInfo& column = table.columns[place];
+    if (has_column(live, column) || !is_addable(table, place)) continue;
+    connection.execute(add_column_sql(table, place));
+    made.push_back("column " + table.name + "." + column.name);
+  }
+}
+
+std::string table_label(const TableInfo& table) { return "table " + table.name; }
+std::string index_label(const IndexInfo& index) { return "index " + index.name; }
 
 bool has_index(Connection& connection, std::string_view name) {
   Statement statement =
@@ -365,16 +373,19 @@ void write_mark(Connection& connection, const Mark& mark) {
 }
 
 std::vector<std::string> create_tables(Connection& connection) {
-  if (connection.has_table("django_migrations") && !connection.has_table("auth_user")) {
+  if (connection.has_table(kDjangoMigrations) && !connection.has_table("auth_user")) {
     throw UsageError("django_migrate_first",
                      connection.path().string() + " belongs to Django and has no auth_user yet",
                      "run `python manage.py migrate auth` first");
   }
   std::vector<std::string> made;
   for (const TableInfo& table : events::tables()) {
-    if (connection.has_table(table.name)) continue;
+    if (connection.has_table(table.name)) {
+      add_columns(connection, table, made);
+      continue;
+    }
     connection.execute(create_table_sql(table));
-    made.push_back("table " + table.name);
+    made.push_back(table_label(table));
   }
   return made;
 }
@@ -382,10 +393,13 @@ std::vector<std::string> create_tables(Connection& connection) {
 std::vector<std::string> create_indexes(Connection& connection) {
   std::vector<std::string> made;
   for (const TableInfo& table : events::tables()) {
+    const auto live = live_columns(connection, table);
     for (const IndexInfo& index : contract_of(table).indexes) {
-      if (!is_separate(index) || has_index(connection, index.name)) continue;
+      const bool possible = std::ranges::all_of(
+          index.columns, [&](std::size_t place) { return has_column(live, table.columns[place]); });
+      if (!is_separate(index) || !possible || has_index(connection, index.name)) continue;
       connection.execute(index_sql(table, index));
-      made.push_back("index " + index.name);
+      made.push_back(index_label(index));
     }
   }
   record_migrations(connection, made);
@@ -406,12 +420,23 @@ void raise_sequence(Connection& connection, const TableInfo& table, std::int64_t
   insert.run();
 }
 
-std::vector<Migration> read_migrations(Connection& connection) {
-  std::vector<Migration> all;
-  for (const std::string& application : migrated_applications()) {
-    all.push_back({application, std::string(kMigrationName), is_recorded(connection, application)});
+std::vector<std::string> labels_of_everything() {
+  std::vector<std::string> labels;
+  for (const TableInfo& table : events::tables()) labels.push_back(table_label(table));
+  for (const TableInfo& table : events::tables()) {
+    for (const IndexInfo& index : contract_of(table).indexes) {
+      if (is_separate(index)) labels.push_back(index_label(index));
+    }
   }
-  return all;
+  return labels;
+}
+
+RecordedMigrations read_recorded_migrations(Connection& connection) {
+  RecordedMigrations recorded;
+  if (!connection.has_table(kDjangoMigrations)) return recorded;
+  Statement statement = connection.prepare("SELECT app, name FROM django_migrations");
+  while (statement.step()) recorded.emplace(statement.text(0), statement.text(1));
+  return recorded;
 }
 
 }  // namespace tenantry::projections::sqlite

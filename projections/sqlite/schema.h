@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "projections/contract.h"
+#include "projections/migrations.h"
 #include "projections/read_model.h"
 #include "projections/sqlite/connection.h"
 
@@ -23,12 +24,15 @@ namespace tenantry::projections::sqlite {
 // In the caller's transaction; makes the mark's table if there is none.
 void write_mark(Connection& connection, const Mark& mark);
 
-// In the caller's transaction: what is missing, first the tables, then the indexes and the records
-// of migrations. Names of what was made.
+// In the caller's transaction: what is missing, first the tables and the columns that can be added,
+// then the indexes and the records of migrations. Names of what was made.
 std::vector<std::string> create_tables(Connection& connection);
 std::vector<std::string> create_indexes(Connection& connection);
 // Rows that were used and are gone must not lend their ids to new ones.
 void raise_sequence(Connection& connection, const events::TableInfo& table, std::int64_t id);
-[[nodiscard]] std::vector<Migration> read_migrations(Connection& connection);
+// What the two would make in a new file.
+[[nodiscard]] std::vector<std::string> labels_of_everything();
+// Empty where there is no django_migrations.
+[[nodiscard]] RecordedMigrations read_recorded_migrations(Connection& connection);
 
 }  // namespace tenantry::projections::sqlite

@@ -113,6 +113,9 @@ class SqliteReadModel final : public ReadModel {
     const Transaction view(database, Lock::kDeferred);
     probe.mark = read_mark(database);
     for (const TableInfo& table : events::tables()) probe_table(probe, database, table);
+    std::ranges::move(compare_migrations(read_recorded_migrations(database), probe.missing_tables,
+                                         identifier(kDjangoMigrations)),
+                      std::back_inserter(probe.findings));
     if (probe.mark) {
       probe.presence = Presence::kMarked;
     } else if (probe.missing_tables.size() < events::tables().size()) {
@@ -124,12 +127,7 @@ class SqliteReadModel final : public ReadModel {
   }
 
   [[nodiscard]] std::vector<Migration> migrations() override {
-    if (exists()) return read_migrations(connection());
-    std::vector<Migration> none;
-    for (const std::string& application : migrated_applications()) {
-      none.push_back({application, std::string(kMigrationName), false});
-    }
-    return none;
+    return migrations_of(exists() ? read_recorded_migrations(connection()) : RecordedMigrations{});
   }
 
   [[nodiscard]] std::vector<std::string> schema_sql() const override {
@@ -144,10 +142,16 @@ class SqliteReadModel final : public ReadModel {
   std::vector<std::string> create_missing() override {
     Connection& database = writable();
     Transaction transaction(database, Lock::kImmediate);
-    auto made = create_tables(database);
-    std::ranges::move(create_indexes(database), std::back_inserter(made));
+    auto made = create_all(database);
     transaction.commit();
     return made;
+  }
+
+  [[nodiscard]] std::vector<std::string> missing() override {
+    if (!exists()) return labels_of_everything();
+    refuse_read_only();
+    const Transaction rolled_back(connection(), Lock::kImmediate);
+    return create_all(connection());
   }
 
   [[nodiscard]] std::optional<Fenced> adopt(const Mark& mark) override {
@@ -223,6 +227,12 @@ class SqliteReadModel final : public ReadModel {
       writes_ahead_ = true;
     }
     return database;
+  }
+
+  static std::vector<std::string> create_all(Connection& database) {
+    auto made = create_tables(database);
+    std::ranges::move(create_indexes(database), std::back_inserter(made));
+    return made;
   }
 
   void refuse_read_only() const {

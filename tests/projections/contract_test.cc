@@ -70,6 +70,18 @@ TEST(ContractTest, AUniqueReferenceHasNoSecondIndex) {
   EXPECT_THAT(index_names("core_userpreferences", IndexUse::kPlain), ElementsAre());
 }
 
+TEST(ContractTest, OnlyOneColumnThatMayNotBeNullCanBeAddedToRows) {
+  std::vector<std::string> addable;
+  for (const events::TableInfo& table : events::tables()) {
+    for (std::size_t place = 0; place < table.columns.size(); ++place) {
+      const events::ColumnInfo& column = table.columns[place];
+      EXPECT_TRUE(!column.nullable || can_be_added(table, place)) << column.name;
+      if (!column.nullable && can_be_added(table, place)) addable.push_back(column.name);
+    }
+  }
+  EXPECT_THAT(addable, ElementsAre("is_active"));
+}
+
 TEST(ContractTest, MigrationsAreThoseOfApplicationsThatAreNotDjangosOwn) {
   EXPECT_THAT(migrated_applications(), ElementsAre("core", "tenants"));
 }

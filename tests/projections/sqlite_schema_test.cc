@@ -63,6 +63,43 @@ TEST_F(SqliteSchemaTest, MigrationsAreRecordedOnlyWhereDjangosOwnAre) {
   for (const Migration& migration : target().migrations()) EXPECT_TRUE(migration.applied);
 }
 
+TEST_F(SqliteSchemaTest, MissingNamesWhatWouldBeMadeAndMakesNothing) {
+  const auto all = target().missing();
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  EXPECT_EQ(target().create_missing(), all);
+  sql("DROP INDEX td_domain_idx; ALTER TABLE tenants_tenantdomain DROP COLUMN is_active");
+  const std::vector<std::string> gone = {"column tenants_tenantdomain.is_active",
+                                         "index td_domain_idx"};
+  EXPECT_EQ(target().missing(), gone);
+  EXPECT_EQ(query("SELECT count(*) FROM sqlite_master WHERE name = 'td_domain_idx'"), "0");
+  EXPECT_EQ(target().create_missing(), gone);
+}
+
+// Nobody knows who was a superuser: the column is left to whoever does.
+TEST_F(SqliteSchemaTest, AColumnThatCannotBeGuessedIsNotAdded) {
+  target().create_missing();
+  sql("ALTER TABLE auth_user DROP COLUMN is_superuser");
+  reopen();
+  EXPECT_THAT(target().create_missing(), IsEmpty());
+  const Probe probe = target().probe();
+  ASSERT_THAT(probe.findings, SizeIs(1));
+  EXPECT_EQ(probe.findings[0].message, "column is_superuser is missing");
+  EXPECT_EQ(probe.findings[0].remedy, "");
+}
+
+TEST_F(SqliteSchemaTest, ARecordedMigrationWhoseTablesAreGoneIsAGhost) {
+  sql("CREATE TABLE django_migrations (id integer, app text, name text, applied datetime);"
+      "INSERT INTO django_migrations VALUES (1, 'core', '0001_initial', '')");
+  const Probe probe = target().probe();
+  EXPECT_EQ(probe.presence, Presence::kAbsent);
+  ASSERT_THAT(probe.findings, SizeIs(1));
+  EXPECT_EQ(probe.findings[0].severity, Severity::kWarning);
+  EXPECT_EQ(probe.findings[0].message,
+            "core 0001_initial is on record, but the table core_protein is missing");
+  sql(probe.findings[0].remedy);
+  EXPECT_THAT(target().probe().findings, IsEmpty());
+}
+
 struct Drift {
   const char* name;
   const char* sql;

@@ -1,0 +1,196 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/store_files.h"
+#include "events/tables.h"
+#include "tools/command.h"
+
+namespace tenantry::tools {
+namespace {
+
+using projections::Migration;
+using projections::Presence;
+using projections::Probe;
+using projections::ReadModel;
+using projections::Severity;
+using projections::ShapeFinding;
+
+// All that differs: tables that are missing, then what is different about those that are there.
+std::vector<ShapeFinding> findings_of(const Probe& probe) {
+  std::vector<std::string> missing = probe.missing_tables;
+  if (probe.presence == Presence::kAbsent) {
+    missing.clear();
+    for (const events::TableInfo& table : events::tables()) missing.push_back(table.name);
+  }
+  std::vector<ShapeFinding> findings;
+  for (const std::string& table : missing) {
+    findings.push_back({Severity::kFatal, table, "is missing", {}});
+  }
+  findings.insert(findings.end(), probe.findings.begin(), probe.findings.end());
+  return findings;
+}
+
+std::string statement(const std::string& sql) { return sql.empty() ? "" : sql + ";"; }
+
+class SchemaCommand final : public Command {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "schema"; }
+  [[nodiscard]] std::string_view help() const override {
+    return "The tables of the read model: print, create, compare. Needs no store.";
+  }
+  [[nodiscard]] std::string_view examples() const override {
+    return "tenantry schema sql --read-model postgresql: > schema.sql\n"
+           "tenantry schema apply --read-model sqlite:/srv/app/db.sqlite3 --dry-run\n"
+           "tenantry schema status\n"
+           "tenantry schema check -o json";
+  }
+
+  void declare(CLI::App& app) override {
+    declare_action(app, Action::kSql, "sql", "Print the statements that make the tables.",
+                   "tenantry schema sql\n"
+                   "tenantry schema sql --read-model postgresql: | psql app");
+    CLI::App& apply = declare_action(
+        app, Action::kApply, "apply",
+        "Create the tables, columns and indexes that are missing; what is there stays as it is.",
+        "tenantry schema apply\n"
+        "tenantry schema apply --dry-run");
+    apply.add_flag("--dry-run", dry_run_, "say what would be made");
+    declare_action(app, Action::kStatus, "status",
+                   "List Django's migrations that stand for the tables, and which are on record.",
+                   "tenantry schema status");
+    declare_action(app, Action::kCheck, "check",
+                   "Compare the tables with the contract; exit 1 if anything differs.",
+                   "tenantry schema check\n"
+                   "tenantry schema check -o json --fields remedy");
+    app.require_subcommand(1);
+  }
+
+  [[nodiscard]] ExitCode run(Session& session) override {
+    if (action_ == Action::kSql) return print_sql(session);
+    require_place(session);
+    const auto target = session.open_read_model(/*read_only=*/action_ != Action::kApply);
+    switch (action_) {
+      case Action::kApply:
+        return apply(session, *target);
+      case Action::kStatus:
+        return print_status(session, *target);
+      default:
+        return check(session, *target);
+    }
+  }
+
+ private:
+  enum class Action { kSql, kApply, kStatus, kCheck };
+
+  CLI::App& declare_action(CLI::App& app, Action action, const std::string& name,
+                           const std::string& help, const std::string& examples) {
+    CLI::App* const sub = app.add_subcommand(name, help);
+    sub->footer(examples);
+    sub->callback([this, action] { action_ = action; });
+    return *sub;
+  }
+
+  // The read model that nobody named lies in the store.
+  static void require_place(const Session& session) {
+    if (session.read_model_target().named || is_store(session.options().store)) return;
+    throw UsageError("store_not_found",
+                     "no read model is named, and there is no store in " + session.options().store,
+                     "name the database with --read-model, or the store with --store",
+                     static_cast<int>(ExitCode::kUnavailable));
+  }
+
+  // SQL is what it is for, so a pipe gets SQL too unless another format is asked for.
+  static ExitCode print_sql(Session& session) {
+    const auto statements = session.open_read_model(/*read_only=*/true)->schema_sql();
+    const auto format = requested_format(session.options());
+    if (!format || *format == Format::kTable) {
+      for (const std::string& sql : statements) session.out().write(statement(sql) + "\n");
+      return ExitCode::kDone;
+    }
+    Printer printer(session.out(), session.printing(), {{"statement"}});
+    for (const std::string& sql : statements) printer.row({statement(sql)});
+    printer.finish();
+    return ExitCode::kDone;
+  }
+
+  [[nodiscard]] ExitCode apply(Session& session, ReadModel& target) const {
+    const std::vector<std::string> made = dry_run_ ? target.missing() : target.create_missing();
+    Printer printer(session.out(), session.printing(), {{"made"}, {"dry_run"}});
+    for (const std::string& name : made) printer.row({name, dry_run_});
+    printer.finish();
+    if (made.empty()) session.remark("nothing is missing");
+    if (dry_run_) {
+      session.remark("dry run: nothing was changed");
+      return ExitCode::kDone;
+    }
+    if (const std::size_t left = findings_of(target.probe()).size(); left != 0) {
+      session.remark(
+          fmt::format("differences that are left: {}; `tenantry schema check` lists them", left));
+    }
+    const auto migrations = target.migrations();
+    if (!std::ranges::all_of(migrations, &Migration::applied)) {
+      session.remark(
+          "a Django application records the tables as its own with"
+          " `python manage.py migrate --fake-initial`");
+    }
+    return ExitCode::kDone;
+  }
+
+  static ExitCode print_status(Session& session, ReadModel& target) {
+    const PrintOptions printing = session.printing();
+    const auto migrations = target.migrations();
+    if (printing.format == Format::kTable && printing.fields.empty()) {
+      for (const Migration& migration : migrations) {
+        session.out().write(fmt::format("[{}] {} {}\n", migration.applied ? 'X' : ' ',
+                                        migration.application, migration.name));
+      }
+      return ExitCode::kDone;
+    }
+    Printer printer(session.out(), printing, {{"application"}, {"name"}, {"applied"}});
+    for (const Migration& migration : migrations) {
+      printer.row({migration.application, migration.name, migration.applied});
+    }
+    printer.finish();
+    return ExitCode::kDone;
+  }
+
+  static ExitCode check(Session& session, ReadModel& target) {
+    const Probe probe = target.probe();
+    const std::vector<ShapeFinding> findings = findings_of(probe);
+    Printer printer(session.out(), session.printing(),
+                    {{"class"}, {"table"}, {"message"}, {"remedy", true}});
+    for (const ShapeFinding& finding : findings) {
+      const std::string remedy = statement(finding.remedy);
+      const std::string severity = finding.severity == Severity::kFatal ? "fatal" : "warning";
+      const std::vector<std::string> notes =
+          remedy.empty() ? std::vector<std::string>{} : std::vector{remedy};
+      printer.row({severity, finding.table, finding.message, text_cell(remedy)}, notes);
+    }
+    printer.finish();
+    if (findings.empty()) {
+      session.remark("no difference");
+      return ExitCode::kDone;
+    }
+    const auto fatal = std::ranges::count(findings, Severity::kFatal, &ShapeFinding::severity);
+    session.remark(
+        fmt::format("{}: differences: {}, fatal: {}", target.name(), findings.size(), fatal));
+    if (findings.size() > probe.findings.size()) {
+      session.remark("`tenantry schema apply` makes the tables that are missing");
+    }
+    return ExitCode::kDiffers;
+  }
+
+  Action action_ = Action::kCheck;
+  bool dry_run_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_schema_command() { return std::make_unique<SchemaCommand>(); }
+
+}  // namespace tenantry::tools
