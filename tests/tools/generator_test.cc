@@ -24,6 +24,13 @@
 #include "tools/generator/names.h"
 
 namespace tenantry::generator {
+
+// For the names of test cases; the library looks for it beside the type.
+void PrintTo(const GeneratorOptions& options, std::ostream* out) {
+  *out << options.tenants << " tenants, seed " << options.seed << ", " << options.events
+       << " events, " << options.rejections_percent << "% rejections";
+}
+
 namespace {
 
 using ::testing::Ge;
@@ -67,16 +74,16 @@ events::CommandRequest parse(std::string_view line) {
   return std::get<events::CommandRequest>(std::move(parsed));
 }
 
-// --- The bytes ------------------------------------------------------------------------------------
+// --- The bytes
+// ------------------------------------------------------------------------------------
 
 // The digest changes with every change of the generator: on purpose only, for histories that people
 // made again by their seed are then other ones.
 TEST(GeneratorTest, TheSameOptionsGiveTheSameBytesOnAnyMachine) {
   const Lines lines = generate({.tenants = 100, .seed = 7, .events = 50'000}, 10'000);
   ASSERT_EQ(lines.lines.size(), 10'000U);
-  EXPECT_EQ(digest(lines), "GOLDEN");
-  EXPECT_EQ(digest(generate({.tenants = 100, .seed = 7, .events = 50'000}, 10'000)),
-            digest(lines));
+  EXPECT_EQ(digest(lines), "edbacb241b6e451eb0862cdfaf419efb62ab8c81ecb524f2d52ee53645c22754");
+  EXPECT_EQ(digest(generate({.tenants = 100, .seed = 7, .events = 50'000}, 10'000)), digest(lines));
 }
 
 TEST(GeneratorTest, OtherOptionsGiveOtherCommandIds) {
@@ -147,7 +154,8 @@ TEST(GeneratorTest, OptionsOutOfRangeAreUsageErrors) {
   }
 }
 
-// --- What is remembered ---------------------------------------------------------------------------
+// --- What is remembered
+// ---------------------------------------------------------------------------
 
 TEST(GeneratorTest, MemoryIsBoundedByWhatLivesNotByTheEvents) {
   constexpr std::uint64_t kTenants = 40;
@@ -188,12 +196,8 @@ TEST(GeneratorTest, DaysAreBusierThanNights) {
   EXPECT_GT(by_night, 1000);
 }
 
-// --- On a store -----------------------------------------------------------------------------------
-
-void PrintTo(const GeneratorOptions& options, std::ostream* out) {
-  *out << options.tenants << " tenants, seed " << options.seed << ", " << options.events
-       << " events, " << options.rejections_percent << "% rejections";
-}
+// --- On a store
+// -----------------------------------------------------------------------------------
 
 // Applies a history to an empty store and compares each answer with what was foretold.
 class GeneratedHistoryTest : public ::testing::TestWithParam<GeneratorOptions> {
@@ -274,9 +278,9 @@ INSTANTIATE_TEST_SUITE_P(
     Histories, GeneratedHistoryTest,
     ::testing::Values(GeneratorOptions{.tenants = 1, .seed = 1, .events = 3'000},
                       GeneratorOptions{.tenants = 2, .seed = 2, .events = 3'000},
-                      GeneratorOptions{.tenants = 10, .seed = 3, .events = 10'000},
-                      GeneratorOptions{.tenants = 40, .seed = 4, .events = 20'000},
-                      GeneratorOptions{.tenants = 40, .seed = 5, .events = 20'000},
+                      GeneratorOptions{.tenants = 10, .seed = 3, .events = 6'000},
+                      GeneratorOptions{.tenants = 40, .seed = 4, .events = 10'000},
+                      GeneratorOptions{.tenants = 30, .seed = 5, .events = 20'000},
                       GeneratorOptions{.tenants = 500, .seed = 6, .events = 5'000},
                       GeneratorOptions{
                           .tenants = 20, .seed = 7, .events = 5'000, .rejections_percent = 20}));
