@@ -25,10 +25,10 @@
 
 namespace tenantry::generator {
 
-// For the names of test cases; the library looks for it beside the type.
-void PrintTo(const GeneratorOptions& options, std::ostream* out) {
-  *out << options.tenants << " tenants, seed " << options.seed << ", " << options.events
-       << " events, " << options.rejections_percent << "% rejections";
+// For the names of test cases; looked for beside the type.
+std::ostream& operator<<(std::ostream& out, const GeneratorOptions& options) {
+  return out << options.tenants << " tenants, seed " << options.seed << ", " << options.events
+             << " events, " << options.rejections_percent << "% rejections";
 }
 
 namespace {
@@ -250,6 +250,7 @@ class GeneratedHistoryTest : public ::testing::TestWithParam<GeneratorOptions> {
                       });
     });
     std::vector<std::size_t> sizes;
+    sizes.reserve(counts.size());
     for (const auto& [tenant, count] : counts) sizes.push_back(count);
     std::ranges::sort(sizes, std::greater<>());
     return sizes;
