@@ -18,30 +18,30 @@ std::optional<Place> pick_domain(Stage& stage, std::size_t count) {
   for (int i = 0; i < kTries; ++i) {
     const Slot tenant = stage.pick_any_tenant();
     if (tenant == kNoSlot) return std::nullopt;
-    const auto& domains = stage.population.tenants()[tenant].domains;
+    const auto& domains = stage.population().tenants()[tenant].domains;
     if (domains.size() < count) continue;
-    return Place{tenant, stage.random.below(domains.size())};
+    return Place{tenant, stage.random().below(domains.size())};
   }
   return std::nullopt;
 }
 
 void begin_domain(Stage& stage, std::string_view command, const Place& place) {
   stage.begin(command);
-  stage.host("domain", stage.population.tenants()[place.tenant].domains[place.domain]);
-  if (stage.random.percent(40)) stage.tenant("tenant", place.tenant);
+  stage.host("domain", stage.population().tenants()[place.tenant].domains[place.domain]);
+  if (stage.random().percent(40)) stage.tenant("tenant", place.tenant);
   stage.act_as(stage.pick_manager(place.tenant));
 }
 
 bool add_to(Stage& stage, Slot tenant) {
-  const Tenant& owner = stage.population.tenants()[tenant];
+  const Tenant& owner = stage.population().tenants()[tenant];
   if (owner.domains.size() >= kDomainsMax || !stage.fits(2)) return false;
-  const bool is_primary = stage.random.percent(25);
+  const bool is_primary = stage.random().percent(25);
   stage.begin("add_domain");
   stage.tenant("tenant", tenant);
   stage.host("domain", {.company = owner.company, .place = owner.hosts});
   if (is_primary) stage.boolean("is_primary", true);
   stage.act_as(stage.pick_manager(tenant));
-  return stage.done(stage.population.add_domain(tenant, is_primary));
+  return stage.done(stage.population().add_domain(tenant, is_primary));
 }
 
 }  // namespace
@@ -58,16 +58,16 @@ bool add_planned_domain(Stage& stage, const Task& task) {
 bool set_primary_domain(Stage& stage) {
   const auto place = pick_domain(stage, 2);
   if (!place || !stage.fits(2)) return false;
-  if (stage.population.tenants()[place->tenant].domains[place->domain].is_primary) return false;
+  if (stage.population().tenants()[place->tenant].domains[place->domain].is_primary) return false;
   begin_domain(stage, "set_primary_domain", *place);
-  stage.population.set_primary(place->tenant, place->domain);
+  stage.population().set_primary(place->tenant, place->domain);
   return stage.done(2);
 }
 
 bool switch_domain(Stage& stage) {
   const auto place = pick_domain(stage, 1);
   if (!place) return false;
-  Domain& domain = stage.population.tenants()[place->tenant].domains[place->domain];
+  Domain& domain = stage.population().tenants()[place->tenant].domains[place->domain];
   begin_domain(stage, domain.is_active ? "deactivate_domain" : "activate_domain", *place);
   domain.is_active = !domain.is_active;
   return stage.done(1);
@@ -77,19 +77,19 @@ bool remove_domain(Stage& stage) {
   const auto place = pick_domain(stage, 2);
   if (!place || !stage.fits(2)) return false;
   begin_domain(stage, "remove_domain", *place);
-  return stage.done(stage.population.remove_domain(place->tenant, place->domain));
+  return stage.done(stage.population().remove_domain(place->tenant, place->domain));
 }
 
 bool move_domain(Stage& stage) {
   const auto place = pick_domain(stage, 2);
   const Slot target = stage.pick_any_tenant();
   if (!place || target == kNoSlot || target == place->tenant || !stage.fits(2)) return false;
-  if (stage.population.tenants()[target].domains.size() >= kDomainsMax) return false;
+  if (stage.population().tenants()[target].domains.size() >= kDomainsMax) return false;
   stage.begin("move_domain");
-  stage.host("domain", stage.population.tenants()[place->tenant].domains[place->domain]);
+  stage.host("domain", stage.population().tenants()[place->tenant].domains[place->domain]);
   stage.tenant("from_tenant", place->tenant);
   stage.tenant("to_tenant", target);
-  return stage.done(stage.population.move_domain(place->tenant, place->domain, target));
+  return stage.done(stage.population().move_domain(place->tenant, place->domain, target));
 }
 
 }  // namespace tenantry::generator

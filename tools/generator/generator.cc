@@ -88,15 +88,15 @@ class Generator::Impl {
   // Whether there was something left to write.
   bool write_next() {
     if (!stage.fits(1)) return false;
-    if (stage.events() > 0 && stage.random.below(100) < options_.rejections_percent) {
+    if (stage.events() > 0 && stage.random().below(100) < options_.rejections_percent) {
       write_rejected(stage);
       return true;
     }
     // What belongs together follows within seconds.
     if (stage.planned() > 0) {
-      stage.clock.advance_by(stage.random.between(1, kMinute / 6));
+      stage.clock().advance_by(stage.random().between(1, kMinute / 6));
     } else {
-      stage.clock.advance(stage.random);
+      stage.clock().advance(stage.random());
     }
     write_accepted();
     return true;
@@ -118,13 +118,13 @@ class Generator::Impl {
     constexpr int kTries = 6;
     if (stage.act_on_tasks() || stage.act_on_appointments()) return;
     if (tidy_idle_users(stage)) return;
-    const std::size_t tenants = stage.population.tenants().size();
-    if (tenants < tenants_wanted() && (tenants == 0 || stage.random.percent(60))) {
+    const std::size_t tenants = stage.population().tenants().size();
+    if (tenants < tenants_wanted() && (tenants == 0 || stage.random().percent(60))) {
       found_tenant(stage);
       return;
     }
     for (int i = 0; i < kTries; ++i) {
-      if (kByChance[stage.random.below(kWeights)](stage)) return;
+      if (kByChance[stage.random().below(kWeights)](stage)) return;
     }
     if (!record_login(stage)) register_user(stage);
   }
@@ -151,7 +151,7 @@ bool Generator::next(GeneratedCommand& command) {
 std::uint64_t Generator::events() const { return impl_->stage.events(); }
 
 GeneratorCounts Generator::counts() const {
-  const Population& population = impl_->stage.population;
+  const Population& population = impl_->stage.population();
   return {population.tenants().size(), population.users().size(), population.invitations().size()};
 }
 

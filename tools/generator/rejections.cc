@@ -12,7 +12,7 @@ bool reject_taken_username(Stage& stage) {
   const Slot slot = stage.pick_user();
   if (slot == kNoSlot) return false;
   stage.begin("register_user");
-  stage.username("username", stage.population.users()[slot]);
+  stage.username("username", stage.population().users()[slot]);
   stage.text("email", "somebody.else@mail.example");
   return stage.refused("username_taken");
 }
@@ -22,7 +22,7 @@ bool reject_taken_slug(Stage& stage) {
   if (slot == kNoSlot) return false;
   stage.begin("create_tenant");
   stage.text("name", "The same again");
-  stage.slug("slug", stage.population.tenants()[slot].slug_company);
+  stage.slug("slug", stage.population().tenants()[slot].slug_company);
   stage.text("contact_email", "office@mail.example");
   return stage.refused("slug_taken");
 }
@@ -39,7 +39,7 @@ bool reject_wrong_confirmation(Stage& stage) {
 bool reject_second_membership(Stage& stage) {
   const Slot slot = stage.pick_tenant();
   const Slot user = slot == kNoSlot ? kNoSlot : stage.pick_member(slot);
-  if (user == kNoSlot || !stage.population.find_member(slot, user)->is_active) return false;
+  if (user == kNoSlot || !stage.population().find_member(slot, user)->is_active) return false;
   stage.begin("add_member");
   stage.tenant("tenant", slot);
   stage.user("user", user);
@@ -48,8 +48,8 @@ bool reject_second_membership(Stage& stage) {
 
 bool reject_last_owner(Stage& stage) {
   const Slot slot = stage.pick_tenant();
-  if (slot == kNoSlot || stage.population.tenants()[slot].active_owners != 1) return false;
-  const auto& members = stage.population.tenants()[slot].members;
+  if (slot == kNoSlot || stage.population().tenants()[slot].active_owners != 1) return false;
+  const auto& members = stage.population().tenants()[slot].members;
   const auto owner = std::ranges::find_if(members, &Member::is_active_owner);
   stage.begin("remove_member");
   stage.tenant("tenant", slot);
@@ -59,16 +59,16 @@ bool reject_last_owner(Stage& stage) {
 
 bool reject_taken_domain(Stage& stage) {
   const Slot slot = stage.pick_tenant();
-  if (slot == kNoSlot || stage.population.tenants()[slot].domains.empty()) return false;
+  if (slot == kNoSlot || stage.population().tenants()[slot].domains.empty()) return false;
   stage.begin("add_domain");
   stage.tenant("tenant", slot);
-  stage.host("domain", stage.population.tenants()[slot].domains.front());
+  stage.host("domain", stage.population().tenants()[slot].domains.front());
   return stage.refused("domain_taken");
 }
 
 bool reject_extension_without_trial(Stage& stage) {
   const Slot slot = stage.pick_tenant();
-  if (slot == kNoSlot || stage.population.tenants()[slot].is_trial) return false;
+  if (slot == kNoSlot || stage.population().tenants()[slot].is_trial) return false;
   stage.begin("extend_trial");
   stage.tenant("tenant", slot);
   stage.time("ends_at", stage.now() + 14 * kDay);
@@ -85,9 +85,9 @@ bool reject_past_trial(Stage& stage) {
 }
 
 bool reject_second_invitation(Stage& stage) {
-  const auto& pending = stage.population.pending();
+  const auto& pending = stage.population().pending();
   if (pending.empty() || pending.rbegin()->first <= stage.now()) return false;
-  const Invitation& invitation = stage.population.invitations()[pending.rbegin()->second];
+  const Invitation& invitation = stage.population().invitations()[pending.rbegin()->second];
   stage.begin("invite");
   stage.tenant("tenant", invitation.tenant);
   stage.address("email", invitation.person, invitation.mail, true);
@@ -104,16 +104,16 @@ bool reject_merge_with_itself(Stage& stage) {
 }
 
 bool reject_taken_protein(Stage& stage) {
-  const auto& proteins = stage.population.proteins();
+  const auto& proteins = stage.population().proteins();
   if (proteins.empty()) return false;
   stage.begin("add_protein");
-  stage.protein_name("name", proteins[stage.random.below(proteins.size())].name);
+  stage.protein_name("name", proteins[stage.random().below(proteins.size())].name);
   return stage.refused("protein_taken");
 }
 
 bool reject_unknown_user(Stage& stage) {
   std::string name = "nobody-";
-  stage.random.append_hex(name, 8);
+  stage.random().append_hex(name, 8);
   stage.begin("record_login");
   stage.text("user", name);
   return stage.refused("not_found");
@@ -129,7 +129,7 @@ constexpr std::array kRejections = {
 }  // namespace
 
 void write_rejected(Stage& stage) {
-  if (!kRejections[stage.random.below(kRejections.size())](stage)) reject_unknown_user(stage);
+  if (!kRejections[stage.random().below(kRejections.size())](stage)) reject_unknown_user(stage);
 }
 
 }  // namespace tenantry::generator

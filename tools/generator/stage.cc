@@ -26,9 +26,9 @@ void append_token(std::string& out, std::uint64_t key) {
 }
 
 Stage::Stage(const Options& options)
-    : random(seed_of(options)),
-      clock(options.events),
-      population(options.tenants),
+    : random_(seed_of(options)),
+      clock_(options.events),
+      population_(options.tenants),
       events_max_(options.events) {}
 
 // --- Choosing
@@ -36,32 +36,32 @@ Stage::Stage(const Options& options)
 
 Slot Stage::pick_tenant() {
   constexpr int kTries = 8;
-  const Slot places = population.tenants().places();
+  const Slot places = population_.tenants().places();
   for (int i = 0; places > 0 && i < kTries; ++i) {
-    const Slot slot = random.zipf_below(places);
-    if (population.tenants().has(slot)) return slot;
+    const Slot slot = random_.zipf_below(places);
+    if (population_.tenants().has(slot)) return slot;
   }
   return kNoSlot;
 }
 
 Slot Stage::pick_any_tenant() {
   constexpr int kTries = 8;
-  const Slot places = population.tenants().places();
+  const Slot places = population_.tenants().places();
   for (int i = 0; places > 0 && i < kTries; ++i) {
-    const Slot slot = random.below(places);
-    if (population.tenants().has(slot)) return slot;
+    const Slot slot = random_.below(places);
+    if (population_.tenants().has(slot)) return slot;
   }
   return kNoSlot;
 }
 
 Slot Stage::pick_member(Slot tenant) {
-  const auto& members = population.tenants()[tenant].members;
-  return members.empty() ? kNoSlot : members[random.below(members.size())].user;
+  const auto& members = population_.tenants()[tenant].members;
+  return members.empty() ? kNoSlot : members[random_.below(members.size())].user;
 }
 
 Slot Stage::pick_idle_user() {
-  const auto& idle = population.idle_users();
-  return idle.empty() ? kNoSlot : idle[random.below(idle.size())];
+  const auto& idle = population_.idle_users();
+  return idle.empty() ? kNoSlot : idle[random_.below(idle.size())];
 }
 
 Slot Stage::pick_user() {
@@ -72,31 +72,32 @@ Slot Stage::pick_user() {
 
 Slot Stage::pick_manager(Slot tenant) {
   constexpr int kTries = 6;
-  const auto& members = population.tenants()[tenant].members;
+  const auto& members = population_.tenants()[tenant].members;
   for (int i = 0; !members.empty() && i < kTries; ++i) {
-    const Member& member = members[random.below(members.size())];
+    const Member& member = members[random_.below(members.size())];
     if (member.is_active && member.role <= Role::kAdmin) return member.user;
   }
   return kNoSlot;
 }
 
-UserHandle Stage::handle_of_user(Slot slot) const { return {slot, population.users()[slot].id}; }
+UserHandle Stage::handle_of_user(Slot slot) const { return {slot, population_.users()[slot].id}; }
 
 TenantHandle Stage::handle_of_tenant(Slot slot) const {
-  return {slot, population.tenants()[slot].id};
+  return {slot, population_.tenants()[slot].id};
 }
 
 bool Stage::is_alive(const UserHandle& user) const {
-  return population.users().has(user.slot) && population.users()[user.slot].id == user.id;
+  return population_.users().has(user.slot) && population_.users()[user.slot].id == user.id;
 }
 
 bool Stage::is_alive(const TenantHandle& tenant) const {
-  return population.tenants().has(tenant.slot) && population.tenants()[tenant.slot].id == tenant.id;
+  return population_.tenants().has(tenant.slot) &&
+         population_.tenants()[tenant.slot].id == tenant.id;
 }
 
 bool Stage::is_alive(const InvitationHandle& invitation) const {
-  return population.invitations().has(invitation.slot) &&
-         population.invitations()[invitation.slot].id == invitation.id;
+  return population_.invitations().has(invitation.slot) &&
+         population_.invitations()[invitation.slot].id == invitation.id;
 }
 
 // --- Plans
@@ -158,13 +159,13 @@ void Stage::begin_object(std::string_view key) { line_.key(key).begin_object(); 
 void Stage::end_object() { line_.end_object(); }
 
 void Stage::tenant(std::string_view key, Slot slot) {
-  const Tenant& tenant = population.tenants()[slot];
-  random.percent(30) ? uuid(key, tenant.id) : slug(key, tenant.slug_company);
+  const Tenant& tenant = population_.tenants()[slot];
+  random_.percent(30) ? uuid(key, tenant.id) : slug(key, tenant.slug_company);
 }
 
 void Stage::user(std::string_view key, Slot slot) {
-  const User& user = population.users()[slot];
-  random.percent(25) ? number(key, user.id) : username(key, user);
+  const User& user = population_.users()[slot];
+  random_.percent(25) ? number(key, user.id) : username(key, user);
 }
 
 void Stage::address(std::string_view key, std::uint64_t person, MailHost host, bool capital) {
@@ -210,19 +211,19 @@ void Stage::username(std::string_view key, const User& user) {
 // As Django stores it: a salt of 22 characters and 32 bytes in base64.
 void Stage::password(std::string_view key) {
   scratch_ = "pbkdf2_sha256$600000$";
-  random.append_url_safe(scratch_, 22);
+  random_.append_url_safe(scratch_, 22);
   scratch_ += '$';
-  random.append_url_safe(scratch_, 43);
+  random_.append_url_safe(scratch_, 43);
   scratch_ += '=';
   text(key, scratch_);
 }
 
 // The id is taken now: the command may remove the user.
-void Stage::act_as(Slot user) { actor_ = user == kNoSlot ? 0 : population.users()[user].id; }
+void Stage::act_as(Slot user) { actor_ = user == kNoSlot ? 0 : population_.users()[user].id; }
 
 void Stage::write_correlation() {
-  if (!on_task_ && !random.percent(25) && tasks_.empty()) return;
-  if (!on_task_) correlation_ = random.bits();
+  if (!on_task_ && !random_.percent(25) && tasks_.empty()) return;
+  if (!on_task_) correlation_ = random_.bits();
   scratch_ = on_task_ || !tasks_.empty() ? "setup-" : "request-";
   scratch_ += std::to_string(correlation_);
   text("correlation_id", scratch_);
@@ -230,16 +231,16 @@ void Stage::write_correlation() {
 
 void Stage::finish() {
   line_.end_object();
-  uuid("id", random.uuid());
+  uuid("id", random_.uuid());
   if (actor_ != 0) {
     scratch_ = "user:" + std::to_string(actor_);
     text("actor", scratch_);
-    text("channel", random.percent(80) ? "api" : "admin");
+    text("channel", random_.percent(80) ? "api" : "admin");
   } else {
-    text("actor", draw_operator(random));
-    text("channel", random.percent(70) ? "command" : "deploy");
+    text("actor", draw_operator(random_));
+    text("channel", random_.percent(70) ? "command" : "deploy");
   }
-  if (random.percent(30)) text("reason", draw_reason(random));
+  if (random_.percent(30)) text("reason", draw_reason(random_));
   write_correlation();
   if (causation_ > 0) number("causation_position", static_cast<std::int64_t>(causation_));
   if (expected_version_ > 0) {

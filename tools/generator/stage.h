@@ -62,11 +62,12 @@ class Stage {
 
   explicit Stage(const Options& options);
 
-  RandomSource random;
-  HistoryClock clock;
-  Population population;
+  [[nodiscard]] RandomSource& random() { return random_; }
+  [[nodiscard]] HistoryClock& clock() { return clock_; }
+  [[nodiscard]] Population& population() { return population_; }
+  [[nodiscard]] const Population& population() const { return population_; }
 
-  [[nodiscard]] std::int64_t now() const { return clock.now(); }
+  [[nodiscard]] std::int64_t now() const { return clock_.now(); }
   [[nodiscard]] std::uint64_t events() const { return events_; }  // So far.
   // Whether a command of so many events can still come.
   [[nodiscard]] bool fits(std::size_t events) const { return events <= events_max_ - events_; }
@@ -148,6 +149,9 @@ class Stage {
   void finish();
   void write_correlation();
 
+  RandomSource random_;
+  HistoryClock clock_;
+  Population population_;
   std::uint64_t events_max_;
   std::uint64_t events_ = 0;
   std::deque<Task> tasks_;

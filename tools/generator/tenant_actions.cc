@@ -45,22 +45,22 @@ std::string theme(RandomSource& random) {
 bool reactivate_as_planned(Stage& stage, const Appointment& appointment) {
   if (!stage.is_alive(appointment.tenant)) return false;
   const Slot slot = appointment.tenant.slot;
-  if (stage.population.tenants()[slot].is_active) return false;
+  if (stage.population().tenants()[slot].is_active) return false;
   stage.begin("activate_tenant");
   stage.tenant("tenant", slot);
-  stage.population.tenants()[slot].is_active = true;
-  ++stage.population.tenants()[slot].version;
+  stage.population().tenants()[slot].is_active = true;
+  ++stage.population().tenants()[slot].version;
   return stage.done(1);
 }
 
 bool deactivate(Stage& stage, Slot slot) {
-  Tenant& tenant = stage.population.tenants()[slot];
+  Tenant& tenant = stage.population().tenants()[slot];
   if (!tenant.is_active) return false;
   stage.begin("deactivate_tenant");
   stage.tenant("tenant", slot);
   tenant.is_active = false;
   ++tenant.version;
-  const std::int64_t pause = stage.random.between(kDay, 30 * kDay);
+  const std::int64_t pause = stage.random().between(kDay, 30 * kDay);
   stage.plan_at(
       stage.now() + pause,
       {.act = reactivate_as_planned, .tenant = stage.handle_of_tenant(slot), .invitation = {}});
@@ -74,12 +74,12 @@ bool deactivate_as_planned(Stage& stage, const Appointment& appointment) {
 bool decide_on_trial(Stage& stage, const Appointment& appointment);
 
 void plan_end_of_trial(Stage& stage, Slot slot) {
-  stage.plan_at(stage.population.tenants()[slot].trial_ends_at - kDay,
+  stage.plan_at(stage.population().tenants()[slot].trial_ends_at - kDay,
                 {.act = decide_on_trial, .tenant = stage.handle_of_tenant(slot), .invitation = {}});
 }
 
 bool extend_trial(Stage& stage, Slot slot) {
-  Tenant& tenant = stage.population.tenants()[slot];
+  Tenant& tenant = stage.population().tenants()[slot];
   tenant.trial_ends_at = std::max(tenant.trial_ends_at, stage.now()) + 14 * kDay;
   stage.begin("extend_trial");
   stage.tenant("tenant", slot);
@@ -93,14 +93,14 @@ bool extend_trial(Stage& stage, Slot slot) {
 bool decide_on_trial(Stage& stage, const Appointment& appointment) {
   if (!stage.is_alive(appointment.tenant)) return false;
   const Slot slot = appointment.tenant.slot;
-  if (stage.random.percent(25)) return extend_trial(stage, slot);
-  Tenant& tenant = stage.population.tenants()[slot];
+  if (stage.random().percent(25)) return extend_trial(stage, slot);
+  Tenant& tenant = stage.population().tenants()[slot];
   stage.begin("end_trial");
   stage.tenant("tenant", slot);
   tenant.is_trial = false;
   ++tenant.version;
-  if (stage.random.percent(20)) {
-    stage.plan_at(stage.now() + stage.random.between(kDay, 10 * kDay),
+  if (stage.random().percent(20)) {
+    stage.plan_at(stage.now() + stage.random().between(kDay, 10 * kDay),
                   {.act = deactivate_as_planned, .tenant = appointment.tenant, .invitation = {}});
   }
   return stage.done(1);
@@ -110,7 +110,7 @@ bool decide_on_trial(Stage& stage, const Appointment& appointment) {
 // -------------------------------------------------------------------------------------
 
 void write_new_tenant(Stage& stage, Tenant& tenant, Slot owner) {
-  RandomSource& random = stage.random;
+  RandomSource& random = stage.random();
   stage.uuid("id", tenant.id);
   stage.company_name("name", tenant.company);
   stage.slug("slug", tenant.company);
@@ -140,23 +140,23 @@ bool create_tenant_as_planned(Stage& stage, const Task& task) {
   if (!stage.fits(3)) return false;
   const Slot owner = stage.is_alive(task.user) ? task.user.slot : kNoSlot;
   Tenant tenant;
-  tenant.id = stage.random.uuid();
+  tenant.id = stage.random().uuid();
   tenant.company = stage.take_company();
   tenant.name_company = tenant.company;
   tenant.slug_company = tenant.company;
-  const bool has_domain = stage.random.percent(75);
+  const bool has_domain = stage.random().percent(75);
   stage.begin("create_tenant");
   write_new_tenant(stage, tenant, owner);
   if (has_domain) stage.host("domain", {.company = tenant.company, .place = 0});
-  if (stage.random.percent(30)) stage.expect_none();
-  const Slot slot = stage.population.add_tenant(tenant);
+  if (stage.random().percent(30)) stage.expect_none();
+  const Slot slot = stage.population().add_tenant(tenant);
   std::size_t count = 1;
-  if (has_domain) count += stage.population.add_domain(slot, false);
-  if (owner != kNoSlot) count += stage.population.join(slot, owner, Role::kOwner);
+  if (has_domain) count += stage.population().add_domain(slot, false);
+  if (owner != kNoSlot) count += stage.population().join(slot, owner, Role::kOwner);
   if (tenant.is_trial) plan_end_of_trial(stage, slot);
   const TenantHandle handle = stage.handle_of_tenant(slot);
-  if (stage.random.percent(50)) stage.plan({add_planned_domain, handle, {}});
-  for (std::uint32_t i = stage.random.below(4); i > 0; --i) {
+  if (stage.random().percent(50)) stage.plan({add_planned_domain, handle, {}});
+  for (std::uint32_t i = stage.random().below(4); i > 0; --i) {
     stage.plan({invite_as_planned, handle, {}});
   }
   return stage.done(count);
@@ -165,10 +165,10 @@ bool create_tenant_as_planned(Stage& stage, const Task& task) {
 }  // namespace
 
 bool found_tenant(Stage& stage) {
-  const MailHost mail = MailHost::public_host(stage.random.below(MailHost::kPublicHosts));
+  const MailHost mail = MailHost::public_host(stage.random().below(MailHost::kPublicHosts));
   stage.begin("register_user");
   User owner = write_new_user(stage, stage.take_person(), mail);
-  const Slot slot = stage.population.add_user(std::move(owner));
+  const Slot slot = stage.population().add_user(std::move(owner));
   stage.plan({create_tenant_as_planned, {}, stage.handle_of_user(slot)});
   return stage.done(1);
 }
@@ -176,8 +176,8 @@ bool found_tenant(Stage& stage) {
 bool change_tenant(Stage& stage) {
   const Slot slot = stage.pick_tenant();
   if (slot == kNoSlot || !stage.fits(6)) return false;
-  Tenant& tenant = stage.population.tenants()[slot];
-  RandomSource& random = stage.random;
+  Tenant& tenant = stage.population().tenants()[slot];
+  RandomSource& random = stage.random();
   stage.begin("change_tenant");
   stage.tenant("tenant", slot);
   std::size_t count = 0;
@@ -223,14 +223,14 @@ bool change_tenant(Stage& stage) {
 bool change_tenant_settings(Stage& stage) {
   const Slot slot = stage.pick_tenant();
   if (slot == kNoSlot) return false;
-  Tenant& tenant = stage.population.tenants()[slot];
+  Tenant& tenant = stage.population().tenants()[slot];
   ++tenant.edits;
-  std::string settings = stage.random.percent(60) ? theme(stage.random) + "," : "{";
+  std::string settings = stage.random().percent(60) ? theme(stage.random()) + "," : "{";
   settings += R"("revision":)" + std::to_string(tenant.edits) + "}";
   stage.begin("change_tenant_settings");
   stage.tenant("tenant", slot);
-  stage.document(stage.random.percent(75) ? "merge" : "replace", settings);
-  if (stage.random.percent(20)) stage.expect_version(tenant.version);
+  stage.document(stage.random().percent(75) ? "merge" : "replace", settings);
+  if (stage.random().percent(20)) stage.expect_version(tenant.version);
   ++tenant.version;
   stage.act_as(stage.pick_manager(slot));
   return stage.done(1);
@@ -238,10 +238,10 @@ bool change_tenant_settings(Stage& stage) {
 
 bool start_trial(Stage& stage) {
   const Slot slot = stage.pick_any_tenant();
-  if (slot == kNoSlot || stage.population.tenants()[slot].is_trial) return false;
-  Tenant& tenant = stage.population.tenants()[slot];
+  if (slot == kNoSlot || stage.population().tenants()[slot].is_trial) return false;
+  Tenant& tenant = stage.population().tenants()[slot];
   tenant.is_trial = true;
-  tenant.trial_ends_at = stage.now() + stage.random.between(14 * kDay, 30 * kDay);
+  tenant.trial_ends_at = stage.now() + stage.random().between(14 * kDay, 30 * kDay);
   stage.begin("start_trial");
   stage.tenant("tenant", slot);
   stage.time("ends_at", tenant.trial_ends_at);
@@ -257,10 +257,10 @@ bool deactivate_tenant(Stage& stage) {
 
 bool delete_tenant(Stage& stage) {
   constexpr int kTries = 8;
-  for (int i = 0; i < kTries && stage.population.tenants().size() > 1; ++i) {
+  for (int i = 0; i < kTries && stage.population().tenants().size() > 1; ++i) {
     const Slot slot = stage.pick_any_tenant();
     if (slot == kNoSlot) continue;
-    const Tenant& tenant = stage.population.tenants()[slot];
+    const Tenant& tenant = stage.population().tenants()[slot];
     const std::size_t count = Population::deletion_events(tenant);
     // Who is not served any more goes first.
     const bool agrees = !tenant.is_active || i > kTries / 2;
@@ -268,7 +268,7 @@ bool delete_tenant(Stage& stage) {
     stage.begin("delete_tenant");
     stage.tenant("tenant", slot);
     stage.slug("confirm", tenant.slug_company);
-    stage.population.delete_tenant(slot);
+    stage.population().delete_tenant(slot);
     return stage.done(count);
   }
   return false;
