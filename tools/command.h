@@ -46,5 +46,6 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> make_rebuild_command();
 [[nodiscard]] std::unique_ptr<Command> make_verify_command();
 [[nodiscard]] std::unique_ptr<Command> make_schema_command();
+[[nodiscard]] std::unique_ptr<Command> make_generate_command();
 
 }  // namespace tenantry::tools

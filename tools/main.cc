@@ -48,6 +48,7 @@ Commands make_commands() {
   commands.push_back(make_rebuild_command());
   commands.push_back(make_verify_command());
   commands.push_back(make_schema_command());
+  commands.push_back(make_generate_command());
   return commands;
 }
 
