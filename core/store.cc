@@ -225,10 +225,16 @@ bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSo
   return make_store(directory, clock, ids);
 }
 
+Position noted_tail(const std::filesystem::path& directory) {
+  require_store(directory);
+  const auto ack = AckFile::read(StorePaths{directory}.ack());
+  return Position{ack ? ack->tail : 0};
+}
+
 std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock,
                                          IdSource& ids) {
   const OpenOptions open{options.directory, options.read_only, options.write_buffer_bytes,
-                         options.block_cache_bytes};
+                         options.block_cache_bytes, options.wait_for_owner};
   return std::make_unique<Store>(open_store_files(open, clock), options, clock, ids);
 }
 

@@ -24,6 +24,7 @@ struct Answer {
   Position first;           // Of its events, which follow each other.
   std::uint32_t count = 0;  // 0: nothing changed.
   std::optional<EntityName> entity;
+  bool repeated = false;          // The first answer again, to a command of a known id.
   std::uint64_t incarnation = 0;  // The life of the store that the positions belong to.
 };
 
