@@ -41,6 +41,7 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> make_history_command();
 [[nodiscard]] std::unique_ptr<Command> make_blame_command();
 [[nodiscard]] std::unique_ptr<Command> make_rows_command();
+[[nodiscard]] std::unique_ptr<Command> make_members_command();
 [[nodiscard]] std::unique_ptr<Command> make_status_command();
 [[nodiscard]] std::unique_ptr<Command> make_project_command();
 [[nodiscard]] std::unique_ptr<Command> make_rebuild_command();

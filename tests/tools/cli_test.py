@@ -30,6 +30,7 @@ class EverywhereTest(CliTestCase):
         "project",
         "rebuild",
         "verify",
+        "members",
     ]
 
     def test_help_starts_with_examples(self):
