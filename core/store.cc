@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/command_reader.h"
 #include "core/error.h"
 #include "core/fold.h"
 #include "core/log_reader.h"
@@ -160,6 +161,12 @@ class Store final : public TenancyStore {
     });
     fold.finish();
     read(fold.state());
+  }
+
+  void read_commands(const LogFilter& filter, const Progress& progress,
+                     const VisitCommand& visit) const override {
+    tenantry::read_commands(reader(), writer_.head().tail, opened_.paths.scratch(), filter,
+                            progress, visit);
   }
 
   ResolveOutcome resolve(const ResolveQuery& query) const override {

@@ -48,6 +48,7 @@ Commands make_commands() {
   commands.push_back(make_project_command());
   commands.push_back(make_rebuild_command());
   commands.push_back(make_verify_command());
+  commands.push_back(make_export_command());
   return commands;
 }
 

@@ -31,6 +31,7 @@ class EverywhereTest(CliTestCase):
         "rebuild",
         "verify",
         "members",
+        "export",
     ]
 
     def test_help_starts_with_examples(self):
@@ -71,6 +72,7 @@ class EverywhereTest(CliTestCase):
             (["log", "--limit", "-1"], "usage"),
             (["log", "--limit", "0"], "usage"),
             (["log", "--limit", "1x"], "usage"),
+            (["export", "--limit", "-1"], "usage"),
             (["log", "--kind", ","], "usage"),
             (["log", "--kind", ""], "usage"),
             (["log", "--color", "pink", "-o", "table"], "usage"),
