@@ -47,5 +47,6 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> make_rebuild_command();
 [[nodiscard]] std::unique_ptr<Command> make_verify_command();
 [[nodiscard]] std::unique_ptr<Command> make_export_command();
+[[nodiscard]] std::unique_ptr<Command> make_completion_command();
 
 }  // namespace tenantry::tools

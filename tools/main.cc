@@ -49,6 +49,7 @@ Commands make_commands() {
   commands.push_back(make_rebuild_command());
   commands.push_back(make_verify_command());
   commands.push_back(make_export_command());
+  commands.push_back(make_completion_command());
   return commands;
 }
 

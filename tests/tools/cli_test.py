@@ -32,6 +32,7 @@ class EverywhereTest(CliTestCase):
         "verify",
         "members",
         "export",
+        "completion",
     ]
 
     def test_help_starts_with_examples(self):
