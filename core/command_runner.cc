@@ -23,6 +23,7 @@ Answer repeated(const CommandEntry& entry, std::uint64_t incarnation) {
   answer.first = entry.first;
   answer.count = entry.count;
   answer.entity = entry.entity;
+  answer.repeated = true;
   answer.incarnation = incarnation;
   return answer;
 }

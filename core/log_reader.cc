@@ -1,6 +1,7 @@
 #include "core/log_reader.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -178,6 +179,16 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
                          through, filter.reverse);
   }
   merge(streams, filter.reverse, visit_matching);
+}
+
+LogReader::Filter LogReader::filter(const LogFilter& filter) const {
+  // Kept where it is: the matcher borrows it.
+  const auto kept = std::make_shared<const LogFilter>(filter);
+  return [kept, matcher = Matcher(*kept, info_)](const StoredEvent& event) {
+    if (event.position <= kept->after) return false;
+    if (kept->through && event.position > *kept->through) return false;
+    return (!kept->scope || *kept->scope == event.scope) && matcher.matches(event);
+  };
 }
 
 bool LogReader::read_one(Position position, const Visit& visit) const {

@@ -26,6 +26,9 @@ class LogReader {
   void read(const LogFilter& filter, const Visit& visit) const;
   // The event at `position`; false when the log does not reach it.
   bool read_one(Position position, const Visit& visit) const;
+  // Whether an event passes the filter, as a function of its own; borrows nothing.
+  using Filter = std::function<bool(const StoredEvent&)>;
+  [[nodiscard]] Filter filter(const LogFilter& filter) const;
   // The last position recorded at or before `time`.
   [[nodiscard]] Position position_at(events::Timestamp time) const;
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/command_reader.h"
 #include "core/error.h"
 #include "core/fold.h"
 #include "core/log_reader.h"
@@ -162,6 +163,12 @@ class Store final : public TenancyStore {
     read(fold.state());
   }
 
+  void read_commands(const LogFilter& filter, const Progress& progress,
+                     const VisitCommand& visit) const override {
+    tenantry::read_commands(reader(), writer_.head().tail, opened_.paths.scratch(), filter,
+                            progress, visit);
+  }
+
   ResolveOutcome resolve(const ResolveQuery& query) const override {
     if (auto kept = resolved_.find(query)) return std::move(*kept);
     const std::uint64_t seq = writer_.head().batch_seq;
@@ -225,10 +232,16 @@ bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSo
   return make_store(directory, clock, ids);
 }
 
+Position noted_tail(const std::filesystem::path& directory) {
+  require_store(directory);
+  const auto ack = AckFile::read(StorePaths{directory}.ack());
+  return Position{ack ? ack->tail : 0};
+}
+
 std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock,
                                          IdSource& ids) {
   const OpenOptions open{options.directory, options.read_only, options.write_buffer_bytes,
-                         options.block_cache_bytes};
+                         options.block_cache_bytes, options.wait_for_owner};
   return std::make_unique<Store>(open_store_files(open, clock), options, clock, ids);
 }
 

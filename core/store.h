@@ -16,6 +16,9 @@ struct StoreOptions {
   std::size_t write_buffer_bytes = std::size_t{8} << 20;  // Of each of RocksDB's five families.
   std::size_t block_cache_bytes = std::size_t{32} << 20;
   std::size_t group_commands_max = 1024;  // Commands that share one sync.
+  // Called again and again while another process owns the store; waits a little, and returns
+  // whether to try again. Empty: who finds an owner gives up.
+  std::function<bool()> wait_for_owner{};
   // Told, in a sentence, what went wrong where nobody can be answered: closing. Empty: nobody.
   std::function<void(const std::string&)> warn{};
 };
@@ -23,6 +26,11 @@ struct StoreOptions {
 // Makes an empty store in a directory that does not exist or is empty. False when there is a store
 // already, which is left as it is. Throws UsageError for a directory that holds something else.
 bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids);
+
+// The last position that was answered, as far as it is noted where no lock guards it: at most 100
+// ms old while an owner lives, older only if the last one was killed. For waiting until a store
+// grows. Throws UsageError when there is no store.
+[[nodiscard]] Position noted_tail(const std::filesystem::path& directory);
 
 // Opens the store, which this process owns until the result is destroyed: see open_store_files()
 // for what is checked and thrown. Opening writes no event. Borrows `clock` and `ids`.

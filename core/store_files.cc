@@ -224,6 +224,12 @@ bool is_store(const fs::path& directory) {
   return fs::exists(StorePaths{directory}.format(), ignored);
 }
 
+void require_store(const fs::path& directory) {
+  if (is_store(directory)) return;
+  throw UsageError("store_not_found", "there is no store in " + directory.string(),
+                   "tenantry init --store " + directory.string(), 6);
+}
+
 bool make_store(const fs::path& named, const Clock& clock, IdSource& ids) {
   if (named.empty()) throw UsageError("usage", "the store's directory has no name");
   fs::path directory = fs::weakly_canonical(fs::absolute(named));
@@ -257,11 +263,8 @@ void check_log_end(const StorageReader& storage, const StoreInfo& info, const He
 OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
   OpenedStore opened;
   opened.paths = {options.directory};
-  if (!is_store(options.directory)) {
-    throw UsageError("store_not_found", "there is no store in " + options.directory.string(),
-                     "tenantry init --store " + options.directory.string(), 6);
-  }
-  opened.lock = std::make_unique<StoreLock>(options.directory);
+  require_store(options.directory);
+  opened.lock = std::make_unique<StoreLock>(options.directory, options.wait_for_owner);
   check_format(opened.paths);
   RocksOptions rocks = rocks_options(options, opened.paths);
   rocks.read_only = true;

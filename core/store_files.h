@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,8 @@ struct StorePaths {
 };
 
 [[nodiscard]] bool is_store(const std::filesystem::path& directory);
+// Throws UsageError `store_not_found` (exit 6) unless it is one.
+void require_store(const std::filesystem::path& directory);
 
 // Makes an empty store; all of it or nothing. False when there is one already, which is left as it
 // is. Throws UsageError for a directory that holds something else, UnavailableError when it cannot
@@ -50,6 +53,7 @@ struct OpenOptions {
   bool read_only = false;  // What was checked is what is handed out; `ack` is none.
   std::size_t write_buffer_bytes = std::size_t{8} << 20;
   std::size_t block_cache_bytes = std::size_t{32} << 20;
+  std::function<bool()> wait_for_owner{};  // As StoreLock takes it.
 };
 
 // The opening procedure. Under the store's own lock: the format is read, then everything is checked

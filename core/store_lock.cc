@@ -49,14 +49,15 @@ void leave_name(const FileDescriptor& file, pid_t owner) {
 
 }  // namespace
 
-StoreLock::StoreLock(const std::filesystem::path& store) : owner_(::getpid()) {
+StoreLock::StoreLock(const std::filesystem::path& store, const std::function<bool()>& wait)
+    : owner_(::getpid()) {
   const std::filesystem::path path = store / kFileName;
   file_ = open_file(path, O_RDWR | O_CREAT);
   struct flock lock = whole_file(F_WRLCK);
-  if (::fcntl(file_.get(), F_OFD_SETLK, &lock) != 0) {
+  while (::fcntl(file_.get(), F_OFD_SETLK, &lock) != 0) {
     const int error = errno;
-    if (error == EAGAIN || error == EACCES) refuse(store, path);
-    throw_file_error("lock", path, error);
+    if (error != EAGAIN && error != EACCES) throw_file_error("lock", path, error);
+    if (!wait || !wait()) refuse(store, path);
   }
   if (!still_named(file_, path)) refuse(store, path);
   leave_name(file_, owner_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include <sys/types.h>
 
@@ -19,8 +20,9 @@ class StoreLock {
  public:
   static constexpr const char* kFileName = "OWNER.lock";
 
-  // `store` must exist. Throws UnavailableError naming the owner's process if there is one.
-  explicit StoreLock(const std::filesystem::path& store);
+  // `store` must exist. Throws UnavailableError naming the owner's process if there is one and
+  // `wait` is empty or has returned false: it is called between tries, and waits a little.
+  explicit StoreLock(const std::filesystem::path& store, const std::function<bool()>& wait = {});
   StoreLock(StoreLock&& other) noexcept = default;
   StoreLock& operator=(StoreLock&&) = delete;
   StoreLock(const StoreLock&) = delete;

@@ -24,6 +24,7 @@ struct Answer {
   Position first;           // Of its events, which follow each other.
   std::uint32_t count = 0;  // 0: nothing changed.
   std::optional<EntityName> entity;
+  bool repeated = false;          // The first answer again, to a command of a known id.
   std::uint64_t incarnation = 0;  // The life of the store that the positions belong to.
 };
 
@@ -92,6 +93,8 @@ enum class VerifyDepth { kQuick, kFull };
 // Called now and then by long operations: how much of how much is done.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+using VisitCommand = std::function<bool(const events::CommandRequest&)>;
+
 // Threads: any thread may call any method. Lifetime: visitors borrow what they get for the call.
 // Errors: CorruptionError, UnavailableError, UsageError. After a commit whose fate is unknown every
 // further command is refused until the store is opened again; a retry by command id then gives the
@@ -115,6 +118,14 @@ class TenancyStore : public EventSource {
   // The rows as they were at `position`, folded in a scratch place; `read` runs once.
   virtual void read_state_at(Position position, const Progress& progress,
                              const std::function<void(const StateView&)>& read) const = 0;
+
+  // Visits, in order, the commands that make the log again: each, applied with its time to what
+  // came before it, makes exactly the events of one that was accepted, with the ids and secrets
+  // that were drawn then. Visited is what has an event that passes the filter, until `visit`
+  // returns false; `reverse` means nothing. Takes as long as deciding the whole log anew. Throws
+  // UsageError `not_expressible` for events that no command makes.
+  virtual void read_commands(const LogFilter& filter, const Progress& progress,
+                             const VisitCommand& visit) const = 0;
 
   [[nodiscard]] virtual ResolveOutcome resolve(const ResolveQuery& query) const = 0;
   [[nodiscard]] virtual StoreStatus status() const = 0;

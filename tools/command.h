@@ -41,11 +41,14 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> make_history_command();
 [[nodiscard]] std::unique_ptr<Command> make_blame_command();
 [[nodiscard]] std::unique_ptr<Command> make_rows_command();
+[[nodiscard]] std::unique_ptr<Command> make_members_command();
 [[nodiscard]] std::unique_ptr<Command> make_status_command();
 [[nodiscard]] std::unique_ptr<Command> make_project_command();
 [[nodiscard]] std::unique_ptr<Command> make_rebuild_command();
 [[nodiscard]] std::unique_ptr<Command> make_verify_command();
 [[nodiscard]] std::unique_ptr<Command> make_schema_command();
 [[nodiscard]] std::unique_ptr<Command> make_generate_command();
+[[nodiscard]] std::unique_ptr<Command> make_export_command();
+[[nodiscard]] std::unique_ptr<Command> make_completion_command();
 
 }  // namespace tenantry::tools

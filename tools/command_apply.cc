@@ -26,7 +26,7 @@ constexpr std::size_t kGroupBytesMax = std::size_t{8} << 20;
 struct ApplyOptions {
   std::vector<std::string> files;
   std::vector<std::string> defaults;
-  std::size_t batch = 1024;
+  std::uint64_t batch = 1024;
   bool historic = false;
   bool stop_on_error = false;
   bool quiet_accepted = false;
@@ -116,9 +116,9 @@ class Applier {
   }
 
   [[nodiscard]] std::string summary(double seconds) const {
-    std::string text =
-        fmt::format("{} accepted, {} rejected, {} invalid", accepted_, rejected_, invalid_);
-    text += fmt::format(" in {:.1f} s", seconds);
+    std::string text = fmt::format("{} accepted", accepted_);
+    if (repeated_ > 0) text += fmt::format(" ({} of them known already)", repeated_);
+    text += fmt::format(", {} rejected, {} invalid in {:.1f} s", rejected_, invalid_, seconds);
     if (options_.dry_run) text += "; dry run, nothing was written";
     if (worst_ == ExitCode::kInterrupted) text += "; interrupted";
     return text;
@@ -210,6 +210,7 @@ class Applier {
     switch (answer.status) {
       case Answer::Status::kAccepted:
         ++accepted_;
+        if (answer.repeated) ++repeated_;
         return;
       case Answer::Status::kRejected:
         ++rejected_;
@@ -234,6 +235,7 @@ class Applier {
   std::uint64_t bytes_ = 0;
   std::uint64_t answered_ = 0;
   std::uint64_t accepted_ = 0;
+  std::uint64_t repeated_ = 0;  // Of the accepted.
   std::uint64_t rejected_ = 0;
   std::uint64_t invalid_ = 0;
   ExitCode worst_ = ExitCode::kDone;
@@ -260,8 +262,7 @@ class ApplyCommand final : public Command {
                    "for lines that do not say: actor=…,channel=…,reason=…,correlation_id=…")
         ->type_name("KEY=VALUE,…")
         ->take_all();
-    app.add_option("--batch", options_.batch, "commands in one commit at most (default 1024)")
-        ->type_name("N");
+    add_count(app, "--batch", options_.batch, "commands in one commit at most (default 1024)");
     app.add_flag("--historic", options_.historic, "allow `at`, the time to record, in lines");
     app.add_flag("--stop-on-error", options_.stop_on_error,
                  "apply nothing after the first line that is refused");
@@ -270,7 +271,6 @@ class ApplyCommand final : public Command {
   }
 
   [[nodiscard]] ExitCode run(Session& session) override {
-    if (options_.batch == 0) throw UsageError("usage", "--batch takes a number from 1");
     if (options_.files.empty()) options_.files.emplace_back("-");
     std::vector<Input> inputs;
     std::uint64_t bytes_total = 0;

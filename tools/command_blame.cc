@@ -53,9 +53,12 @@ class BlameCommand final : public Command {
     for (std::size_t place = 0; row_ && place < row_->size(); ++place) {
       const events::ColumnInfo& column = entity.table->columns[place];
       const Setter& setter = setters_[place];
-      printer.row({column.name, column_cell(column, (*row_)[place], session.reveal()),
-                   number_cell(setter.position.value), setter.recorded_at, setter.kind,
-                   text_cell(setter.actor), text_cell(setter.reason)});
+      Cell value = column_cell(column, (*row_)[place], session.reveal());
+      const bool null = std::holds_alternative<events::Null>(value);
+      if (null && session.prints_table()) value = std::string("NULL");
+      printer.row({column.name, std::move(value), number_cell(setter.position.value),
+                   setter.recorded_at, setter.kind, text_cell(setter.actor),
+                   text_cell(setter.reason)});
     }
     printer.finish();
     if (removed_at_) {

@@ -1,12 +1,25 @@
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <CLI/CLI.hpp>
 
 #include "core/error.h"
 #include "projections/projector.h"
 #include "tools/command.h"
 #include "tools/fenced.h"
+#include "tools/follow.h"
 
 namespace tenantry::tools {
 namespace {
+
+const std::vector<Column>& project_columns() {
+  static const std::vector<Column> columns = {{"read_model"}, {"checkpoint"}, {"tail"},
+                                              {"lag"},        {"events"},     {"row_changes"},
+                                              {"epoch"},      {"dry_run"},    {"stopped"}};
+  return columns;
+}
 
 class ProjectCommand final : public Command {
  public:
@@ -16,19 +29,61 @@ class ProjectCommand final : public Command {
   }
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry project\n"
+           "tenantry project --follow\n"
            "tenantry project --read-model sqlite:/srv/app/db.sqlite3\n"
            "tenantry project --dry-run";
   }
   void declare(CLI::App& app) override {
-    app.add_option("--batch", batch_, "events in one transaction at most (default 1000)")
-        ->type_name("N");
-    app.add_flag("--dry-run", dry_run_, "count what there is to do and write nothing");
+    add_count(app, "--batch", batch_, "events in one transaction at most (default 1000)");
+    auto* const dry_run =
+        app.add_flag("--dry-run", dry_run_, "count what there is to do and write nothing");
+    app.add_flag("--follow", follow_,
+                 "go on with what is appended, until stopped; a record each time")
+        ->excludes(dry_run);
   }
 
   [[nodiscard]] ExitCode run(Session& session) override {
-    if (batch_ == 0) throw UsageError("usage", "--batch takes a number from 1");
+    if (follow_) return follow_log(session);
     const TenancyStore& store = session.store();
     const auto target = session.open_read_model(/*read_only=*/false);
+    const projections::Projected projected = project_new(session, store, *target);
+    print_record(session.out(), session.printing(), project_columns(),
+                 cells_of(*target, store, projected));
+    return projected.stopped ? ExitCode::kInterrupted : ExitCode::kDone;
+  }
+
+ private:
+  // Everything that passes by itself is waited for; all else ends it.
+  ExitCode follow_log(Session& session) {
+    Printer printer(session.out(), session.printing(), project_columns());
+    bool unreachable = false;
+    bool first = true;
+    follow(session, [&](const TenancyStore& store) -> FollowStep {
+      std::unique_ptr<projections::ReadModel> target;
+      projections::Projected projected;
+      try {
+        target = session.open_read_model(/*read_only=*/false);
+        projected = project_new(session, store, *target);
+      } catch (const UnavailableError& error) {
+        if (!std::exchange(unreachable, true)) {
+          session.remark(std::string(error.what()) + "; trying again");
+        }
+        return {FollowStep::Next::kRetry, {}};
+      }
+      if (std::exchange(unreachable, false)) session.remark("the read model is back");
+      if (projected.events > 0 || std::exchange(first, false)) {
+        printer.row(cells_of(*target, store, projected));
+        printer.flush();
+      }
+      return {FollowStep::Next::kWait, projected.mark.position};
+    });
+    printer.finish();
+    return ExitCode::kInterrupted;
+  }
+
+  [[nodiscard]] projections::Projected project_new(const Session& session,
+                                                   const TenancyStore& store,
+                                                   projections::ReadModel& target) const {
     ProgressMeter meter(session.progress_mode(false), "project", "events");
     projections::ProjectOptions options;
     options.batch_events = batch_;
@@ -37,28 +92,30 @@ class ProjectCommand final : public Command {
     options.progress = [&meter](const projections::ProjectProgress& progress) {
       meter.update(progress.checkpoint.value, progress.tail.value);
     };
-    const auto outcome = projections::project(store, *target, options);
+    const auto outcome = projections::project(store, target, options);
     if (const auto* fenced = std::get_if<projections::Fenced>(&outcome)) throw_fenced(*fenced);
-    const auto& projected = std::get<projections::Projected>(outcome);
-    print_record(session.out(), session.printing(),
-                 {{"read_model"},
-                  {"checkpoint"},
-                  {"tail"},
-                  {"events"},
-                  {"row_changes"},
-                  {"epoch"},
-                  {"dry_run"},
-                  {"stopped"}},
-                 {target->name(), number_cell(projected.mark.position.value),
-                  number_cell(store.tail().tail.value), number_cell(projected.events),
-                  number_cell(projected.row_changes), number_cell(projected.mark.epoch), dry_run_,
-                  projected.stopped});
-    return projected.stopped ? ExitCode::kInterrupted : ExitCode::kDone;
+    return std::get<projections::Projected>(outcome);
   }
 
- private:
-  std::size_t batch_ = 1000;
+  [[nodiscard]] std::vector<Cell> cells_of(const projections::ReadModel& target,
+                                           const TenancyStore& store,
+                                           const projections::Projected& projected) const {
+    const std::uint64_t tail = store.tail().tail.value;
+    const std::uint64_t at = projected.mark.position.value;
+    return {target.name(),
+            number_cell(at),
+            number_cell(tail),
+            number_cell(tail > at ? tail - at : 0),
+            number_cell(projected.events),
+            number_cell(projected.row_changes),
+            number_cell(projected.mark.epoch),
+            dry_run_,
+            projected.stopped};
+  }
+
+  std::uint64_t batch_ = 1000;
   bool dry_run_ = false;
+  bool follow_ = false;
 };
 
 }  // namespace

@@ -41,6 +41,36 @@ std::vector<Cell> table_cells(const TableCertificate& table, bool dry_run) {
           text_cell(table.found_digest)};
 }
 
+// What a table shows: digests by their beginning, and what was expected only where it was not
+// found.
+const std::vector<Column>& short_columns() {
+  static const std::vector<Column> columns = {{"table"},      {"inserted"},  {"updated"},
+                                              {"deleted"},    {"unchanged"}, {"unknown"},
+                                              {"found_rows"}, {"equal"},     {"found_digest"}};
+  return columns;
+}
+
+std::string short_digest(const std::string& digest) {
+  constexpr std::size_t kShown = 12;
+  return digest.size() > kShown ? digest.substr(0, kShown) + "…" : digest;
+}
+
+void print_short_rows(Session& session, const Certificate& certificate) {
+  Printer printer(session.out(), session.printing(), short_columns());
+  for (const TableCertificate& table : certificate.tables) {
+    const std::vector<Cell> all = table_cells(table, certificate.dry_run);
+    std::vector<Cell> cells(all.begin(), all.begin() + 6);
+    cells.insert(cells.end(), {all[7], all[8], text_cell(short_digest(table.found_digest))});
+    std::vector<std::string> notes;
+    if (!certificate.dry_run && !table.equal()) {
+      notes.push_back(fmt::format("expected: {} rows, digest {}", table.expected_rows,
+                                  short_digest(table.expected_digest)));
+    }
+    printer.row(cells, notes);
+  }
+  printer.finish();
+}
+
 std::string verdict_of(const Certificate& certificate) {
   if (certificate.dry_run) return "dry run";
   return certificate.correct() ? "equal" : "different";
@@ -88,6 +118,8 @@ void print_certificate(Session& session, const Certificate& certificate,
   if (printing.format == Format::kTable && printing.fields.empty()) {
     print_record(session.out(), printing, head_columns, head);
     session.out().write("\n");
+    print_short_rows(session, certificate);
+    return;
   }
   Printer printer(session.out(), printing, table_columns());
   for (const TableCertificate& table : certificate.tables) {

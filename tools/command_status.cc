@@ -4,21 +4,33 @@
 
 #include <CLI/CLI.hpp>
 
-#include "core/error.h"
+#include "core/hash.h"
 #include "tools/command.h"
 #include "tools/json_builder.h"
 
 namespace tenantry::tools {
 namespace {
 
+const std::vector<Column>& scope_columns() {
+  static const std::vector<Column> columns = {{"scope"}, {"events"}, {"last_position"}};
+  return columns;
+}
+
+std::vector<std::vector<Cell>> scope_records(const StoreStatus& status) {
+  std::vector<std::vector<Cell>> records;
+  for (const ScopeStatus& scope : status.scopes) {
+    records.push_back({std::string(events::scope_name(scope.scope)), number_cell(scope.events),
+                       number_cell(scope.last.value)});
+  }
+  return records;
+}
+
 JsonText scopes_json(const StoreStatus& status) {
   JsonBuilder json;
   json.begin_array();
-  for (const ScopeStatus& scope : status.scopes) {
+  for (const std::vector<Cell>& cells : scope_records(status)) {
     json.begin_object();
-    json.key("scope").string(events::scope_name(scope.scope));
-    json.member("events", number_cell(scope.events));
-    json.member("last_position", number_cell(scope.last.value));
+    for (std::size_t i = 0; i < cells.size(); ++i) json.member(scope_columns()[i].name, cells[i]);
     json.end_object();
   }
   json.end_array();
@@ -43,29 +55,44 @@ const char* health_of(const projections::Probe& probe, const StoreStatus& status
   return probe.mark->position == status.tail.tail ? "up_to_date" : "behind";
 }
 
+const std::vector<Column>& read_model_columns() {
+  static const std::vector<Column> columns = {{"name"},  {"state"}, {"checkpoint"},
+                                              {"epoch"}, {"lag"},   {"why"}};
+  return columns;
+}
+
 // The read model as far as it can be seen: status never fails because of it.
-JsonText read_model_json(const Session& session, const StoreStatus& status) {
-  JsonBuilder json;
-  json.begin_object();
+std::vector<Cell> read_model_cells(const Session& session, const StoreStatus& status) {
+  std::vector<Cell> cells(read_model_columns().size());
   try {
     const auto read_model = session.open_read_model(true);
-    json.key("name").string(read_model->name());
+    cells[0] = read_model->name();
     if (!session.read_model_target().absent_file().empty()) {
-      json.key("state").string("absent");
-    } else {
-      const projections::Probe probe = read_model->probe();
-      json.key("state").string(health_of(probe, status));
-      if (probe.mark) {
-        const std::uint64_t at = probe.mark->position.value;
-        const std::uint64_t tail = status.tail.tail.value;
-        json.member("checkpoint", number_cell(at));
-        json.member("epoch", number_cell(probe.mark->epoch));
-        json.member("lag", number_cell(tail > at ? tail - at : 0));
-      }
+      cells[1] = std::string("absent");
+      return cells;
+    }
+    const projections::Probe probe = read_model->probe();
+    cells[1] = std::string(health_of(probe, status));
+    if (probe.mark) {
+      const std::uint64_t at = probe.mark->position.value;
+      const std::uint64_t tail = status.tail.tail.value;
+      cells[2] = number_cell(at);
+      cells[3] = number_cell(probe.mark->epoch);
+      cells[4] = number_cell(tail > at ? tail - at : 0);
     }
   } catch (const std::runtime_error& error) {
-    json.key("state").string("unreadable");
-    json.key("why").string(error.what());
+    cells[1] = std::string("unreadable");
+    cells[5] = std::string(error.what());
+  }
+  return cells;
+}
+
+JsonText read_model_json(const std::vector<Cell>& cells) {
+  JsonBuilder json;
+  json.begin_object();
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (std::holds_alternative<events::Null>(cells[i])) continue;
+    json.member(read_model_columns()[i].name, cells[i]);
   }
   json.end_object();
   return json.document();
@@ -85,29 +112,51 @@ class StatusCommand final : public Command {
 
   [[nodiscard]] ExitCode run(Session& session) override {
     const StoreStatus status = session.store().status();
+    const std::vector<Cell> read_model = read_model_cells(session, status);
     const bool empty = status.tail.tail.value == 0;
-    print_record(session.out(), session.printing(),
-                 {{"store_id"},
-                  {"incarnation"},
-                  {"directory"},
-                  {"created_at"},
-                  {"tail"},
-                  {"last_recorded_at"},
-                  {"log_digest"},
-                  {"bytes"},
-                  {"term"},
-                  {"batches"},
-                  {"scopes"},
-                  {"rows"},
-                  {"read_model"}},
-                 {status.identity.store, number_cell(status.identity.incarnation), status.directory,
-                  status.created_at, number_cell(status.tail.tail.value),
-                  empty ? Cell(events::Null{}) : Cell(status.tail.last_recorded),
-                  events::hex({reinterpret_cast<const char*>(status.tail.digest.data()),
-                               status.tail.digest.size()}),
-                  number_cell(status.bytes), number_cell(status.term), number_cell(status.batches),
-                  scopes_json(status), rows_json(status), read_model_json(session, status)});
+    std::vector<Column> columns = {
+        {"store_id"},         {"incarnation"}, {"directory"}, {"created_at"}, {"tail"},
+        {"last_recorded_at"}, {"log_digest"},  {"bytes"},     {"term"},       {"batches"}};
+    std::vector<Cell> cells = {status.identity.store,
+                               number_cell(status.identity.incarnation),
+                               status.directory,
+                               status.created_at,
+                               number_cell(status.tail.tail.value),
+                               empty ? Cell(events::Null{}) : Cell(status.tail.last_recorded),
+                               hex(status.tail.digest),
+                               number_cell(status.bytes),
+                               number_cell(status.term),
+                               number_cell(status.batches)};
+    const bool tables = session.prints_table() && session.printing().fields.empty();
+    if (!tables) {
+      columns.insert(columns.end(), {{"scopes"}, {"rows"}, {"read_model"}});
+      cells.insert(cells.end(),
+                   {scopes_json(status), rows_json(status), read_model_json(read_model)});
+    }
+    print_record(session.out(), session.printing(), columns, cells);
+    if (tables) print_tables(session, status, read_model);
     return ExitCode::kDone;
+  }
+
+ private:
+  static void print_table(Session& session, const std::vector<Column>& columns,
+                          const std::vector<std::vector<Cell>>& records) {
+    session.out().write("\n");
+    Printer printer(session.out(), session.printing(), columns);
+    for (const std::vector<Cell>& cells : records) printer.row(cells);
+    printer.finish();
+  }
+
+  static void print_tables(Session& session, const StoreStatus& status,
+                           const std::vector<Cell>& read_model) {
+    print_table(session, scope_columns(), scope_records(status));
+    std::vector<std::vector<Cell>> rows;
+    for (const auto& [table, count] : status.rows) rows.push_back({table, number_cell(count)});
+    print_table(session, {{"table"}, {"rows"}}, rows);
+    session.out().write("\n");
+    std::vector<Column> named = read_model_columns();
+    named.front().name = "read_model";
+    print_record(session.out(), session.printing(), named, read_model);
   }
 };
 

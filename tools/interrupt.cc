@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -44,6 +45,12 @@ void Interrupt::watch(const std::stop_token& closing) {
     // Cannot fail: the counter is far from full.
     [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof(one));
   }
+}
+
+void Interrupt::wait(std::chrono::milliseconds timeout) const {
+  pollfd watched{event_, POLLIN, 0};
+  // An error, too, only means that the wait is over.
+  ::poll(&watched, 1, static_cast<int>(timeout.count()));
 }
 
 void Interrupt::check() const {

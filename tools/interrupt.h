@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <stop_token>
 #include <thread>
@@ -24,6 +25,8 @@ class Interrupt {
   [[nodiscard]] std::stop_token token() const { return stop_.get_token(); }
   // Throws Interrupted when a stop was requested.
   void check() const;
+  // Returns when a stop was requested, at the latest after `timeout`.
+  void wait(std::chrono::milliseconds timeout) const;
   // Readable once a stop was requested; for poll().
   [[nodiscard]] int descriptor() const { return event_; }
 

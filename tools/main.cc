@@ -43,12 +43,15 @@ Commands make_commands() {
   commands.push_back(make_history_command());
   commands.push_back(make_blame_command());
   commands.push_back(make_rows_command());
+  commands.push_back(make_members_command());
   commands.push_back(make_status_command());
   commands.push_back(make_project_command());
   commands.push_back(make_rebuild_command());
   commands.push_back(make_verify_command());
   commands.push_back(make_schema_command());
   commands.push_back(make_generate_command());
+  commands.push_back(make_export_command());
+  commands.push_back(make_completion_command());
   return commands;
 }
 

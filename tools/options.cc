@@ -1,6 +1,7 @@
 #include "tools/options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <string_view>
 
@@ -57,6 +58,22 @@ void declare_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_flag("--reveal", options.reveal, "print secrets whole");
   app.add_flag("-q,--quiet", options.quiet, "no progress and no remarks");
   app.add_flag("-y,--yes", options.yes, "do not ask before something is destroyed");
+}
+
+void add_count(CLI::App& app, const std::string& name, std::uint64_t& value,
+               const std::string& help) {
+  // Checked as text: the library would take -1 for a very large number.
+  const CLI::Validator count(
+      [](const std::string& text) {
+        const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+        std::uint64_t number = 0;
+        const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+        const bool whole = result.ec == std::errc() && result.ptr == text.data() + text.size();
+        if (digits && whole && number > 0) return std::string();
+        return "must be a whole number from 1, not " + text;
+      },
+      "");
+  app.add_option(name, value, help)->type_name("N")->check(count);
 }
 
 std::optional<Format> requested_format(const GlobalOptions& options) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ struct GlobalOptions {
 };
 
 void declare_global_options(CLI::App& app, GlobalOptions& options);
+
+// Adds an option that takes a whole number from 1.
+void add_count(CLI::App& app, const std::string& name, std::uint64_t& value,
+               const std::string& help);
 
 // The format that was asked for; none when none was. UsageError for one that does not exist.
 [[nodiscard]] std::optional<Format> requested_format(const GlobalOptions& options);

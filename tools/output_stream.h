@@ -22,6 +22,7 @@ class OutputStream {
   void write(std::string_view text);
   void flush();
   [[nodiscard]] bool is_terminal() const;
+  [[nodiscard]] int descriptor() const { return descriptor_; }
 
  private:
   int descriptor_;

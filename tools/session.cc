@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 #include <poll.h>
 #include <unistd.h>
@@ -15,6 +16,9 @@
 
 namespace tenantry::tools {
 namespace {
+
+constexpr std::chrono::milliseconds kOwnerWait{2000};
+constexpr std::chrono::milliseconds kOwnerPoll{20};
 
 void say(std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
@@ -44,15 +48,40 @@ Session::Session(const GlobalOptions& options, const Interrupt& interrupt, Outpu
 
 Session::~Session() = default;
 
+void Session::open(const std::function<bool()>& wait_for_owner) {
+  StoreOptions options;
+  options.directory = options_.store;
+  options.read_only = !writing_;
+  options.wait_for_owner = wait_for_owner;
+  options.warn = [this](const std::string& trouble) { remark("warning: " + trouble); };
+  store_ = open_store(options, *clock_, *ids_);
+}
+
 TenancyStore& Session::store() {
   if (!store_) {
-    StoreOptions options;
-    options.directory = options_.store;
-    options.read_only = !writing_;
-    options.warn = [this](const std::string& trouble) { remark("warning: " + trouble); };
-    store_ = open_store(options, *clock_, *ids_);
+    const auto deadline = std::chrono::steady_clock::now() + kOwnerWait;
+    open([&] {
+      interrupt_.wait(kOwnerPoll);
+      interrupt_.check();
+      return std::chrono::steady_clock::now() < deadline;
+    });
   }
   return *store_;
+}
+
+TenancyStore* Session::store_if_free(std::string& owner) {
+  if (store_) return store_.get();
+  bool owned = false;
+  try {
+    open([&owned] {
+      owned = true;
+      return false;
+    });
+  } catch (const UnavailableError& error) {
+    if (!owned) throw;
+    owner = error.what();
+  }
+  return store_.get();
 }
 
 ReadModelTarget Session::read_model_target() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +32,10 @@ class Session {
   [[nodiscard]] OutputStream& out() { return out_; }
 
   // Throws UsageError `store_not_found` (exit 6) when there is no store, UnavailableError when
-  // another process owns it.
+  // another process owns it and keeps it for two seconds: who follows a log holds it for less.
   [[nodiscard]] TenancyStore& store();
+  // The store; null, with `owner` saying whose it is, when another process owns it now.
+  [[nodiscard]] TenancyStore* store_if_free(std::string& owner);
   [[nodiscard]] ReadModelTarget read_model_target() const;
   [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model(bool read_only) const;
   // Before store(): it is opened for writing, not only for reading.
@@ -61,6 +64,8 @@ class Session {
   void close() { store_.reset(); }
 
  private:
+  void open(const std::function<bool()>& wait_for_owner);
+
   const GlobalOptions& options_;
   const Interrupt& interrupt_;
   OutputStream& out_;

@@ -166,6 +166,24 @@ TEST_F(StoreLockTest, LosingTheLockOfRocksDbKeepsOurs) {
   EXPECT_EQ(in_child([&] { return try_lock(store_.path()); }), kRefused);
 }
 
+TEST_F(StoreLockTest, WhoWaitsGetsTheStoreOnceItIsFree) {
+  std::optional<StoreLock> owner(std::in_place, store_.path());
+  int waits = 0;
+  const StoreLock second(store_.path(), [&] {
+    if (++waits == 3) owner.reset();
+    return true;
+  });
+  EXPECT_EQ(waits, 3);
+  EXPECT_EQ(try_lock(store_.path()), kRefused);
+}
+
+TEST_F(StoreLockTest, WhoStopsWaitingIsRefused) {
+  const StoreLock owner(store_.path());
+  int waits = 0;
+  EXPECT_THROW(StoreLock(store_.path(), [&] { return ++waits < 3; }), UnavailableError);
+  EXPECT_EQ(waits, 3);
+}
+
 TEST_F(StoreLockTest, AbsentStoreIsAnError) {
   EXPECT_THROW(StoreLock(store_ / "absent"), UnavailableError);
 }

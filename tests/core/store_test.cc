@@ -73,6 +73,12 @@ TEST_F(StoreTest, ARetryByIdGetsTheFirstAnswer) {
   EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
+TEST_F(StoreTest, ARetryIsToldFromAFirstAnswer) {
+  const auto command = request(protein("Beef", ",'id':'11111111-1111-4111-8111-111111111111'"));
+  EXPECT_FALSE(store().submit({&command, 1}, {}).at(0).repeated);
+  EXPECT_TRUE(store().submit({&command, 1}, {}).at(0).repeated);
+}
+
 TEST_F(StoreTest, ARetryInTheSameGroupGetsTheFirstAnswer) {
   const std::string id = ",'id':'11111111-1111-4111-8111-111111111111'";
   EXPECT_THAT(run_all({protein("Beef", id), protein("Beef", id), protein("Pork", id)}),
@@ -173,6 +179,15 @@ TEST_F(StoreTest, IsNotOpenedWhenTheClockIsAnHourBehind) {
   clock_.advance_seconds(3700);
   open();
   EXPECT_EQ(store().tail().tail, Position{1});
+}
+
+TEST_F(StoreTest, TheNotedTailIsReadWithoutOwningTheStore) {
+  EXPECT_EQ(noted_tail(directory()), Position{0});
+  EXPECT_EQ(run(protein("Beef")), "1");
+  EXPECT_EQ(run(protein("Pork")), "2");
+  close();
+  EXPECT_EQ(noted_tail(directory()), Position{2});
+  EXPECT_THROW((void)noted_tail(temp_ / "elsewhere"), UsageError);
 }
 
 TEST_F(StoreTest, ASecondOwnerIsRefused) {

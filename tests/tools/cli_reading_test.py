@@ -98,6 +98,12 @@ class HistoryTest(CliTestCase):
         )
         self.assertEqual(5, blamed["user_id"]["position"])
 
+    def test_blame_shows_null(self):
+        table = self.run_program("blame", "tenant/acme", "-o", "table", "--fields", "field,value")
+        self.assertRegex(table.stdout.decode(), r"(?m)^trial_ends_at +NULL$")
+        logo = [b for b in self.records("blame", "tenant/acme") if b["field"] == "logo"]
+        self.assertIsNone(logo[0]["value"])
+
     def test_rows(self):
         self.assertEqual(["ann", "bob"], [r["username"] for r in self.records("rows", "auth_user")])
         rows = self.records("rows", "tenants_tenant_user", "--names", "--where", "role=admin")
@@ -123,6 +129,16 @@ class HistoryTest(CliTestCase):
         self.apply(command("register_user", username="out"))
         tenant_id = self.records("rows", "tenants_tenant")[0]["id"]
         self.assert_exit(3, self.run_program("resolve", "--tenant-id", tenant_id, "--user", "out"))
+
+    def test_status_for_people_holds_no_json(self):
+        self.run_program("project")
+        text = self.run_program("status", "-o", "table").stdout.decode()
+        self.assertNotIn("{", text)
+        self.assertRegex(text, r"(?m)^scope +events +last_position$")
+        self.assertRegex(text, r"(?m)^tenants +\d+ +\d+$")
+        self.assertRegex(text, r"(?m)^tenants_tenant_user +2$")
+        self.assertRegex(text, r"(?m)^state +up_to_date$")
+        self.assertRegex(text, r"(?m)^lag +0$")
 
     def test_status(self):
         status = self.records("status")[0]
@@ -166,6 +182,21 @@ class ReadModelTest(CliTestCase):
         self.assertEqual(8, self.records("project", "--dry-run")[0]["events"])
         self.assert_exit(0, self.run_program("rebuild", "--dry-run"))
         self.assertFalse(os.path.exists(self.database) and os.path.getsize(self.database) > 0)
+
+    def test_a_certificate_fits_a_terminal(self):
+        self.assert_exit(0, self.run_program("project"))
+        database = sqlite3.connect(os.path.join(self.store, "read_model.sqlite3"))
+        database.execute("INSERT INTO core_protein (id, name) VALUES (77, 'Tofu')")
+        database.commit()
+        database.close()
+        result = self.run_program("rebuild", "-o", "table")
+        self.assert_exit(1, result)
+        table = result.stdout.decode().split("\n\n")[1]
+        self.assertLessEqual(max(len(line) for line in table.splitlines()), 120)
+        self.assertRegex(table, r"(?m)^auth_user .* true +[0-9a-f]{12}…$")
+        self.assertRegex(table, r"(?m)^ +expected: 0 rows, digest [0-9a-f]{12}…$")
+        whole = self.run_program("rebuild", "-o", "csv", "--fields", "found_digest").stdout
+        self.assertTrue(all(len(line) == 64 for line in whole.decode().split()[1:]), whole)
 
     def test_rebuild_ends_with_a_certificate(self):
         certificate = self.records("rebuild")[0]

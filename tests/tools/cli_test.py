@@ -31,6 +31,9 @@ class EverywhereTest(CliTestCase):
         "rebuild",
         "verify",
         "generate",
+        "members",
+        "export",
+        "completion",
     ]
 
     def test_help_starts_with_examples(self):
@@ -66,6 +69,14 @@ class EverywhereTest(CliTestCase):
             (["apply", "nowhere.ndjson"], "no_such_file"),
             (["apply", "--defaults", "who=me"], "usage"),
             (["apply", "--batch", "0"], "usage"),
+            (["apply", "--batch", "-1"], "usage"),
+            (["project", "--batch", "99999999999999999999"], "usage"),
+            (["log", "--limit", "-1"], "usage"),
+            (["log", "--limit", "0"], "usage"),
+            (["log", "--limit", "1x"], "usage"),
+            (["export", "--limit", "-1"], "usage"),
+            (["log", "--kind", ","], "usage"),
+            (["log", "--kind", ""], "usage"),
             (["log", "--color", "pink", "-o", "table"], "usage"),
         ]:
             with self.subTest(arguments):
@@ -350,6 +361,13 @@ class ApplyTest(CliTestCase):
     def test_blank_lines_count_but_say_nothing(self):
         answers = self.apply(raw=b"\n  \n" + json.dumps(tenant("acme")).encode())
         self.assertEqual([3], [a["line"] for a in answers])
+
+    def test_retries_are_counted(self):
+        line = json.dumps(tenant("acme", line={"id": str(uuid.uuid4())})).encode()
+        first = self.run_program("apply", stdin=line)
+        self.assertIn(b"\n1 accepted, 0 rejected", b"\n" + first.stderr)
+        again = self.run_program("apply", stdin=line)
+        self.assertIn(b"1 accepted (1 of them known already), 0 rejected", again.stderr)
 
     def test_ids_make_retries_safe(self):
         commands = [

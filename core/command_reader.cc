@@ -1,0 +1,83 @@
+#include "core/command_reader.h"
+
+#include <deque>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/command_recovery.h"
+#include "core/error.h"
+#include "core/fold.h"
+#include "events/kinds.h"
+
+namespace tenantry {
+namespace {
+
+constexpr std::uint64_t kEventsPerProgress = 4096;
+
+// The events of one command, gathered as a log is read in order. Owns their payloads.
+class CommandEvents {
+ public:
+  // Returns whether `event` is the last one of its command.
+  bool take(const StoredEvent& event) {
+    if (event.index_in_command == 0) {
+      payloads_.clear();
+      events_.clear();
+    }
+    if (event.index_in_command != events_.size() ||
+        event.index_in_command >= event.count_in_command) {
+      throw CorruptionError(fmt::format("event {} is the event {} of {} of its command, after {}",
+                                        event.position.value, event.index_in_command + 1,
+                                        event.count_in_command, events_.size()));
+    }
+    events_.push_back(event);
+    events_.back().payload = payloads_.emplace_back(event.payload);
+    return events_.size() == event.count_in_command;
+  }
+  [[nodiscard]] const std::vector<StoredEvent>& all() const { return events_; }
+
+ private:
+  std::deque<std::string> payloads_;
+  std::vector<StoredEvent> events_;
+};
+
+[[noreturn]] void refuse(const std::vector<StoredEvent>& made) {
+  std::set<std::string> kinds;
+  for (const StoredEvent& event : made) kinds.insert(events::find_kind(event.kind)->name);
+  throw UsageError(
+      "not_expressible",
+      fmt::format("no command makes the events {} to {} ({})", made.front().position.value,
+                  made.back().position.value, fmt::join(kinds, ", ")),
+      fmt::format("tenantry show {}", made.front().position.value));
+}
+
+}  // namespace
+
+void read_commands(const LogReader& log, Position tail, const std::filesystem::path& scratch,
+                   const LogFilter& filter, const Progress& progress, const VisitCommand& visit) {
+  const LogReader::Filter passes = log.filter(filter);
+  Fold fold(scratch, tail.value);
+  CommandEvents command;
+  bool wanted = false;
+  log.read_after({}, tail, [&](const StoredEvent& event) {
+    const bool starts = event.index_in_command == 0;
+    if (starts && filter.through && event.position > *filter.through) return false;
+    wanted = (wanted && !starts) || passes(event);
+    if (!command.take(event)) return true;
+    if (wanted) {
+      const auto request = recover_command(command.all(), fold.state());
+      if (!request) refuse(command.all());
+      if (!visit(*request)) return false;
+    }
+    for (const StoredEvent& made : command.all()) fold.apply(made);
+    if (progress && event.position.value % kEventsPerProgress < command.all().size()) {
+      progress(event.position.value, tail.value);
+    }
+    return true;
+  });
+}
+
+}  // namespace tenantry

@@ -1,0 +1,267 @@
+"""Following a log: cli_follow_test.py PATH-OF-TENANTRY [TEST…]"""
+
+import fcntl
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+import unittest
+
+from cli_case import PROGRAM, CliTestCase, command
+
+PATIENCE_SECONDS = 60
+
+
+class Follower:
+    """A following process; what it prints is gathered as it comes."""
+
+    def __init__(self, case, *arguments):
+        self.case = case
+        self.process = case.start(*arguments)
+        self.process.stdin.close()
+        self.lines = []
+        self.remarks = []
+        self.changed = threading.Condition()
+        self.readers = [
+            threading.Thread(target=self.gather, args=(stream, lines), daemon=True)
+            for stream, lines in (
+                (self.process.stdout, self.lines),
+                (self.process.stderr, self.remarks),
+            )
+        ]
+        for reader in self.readers:
+            reader.start()
+        case.addCleanup(self.end)
+
+    def gather(self, stream, lines):
+        for line in stream:
+            with self.changed:
+                lines.append(line.decode())
+                self.changed.notify_all()
+
+    def wait_for(self, condition, what):
+        with self.changed:
+            met = self.changed.wait_for(condition, PATIENCE_SECONDS)
+        self.case.assertTrue(met, f"no {what}: {self.lines} {self.remarks}")
+
+    def wait_for_records(self, count):
+        self.wait_for(lambda: len(self.lines) >= count, f"{count} records")
+        return [json.loads(line) for line in self.lines]
+
+    def wait_for_remark(self, text):
+        self.wait_for(lambda: any(text in line for line in self.remarks), f"remark {text}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.wait()
+
+    def wait(self):
+        code = self.process.wait(PATIENCE_SECONDS)
+        for reader in self.readers:
+            reader.join()
+        return code
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for reader in self.readers:
+            reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+class FollowCase(CliTestCase):
+    def owner(self):
+        """Owns the store as another process would, until it is closed."""
+        lock = open(os.path.join(self.store, "OWNER.lock"), "a+b")
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        self.addCleanup(lock.close)
+        return lock
+
+    def add_user(self, name):
+        answers = self.apply(command("register_user", username=name))
+        self.assertEqual(["accepted"], [a["status"] for a in answers], self.last.stderr)
+
+    def assert_sound(self):
+        self.assert_exit(0, self.run_program("verify"))
+
+
+class LogFollowTest(FollowCase):
+    def test_everything_arrives_and_ctrl_c_gives_130(self):
+        self.add_user("ann")
+        log = Follower(self, "log", "--follow")
+        log.wait_for_records(1)
+        for number in range(8):
+            self.add_user(f"user{number}")
+        records = log.wait_for_records(9)
+        self.assertEqual(list(range(1, 10)), [r["position"] for r in records])
+        self.assertEqual(130, log.stop())
+        self.assertEqual([], log.remarks)
+        self.assert_sound()
+
+    def test_filters_hold_and_fields_are_shown(self):
+        self.add_user("ann")
+        log = Follower(self, "log", "--follow", "--kind", "UserRenamed", "-p", "--after", "0")
+        self.apply(command("change_user_profile", user="ann", username="anna"))
+        self.add_user("bob")
+        self.apply(command("change_user_profile", user="anna", username="annie"))
+        records = log.wait_for_records(2)
+        self.assertEqual(
+            [("ann", "anna"), ("anna", "annie")],
+            [(r["changes"][0]["old"], r["changes"][0]["new"]) for r in records],
+        )
+        self.assertEqual(130, log.stop())
+
+    def test_a_limit_ends_it(self):
+        log = Follower(self, "log", "--follow", "--limit", "2")
+        for name in ("ann", "bob", "cem"):
+            self.add_user(name)
+        self.assertEqual(0, log.wait())
+        self.assertEqual([1, 2], [json.loads(line)["position"] for line in log.lines])
+
+    def test_json_is_whole_when_it_is_stopped(self):
+        self.add_user("ann")
+        log = Follower(self, "log", "--follow", "-o", "json", "--fields", "position")
+        log.wait_for(lambda: log.lines or log.process.poll() is None, "output")
+        self.add_user("bob")
+        time.sleep(2)
+        self.assertEqual(130, log.stop())
+        self.assertEqual([{"position": 1}, {"position": 2}], json.loads("".join(log.lines)))
+
+    def test_a_closed_pipe_ends_it_quietly(self):
+        read_end, write_end = os.pipe()
+        with os.fdopen(write_end, "wb") as output:
+            idle = self.start_into(output, "log", "--follow")
+        os.close(read_end)
+        self.assertEqual(0, idle.wait(PATIENCE_SECONDS))
+
+    def start_into(self, output, *arguments):
+        return subprocess.Popen(
+            [PROGRAM, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            cwd=self.directory,
+            env=self.environment(),
+        )
+
+    def test_an_owner_is_waited_for_and_named_once(self):
+        lock = self.owner()
+        log = Follower(self, "log", "--follow")
+        log.wait_for_remark("owns the store")
+        lock.close()
+        self.add_user("ann")
+        log.wait_for_records(1)
+        self.assertEqual(130, log.stop())
+        self.assertEqual(1, len(log.remarks), log.remarks)
+
+    def test_what_contradicts_it_is_refused(self):
+        self.assert_error(2, "usage", self.run_program("log", "--follow", "--reverse"))
+        self.assert_error(2, "usage", self.run_program("log", "--follow", "--through", "3"))
+
+    def test_another_store_in_its_place_ends_it(self):
+        self.add_user("ann")
+        log = Follower(self, "log", "--follow")
+        log.wait_for_records(1)
+        other = os.path.join(self.directory, "other")
+        self.run_program("init", TENANTRY_STORE=other)
+        for name in ("a", "b", "c"):
+            self.run_program("do", "register_user", "--username", name, TENANTRY_STORE=other)
+        os.rename(self.store, self.store + ".old")
+        os.rename(other, self.store)
+        self.assertEqual(4, log.wait())
+        self.assertIn("error[store_replaced]", "".join(log.remarks))
+
+
+class OwnerTest(FollowCase):
+    def test_a_short_owner_is_waited_for(self):
+        lock = self.owner()
+        threading.Timer(0.5, lock.close).start()
+        self.add_user("ann")
+        self.assertEqual(1, self.tail())
+
+    def test_a_long_owner_is_not(self):
+        self.owner()
+        started = time.monotonic()
+        result = self.run_program("status")
+        self.assert_error(6, "unavailable", result)
+        self.assertIn(b"owns the store", result.stderr)
+        self.assertGreater(time.monotonic() - started, 1.5)
+
+    def test_waiting_is_interrupted(self):
+        self.owner()
+        waiting = self.start("status")
+        time.sleep(0.5)
+        waiting.send_signal(signal.SIGINT)
+        _, errors = waiting.communicate(timeout=PATIENCE_SECONDS)
+        self.assertIn(waiting.returncode, (130, -signal.SIGINT), errors)
+
+
+class ProjectFollowTest(FollowCase):
+    def setUp(self):
+        super().setUp()
+        self.read_model = os.path.join(self.store, "read_model.sqlite3")
+
+    def usernames(self):
+        database = sqlite3.connect(self.read_model)
+        try:
+            return [n for (n,) in database.execute("SELECT username FROM auth_user ORDER BY id")]
+        finally:
+            database.close()
+
+    def test_rows_follow_the_log(self):
+        self.add_user("ann")
+        follower = Follower(self, "project", "--follow")
+        follower.wait_for_records(1)
+        for number in range(5):
+            self.add_user(f"user{number}")
+        follower.wait_for(
+            lambda: follower.lines and json.loads(follower.lines[-1])["checkpoint"] == 6,
+            "checkpoint 6",
+        )
+        last = json.loads(follower.lines[-1])
+        self.assertEqual((6, 0), (last["tail"], last["lag"]))
+        self.assertEqual(130, follower.stop())
+        self.assertEqual(["ann"] + [f"user{n}" for n in range(5)], self.usernames())
+        self.assert_sound()
+
+    def test_a_read_model_that_is_locked_is_waited_for(self):
+        self.add_user("ann")
+        follower = Follower(self, "project", "--follow")
+        follower.wait_for_records(1)
+        database = sqlite3.connect(self.read_model, isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("BEGIN EXCLUSIVE")
+        self.add_user("bob")
+        follower.wait_for_remark("trying again")
+        self.add_user("cem")  # The store is free meanwhile.
+        database.execute("ROLLBACK")
+        follower.wait_for_remark("the read model is back")
+        follower.wait_for(
+            lambda: json.loads(follower.lines[-1])["checkpoint"] == 3, "checkpoint 3"
+        )
+        self.assertEqual(130, follower.stop())
+        self.assertEqual(2, len(follower.remarks), follower.remarks)
+        self.assertEqual(["ann", "bob", "cem"], self.usernames())
+
+    def test_rows_that_clash_end_it(self):
+        self.add_user("ann")
+        follower = Follower(self, "project", "--follow")
+        follower.wait_for_records(1)
+        database = sqlite3.connect(self.read_model)
+        database.execute("UPDATE auth_user SET id = 2")
+        database.commit()
+        database.close()
+        self.add_user("bob")
+        self.assertEqual(4, follower.wait())
+        self.assertIn("error[read_model_conflict]", "".join(follower.remarks))
+
+    def test_a_dry_run_follows_nothing(self):
+        self.assert_error(2, "usage", self.run_program("project", "--follow", "--dry-run"))
+
+
+if __name__ == "__main__":
+    unittest.main()
