@@ -40,15 +40,19 @@ Session::Session(const ConnectionInfo& info) : name_(info.name) {
 Session::~Session() = default;
 
 void Session::translated(const std::function<void()>& body) const {
-  // In 6.4 some of these are no sql_error and carry no code: they come first.
+  // In 6.4 some of these are no sql_error, or carry no code: they come first.
   try {
     body();
+  } catch (const pqxx::too_many_connections& error) {  // Derived from the next.
+    raise_server_error(name_, {"53300", first_line(error.what()), {}, {}, {}});
   } catch (const pqxx::broken_connection& error) {
     raise_server_error(name_, {{}, first_line(error.what()), {}, {}, {}});
   } catch (const pqxx::deadlock_detected& error) {
     raise_server_error(name_, {"40P01", first_line(error.what()), {}, {}, {}});
   } catch (const pqxx::serialization_failure& error) {
     raise_server_error(name_, {"40001", first_line(error.what()), {}, {}, {}});
+  } catch (const pqxx::insufficient_privilege& error) {
+    raise_server_error(name_, {"42501", first_line(error.what()), {}, {}, {}});
   } catch (const pqxx::sql_error& error) {
     // A session that was ended reports 57P01 as an ordinary error once.
     raise_server_error(name_, {error.sqlstate(), first_line(error.what()), {}, {}, {}});

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""A Django project with the reference application's tables works on what Tenantry makes.
+
+    tests/django/django_test.py PROGRAM [unittest's options]
+
+Needs Debian's python3-django and python3-psycopg2, and the server of TENANTRY_TEST_POSTGRES.
+"""
+
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import psycopg2
+import psycopg2.extensions
+
+PROGRAM = os.path.abspath(sys.argv.pop(1))
+PROJECT = pathlib.Path(__file__).resolve().parent / "project"
+HISTORY = PROJECT.parents[2] / "tools" / "demo" / "sample.ndjson"
+TABLES = ("auth_user", "core_protein", "core_userpreferences", "tenants_tenant",
+          "tenants_tenantdomain", "tenants_tenant_user", "tenants_invitation")
+REFERENCES = {
+    "core_userpreferences": {"user_id": "auth_user"},
+    "tenants_tenant": {"created_by_id": "auth_user"},
+    "tenants_tenantdomain": {"tenant_id": "tenants_tenant"},
+    "tenants_tenant_user": {"tenant_id": "tenants_tenant", "user_id": "auth_user"},
+    "tenants_invitation": {"tenant_id": "tenants_tenant", "accepted_by_id": "auth_user",
+                           "invited_by_id": "auth_user"},
+}
+
+
+def run(*arguments, **environment):
+    keep = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "TENANTRY_READ_MODEL")}
+    return subprocess.run(arguments, env={**keep, **environment}, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=120, check=False)
+
+
+@contextlib.contextmanager
+def fresh_database():
+    """The URL of a database that lasts as long as the context."""
+    server = os.environ["TENANTRY_TEST_POSTGRES"]
+    parts = psycopg2.extensions.parse_dsn(server)
+    name = f"tenantry_test_{secrets.token_hex(8)}"
+    connection = psycopg2.connect(server)
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        try:
+            yield f"postgresql:///{name}?" + "&".join(
+                f"{key}={parts[key]}" for key in ("host", "port", "user") if key in parts)
+        finally:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class DjangoTest(unittest.TestCase):
+    maxDiff = 4000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp(prefix="tenantry-django-")
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.store = os.path.join(cls.directory, "store")
+        for arguments in (("init",), ("apply", "-q", "--historic", str(HISTORY))):
+            result = run(PROGRAM, *arguments, TENANTRY_STORE=cls.store)
+            if result.returncode != 0:
+                raise RuntimeError(f"{arguments}: {result.stderr}")
+
+    def tenantry(self, url, *arguments):
+        result = run(PROGRAM, *arguments, TENANTRY_STORE=self.store, TENANTRY_READ_MODEL=url)
+        self.assertEqual(result.returncode, 0, f"{arguments}: {result.stdout}{result.stderr}")
+        return result.stdout
+
+    def python(self, url, *arguments):
+        result = run(sys.executable, *arguments, DATABASE_URL=url, PYTHONPATH=str(PROJECT),
+                     DJANGO_SETTINGS_MODULE="settings", PYTHONDONTWRITEBYTECODE="1")
+        self.assertEqual(result.returncode, 0, f"{arguments}: {result.stdout}{result.stderr}")
+        return result.stdout
+
+    def django(self, url, *arguments):
+        return self.python(url, "-m", "django", *arguments)
+
+    def expected_rows(self, url):
+        """Table → rows as Tenantry knows them, by key."""
+        rows = {}
+        for table in TABLES:
+            lines = self.tenantry(url, "rows", table, "--names", "--reveal", "-o", "ndjson")
+            rows[table] = {str(row["id"]): row for row in map(json.loads, lines.splitlines())}
+            self.assertTrue(rows[table], f"the sample history leaves no row in {table}")
+        return rows
+
+    def expected_references(self, rows):
+        """Row that is referred to → table and column → keys of the rows that refer to it."""
+        found = collections.defaultdict(lambda: collections.defaultdict(list))
+        for table, references in REFERENCES.items():
+            for column, target in references.items():
+                for key, row in rows[table].items():
+                    if row[column] is not None:
+                        found[target, str(row[column])][f"{table}.{column}"].append(key)
+        return found
+
+    def assert_orm_reads_what_tenantry_knows(self, url):
+        rows = self.expected_rows(url)
+        references = self.expected_references(rows)
+        read = collections.defaultdict(dict)
+        for line in self.python(url, str(PROJECT / "read_tables.py")).splitlines():
+            found = json.loads(line)
+            key = str(found["row"]["id"])
+            read[found["table"]][key] = found["row"]
+            for place, keys in found["reverse"].items():
+                expected = references[found["table"], key][place]
+                self.assertEqual(sorted(keys), sorted(expected), f"{place} → {key}")
+        for table in TABLES:
+            self.assertEqual(read[table], rows[table], table)
+
+    def assert_django_goes_on_after_our_ids(self, url):
+        largest = {table: max(map(int, rows)) for table, rows in self.expected_rows(url).items()
+                   if table not in ("tenants_tenant", "tenants_invitation")}
+        inserted = json.loads(self.python(url, str(PROJECT / "insert_rows.py")))
+        self.assertEqual(inserted.keys(), largest.keys())
+        for table, key in inserted.items():
+            self.assertGreater(key, largest[table], table)
+
+    def test_orm_reads_a_sqlite_read_model(self):
+        url = f"sqlite:{self.directory}/read_model.sqlite3"
+        self.tenantry(url, "project")
+        self.assert_orm_reads_what_tenantry_knows(url)
+        self.assert_django_goes_on_after_our_ids(url)
+
+    def test_orm_reads_a_database_that_tenantry_made(self):
+        with fresh_database() as url:
+            self.tenantry(url, "rebuild")
+            self.assert_orm_reads_what_tenantry_knows(url)
+            self.assert_django_goes_on_after_our_ids(url)
+
+    def test_django_takes_over_tables_that_tenantry_made(self):
+        with fresh_database() as url:
+            self.django(url, "migrate", "auth", "-v0")
+            self.tenantry(url, "schema", "apply")
+            self.django(url, "migrate", "--fake-initial", "-v0")
+            self.django(url, "makemigrations", "--check", "--dry-run")
+            self.tenantry(url, "schema", "check")
+            unapplied = [line for line in self.django(url, "showmigrations").splitlines()
+                         if line.startswith(" [ ]")]
+            self.assertEqual(unapplied, [])
+
+            self.tenantry(url, "project")
+
+            self.assert_orm_reads_what_tenantry_knows(url)
+            self.assert_django_goes_on_after_our_ids(url)
+
+    def test_tenantry_fills_tables_that_django_made(self):
+        with fresh_database() as url:
+            self.django(url, "migrate", "-v0")
+            self.tenantry(url, "schema", "check")
+            self.tenantry(url, "project")
+            self.tenantry(url, "verify")
+            self.assert_orm_reads_what_tenantry_knows(url)
+            self.assert_django_goes_on_after_our_ids(url)
+
+
+if __name__ == "__main__":
+    unittest.main()
