@@ -48,7 +48,8 @@ class ExportCommand final : public Command {
   static void check_output(const Session& session) {
     const auto format = requested_format(session.options());
     if (!session.options().fields.empty()) {
-      throw UsageError("usage", "--fields has no meaning here: a command is exported whole");
+      throw UsageError("usage", "--fields has no meaning here: a command is exported whole",
+                       "tenantry log --fields position,kind,data");
     }
     if (format && *format != Format::kNdjson) {
       throw UsageError("usage", "commands are exported as NDJSON, the form that apply reads",

@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kPoll{200};
+constexpr milliseconds kOwnedPoll{20};  // Short owners may follow each other closely.
 constexpr milliseconds kLookAnyway{10'000};
 constexpr milliseconds kRetryMax{5'000};
 constexpr milliseconds kUnsaid{1'000};  // Whoever owns the store for less is not worth a word.
@@ -33,7 +34,7 @@ class Follower {
     while (!session_.interrupt().requested()) {
       const TenancyStore* const store = open();
       if (store == nullptr) {
-        wait(kPoll);
+        wait(kOwnedPoll);
         continue;
       }
       check_same_log(*store);

@@ -55,6 +55,20 @@ Commands make_commands() {
   return commands;
 }
 
+// An empty value is an unset variable of a script: it must not mean `no filter`.
+void refuse_empty_values(CLI::App& app) {
+  const auto takes_value = [](const CLI::Option* option) {
+    return option->nonpositional() && option->get_items_expected_max() > 0;
+  };
+  for (CLI::Option* const option : app.get_options(takes_value)) {
+    option->check(CLI::Validator(
+        [](const std::string& text) {
+          return text.empty() ? std::string("must not be empty") : std::string();
+        },
+        ""));
+  }
+}
+
 void declare(CLI::App& app, const Commands& commands, GlobalOptions& options) {
   app.formatter(make_help_formatter());
   app.footer(kExamples);
@@ -66,7 +80,9 @@ void declare(CLI::App& app, const Commands& commands, GlobalOptions& options) {
         app.add_subcommand(std::string(command->name()), std::string(command->help()));
     sub->footer(std::string(command->examples()));
     command->declare(*sub);
+    if (command->name() != "do") refuse_empty_values(*sub);  // Fields may be empty, and reasons.
   }
+  refuse_empty_values(app);
   app.require_subcommand(1);
 }
 
@@ -90,6 +106,15 @@ std::string help_command(const CLI::App& app) {
   if (!names.empty() && !rest.empty() && !rest.front().starts_with("-")) {
     const std::string near = did_you_mean(rest.front(), names);
     throw UsageError("unknown_command", "there is no command \"" + rest.front() + "\"",
+                     near.empty() ? see : near);
+  }
+  if (!rest.empty()) {
+    std::vector<std::string> options;
+    for (const CLI::Option* const option : place.get_options()) {
+      if (option->nonpositional()) options.push_back(option->get_name());
+    }
+    const std::string near = did_you_mean(rest.front(), options);
+    throw UsageError("usage", "\"" + rest.front() + "\" is not expected by " + help_command(place),
                      near.empty() ? see : near);
   }
   throw UsageError("usage", error.what(), see);

@@ -84,8 +84,8 @@ Uuid only_one(const TableInfo& table, const std::string& text, const std::set<Uu
   if (found.size() == 1) return *found.begin();
   if (found.empty()) {
     throw UsageError("not_found",
-                     fmt::format("no {} \"{}\" is there, or ever was", table.entity_name, text), {},
-                     static_cast<int>(ExitCode::kNotFound));
+                     fmt::format("no {} \"{}\" is there, or ever was", table.entity_name, text),
+                     "tenantry rows " + table.name, static_cast<int>(ExitCode::kNotFound));
   }
   std::vector<std::string> ids;
   ids.reserve(found.size());

@@ -104,6 +104,9 @@ PrintOptions Session::printing() const {
   printing.format =
       requested_format(options_).value_or(terminal ? Format::kTable : Format::kNdjson);
   printing.fields = split_list(options_.fields);
+  if (printing.fields.empty() && !options_.fields.empty()) {
+    throw UsageError("usage", "--fields names no field", "--fields position,kind");
+  }
   printing.color = wants_color(options_.color, terminal);
   printing.width = terminal ? terminal_width(STDOUT_FILENO) : 0;
   return printing;

@@ -77,6 +77,12 @@ class EverywhereTest(CliTestCase):
             (["export", "--limit", "-1"], "usage"),
             (["log", "--kind", ","], "usage"),
             (["log", "--kind", ""], "usage"),
+            (["log", "--tenant", ""], "usage"),
+            (["export", "--tenant="], "usage"),
+            (["log", "--fields", ","], "usage"),
+            (["log", "-o", ""], "usage"),
+            (["log", "--limt", "3"], "usage"),
+            (["status", "now"], "usage"),
             (["log", "--color", "pink", "-o", "table"], "usage"),
         ]:
             with self.subTest(arguments):
@@ -85,6 +91,9 @@ class EverywhereTest(CliTestCase):
     def test_near_matches_are_named(self):
         result = self.run_program("log", "--kind", "MemberAded")
         self.assertIn(b"hint: did you mean MemberAdded?", result.stderr)
+
+        result = self.run_program("log", "--limt", "3")
+        self.assertIn(b"hint: did you mean --limit?", result.stderr)
 
     def test_error_as_json(self):
         for form in (["-o", "json"], ["-o", "ndjson"], ["--output=json"]):
