@@ -165,6 +165,9 @@ std::vector<CompletionCommand> completion_commands(const CLI::App& root) {
   std::vector<CompletionCommand> commands = {command_of(root, "")};
   for (const CLI::App* const app : root.get_subcommands({})) {
     commands.push_back(command_of(*app, app->get_name()));
+    for (const CLI::App* const inner : app->get_subcommands({})) {
+      commands.push_back(command_of(*inner, app->get_name() + " " + inner->get_name()));
+    }
     if (app->get_name() != "do") continue;
     const std::vector<CompletionOption> shared = commands.back().options;
     for (const events::CommandInfo& info : events::commands()) {

@@ -80,7 +80,9 @@ void declare(CLI::App& app, const Commands& commands, GlobalOptions& options) {
         app.add_subcommand(std::string(command->name()), std::string(command->help()));
     sub->footer(std::string(command->examples()));
     command->declare(*sub);
-    if (command->name() != "do") refuse_empty_values(*sub);  // Fields may be empty, and reasons.
+    if (command->name() == "do") continue;  // Fields may be empty, and reasons.
+    refuse_empty_values(*sub);
+    for (CLI::App* const inner : sub->get_subcommands({})) refuse_empty_values(*inner);
   }
   refuse_empty_values(app);
   app.require_subcommand(1);

@@ -67,6 +67,10 @@ class CompletionTest(CliTestCase):
         )
         self.assertEqual(["--actor"], self.complete("do", "create_tenant", "--act"))
 
+    def test_commands_below_a_command(self):
+        self.assertEqual(["status"], self.complete("schema", "stat"))
+        self.assertEqual(["--dry-run"], self.complete("schema", "apply", "--dry"))
+
     def test_values_are_no_commands(self):
         self.assertEqual(["--follow"], self.complete("--store", "rows", "log", "--fol"))
 
