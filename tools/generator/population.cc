@@ -267,11 +267,11 @@ std::size_t Population::move_domain(Slot from_tenant, std::size_t place, Slot to
 // --- Invitations
 // ----------------------------------------------------------------------------------
 
-Slot Population::add_invitation(Invitation invitation) {
+Slot Population::add_invitation(const Invitation& invitation) {
   const Slot tenant = invitation.tenant;
   const Slot inviter = invitation.invited_by;
   const std::int64_t expires_at = invitation.expires_at;
-  const Slot slot = invitations_.add(std::move(invitation));
+  const Slot slot = invitations_.add(invitation);
   tenants_[tenant].invitations.push_back(slot);
   ++tenants_[tenant].pending;
   pending_.emplace(expires_at, slot);
