@@ -75,7 +75,6 @@ events::CommandRequest parse(std::string_view line) {
 }
 
 // --- The bytes
-// ------------------------------------------------------------------------------------
 
 // The digest changes with every change of the generator: on purpose only, for histories that people
 // made again by their seed are then other ones.
@@ -155,7 +154,6 @@ TEST(GeneratorTest, OptionsOutOfRangeAreUsageErrors) {
 }
 
 // --- What is remembered
-// ---------------------------------------------------------------------------
 
 TEST(GeneratorTest, MemoryIsBoundedByWhatLivesNotByTheEvents) {
   constexpr std::uint64_t kTenants = 40;
@@ -197,7 +195,6 @@ TEST(GeneratorTest, DaysAreBusierThanNights) {
 }
 
 // --- On a store
-// -----------------------------------------------------------------------------------
 
 // Applies a history to an empty store and compares each answer with what was foretold.
 class GeneratedHistoryTest : public ::testing::TestWithParam<GeneratorOptions> {

@@ -83,52 +83,53 @@ void check(const char* option, std::uint64_t value, std::uint64_t low, std::uint
 class Generator::Impl {
  public:
   explicit Impl(const GeneratorOptions& options)
-      : stage({options.seed, options.tenants, options.events}), options_(options) {}
+      : stage_({options.seed, options.tenants, options.events}), options_(options) {}
 
   // Whether there was something left to write.
   bool write_next() {
-    if (!stage.fits(1)) return false;
-    if (stage.events() > 0 && stage.random().below(100) < options_.rejections_percent) {
-      write_rejected(stage);
+    if (!stage_.fits(1)) return false;
+    if (stage_.events() > 0 && stage_.random().below(100) < options_.rejections_percent) {
+      write_rejected(stage_);
       return true;
     }
     // What belongs together follows within seconds.
-    if (stage.planned() > 0) {
-      stage.clock().advance_by(stage.random().between(1, kMinute / 6));
+    if (stage_.planned() > 0) {
+      stage_.clock().advance_by(stage_.random().between(1, kMinute / 6));
     } else {
-      stage.clock().advance(stage.random());
+      stage_.clock().advance(stage_.random());
     }
     write_accepted();
     return true;
   }
 
-  Stage stage;
+  [[nodiscard]] const Stage& stage() const { return stage_; }
 
  private:
   // So many should live by now: all from the middle of the history on.
   [[nodiscard]] std::uint64_t tenants_wanted() const {
     const std::uint64_t half = options_.events / 2 + 1;
-    if (stage.events() >= half) return options_.tenants;
+    if (stage_.events() >= half) return options_.tenants;
     constexpr std::uint64_t kParts = 1024;
-    const std::uint64_t parts = stage.events() * kParts / half;
+    const std::uint64_t parts = stage_.events() * kParts / half;
     return std::max<std::uint64_t>(1, options_.tenants * parts / kParts);
   }
 
   void write_accepted() {
     constexpr int kTries = 6;
-    if (stage.act_on_tasks() || stage.act_on_appointments()) return;
-    if (tidy_idle_users(stage)) return;
-    const std::size_t tenants = stage.population().tenants().size();
-    if (tenants < tenants_wanted() && (tenants == 0 || stage.random().percent(60))) {
-      found_tenant(stage);
+    if (stage_.act_on_tasks() || stage_.act_on_appointments()) return;
+    if (tidy_idle_users(stage_)) return;
+    const std::size_t tenants = stage_.population().tenants().size();
+    if (tenants < tenants_wanted() && (tenants == 0 || stage_.random().percent(60))) {
+      found_tenant(stage_);
       return;
     }
     for (int i = 0; i < kTries; ++i) {
-      if (kByChance[stage.random().below(kWeights)](stage)) return;
+      if (kByChance[stage_.random().below(kWeights)](stage_)) return;
     }
-    if (!record_login(stage)) register_user(stage);
+    if (!record_login(stage_)) register_user(stage_);
   }
 
+  Stage stage_;
   GeneratorOptions options_;
 };
 
@@ -143,15 +144,15 @@ Generator::~Generator() = default;
 
 bool Generator::next(GeneratedCommand& command) {
   if (!impl_->write_next()) return false;
-  const Stage& stage = impl_->stage;
+  const Stage& stage = impl_->stage();
   command = {stage.line(), stage.command(), stage.last_events(), stage.refusal()};
   return true;
 }
 
-std::uint64_t Generator::events() const { return impl_->stage.events(); }
+std::uint64_t Generator::events() const { return impl_->stage().events(); }
 
 GeneratorCounts Generator::counts() const {
-  const Population& population = impl_->stage.population();
+  const Population& population = impl_->stage().population();
   return {population.tenants().size(), population.users().size(), population.invitations().size()};
 }
 

@@ -7,9 +7,9 @@ namespace tenantry::generator {
 namespace {
 
 constexpr std::int64_t kStart = 1'514'764'800'000'000;  // 2018-01-01T00:00:00Z, a Monday.
-constexpr std::int64_t kSpan = 7 * 365 * kDay;
+constexpr std::int64_t kSpan = std::int64_t{7} * 365 * kDay;
 constexpr std::int64_t kWeek = 7 * kDay;
-constexpr std::size_t kHours = 7 * 24;
+constexpr std::size_t kHours = std::size_t{7} * 24;
 
 // How busy an hour is. Over a week the weights add up to six an hour.
 constexpr std::int64_t weight(std::size_t hour_of_week) {

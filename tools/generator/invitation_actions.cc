@@ -23,7 +23,6 @@ bool is_pending(const Invitation& invitation) {
 }
 
 // --- What becomes of one
-// --------------------------------------------------------------------------
 
 bool revoke(Stage& stage, Slot slot) {
   const Invitation& invitation = stage.population().invitations()[slot];
@@ -135,7 +134,6 @@ void plan_fate(Stage& stage, Slot slot) {
 }
 
 // --- Issuing
-// --------------------------------------------------------------------------------------
 
 // Writes the command and adds the invitation; its tenant and addressee are set.
 void issue(Stage& stage, Invitation invitation, std::size_t events_before) {

@@ -157,7 +157,7 @@ constexpr std::array<std::string_view, 8> kOperators = {
     "system:deploy", "system:billing", "system:sso",  "system:retention",
     "support:ines",  "support:tom",    "cli:migrate", "system:nightly"};
 
-// --- Numbers to words ----------------------------------------------------------------------------
+// --- Numbers to words
 
 // Every number has its own combination and, from the second round on, a number beside it. The
 // factor has no divisor with the counts in common, so that a round meets each combination once.

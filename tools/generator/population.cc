@@ -31,7 +31,6 @@ std::size_t Population::size_wanted(Slot slot) const {
 }
 
 // --- Users
-// ----------------------------------------------------------------------------------------
 
 void Population::make_idle(Slot user) {
   users_[user].idle_place = idle_users_.size();
@@ -136,7 +135,6 @@ std::size_t Population::merge_users(Slot user, Slot into) {
 }
 
 // --- Tenants
-// --------------------------------------------------------------------------------------
 
 Slot Population::add_tenant(Tenant tenant) {
   tenant.size_wanted = size_wanted(tenants_.next());
@@ -160,7 +158,6 @@ void Population::delete_tenant(Slot slot) {
 }
 
 // --- Members
-// --------------------------------------------------------------------------------------
 
 const Member* Population::find_member(Slot tenant, Slot user) const {
   const auto& members = tenants_[tenant].members;
@@ -216,7 +213,6 @@ std::size_t Population::join(Slot tenant, Slot user, Role role) {
 }
 
 // --- Domains
-// --------------------------------------------------------------------------------------
 
 std::size_t Population::add_domain(Slot slot, bool is_primary) {
   Tenant& tenant = tenants_[slot];
@@ -265,13 +261,12 @@ std::size_t Population::move_domain(Slot from_tenant, std::size_t place, Slot to
 }
 
 // --- Invitations
-// ----------------------------------------------------------------------------------
 
-Slot Population::add_invitation(Invitation invitation) {
+Slot Population::add_invitation(const Invitation& invitation) {
   const Slot tenant = invitation.tenant;
   const Slot inviter = invitation.invited_by;
   const std::int64_t expires_at = invitation.expires_at;
-  const Slot slot = invitations_.add(std::move(invitation));
+  const Slot slot = invitations_.add(invitation);
   tenants_[tenant].invitations.push_back(slot);
   ++tenants_[tenant].pending;
   pending_.emplace(expires_at, slot);

@@ -168,7 +168,7 @@ class Population {
   std::size_t move_domain(Slot from_tenant, std::size_t place, Slot to_tenant);
 
   // --- Invitations
-  Slot add_invitation(Invitation invitation);
+  Slot add_invitation(const Invitation& invitation);
   void extend(Slot invitation, std::int64_t expires_at);
   void close(Slot invitation, InvitationStatus status);
   void accept(Slot invitation, Slot user);

@@ -32,7 +32,6 @@ Stage::Stage(const Options& options)
       events_max_(options.events) {}
 
 // --- Choosing
-// -------------------------------------------------------------------------------------
 
 Slot Stage::pick_tenant() {
   constexpr int kTries = 8;
@@ -101,7 +100,6 @@ bool Stage::is_alive(const InvitationHandle& invitation) const {
 }
 
 // --- Plans
-// ----------------------------------------------------------------------------------------
 
 void Stage::plan_at(std::int64_t due, Appointment appointment) {
   appointment.due = due;
@@ -131,7 +129,6 @@ bool Stage::act_on_appointments() {
 }
 
 // --- Writing
-// --------------------------------------------------------------------------------------
 
 void Stage::begin(std::string_view command) {
   line_.clear();

@@ -40,7 +40,6 @@ std::string theme(RandomSource& random) {
 }
 
 // --- Trials
-// ---------------------------------------------------------------------------------------
 
 bool reactivate_as_planned(Stage& stage, const Appointment& appointment) {
   if (!stage.is_alive(appointment.tenant)) return false;
@@ -107,7 +106,6 @@ bool decide_on_trial(Stage& stage, const Appointment& appointment) {
 }
 
 // --- Founding
-// -------------------------------------------------------------------------------------
 
 void write_new_tenant(Stage& stage, Tenant& tenant, Slot owner) {
   RandomSource& random = stage.random();
