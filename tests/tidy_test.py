@@ -35,7 +35,13 @@ PRODUCT_FOLDERS = ("events", "core", "projections", "tools")
 ROCKSDB_FILES = ("core/rocks_*.cc", "core/rocks_*.h", "tests/core/*", "tests/support/*", "bench/*")
 
 # Headers of one adapter, included by nothing but its .cc files and their tests: not public.
-PRIVATE_HEADERS = ("core/rocks_*.h",)
+PRIVATE_HEADERS = (
+    "core/rocks_*.h",
+    "projections/postgres/drift.h",
+    "projections/postgres/live_table.h",
+    "projections/postgres/read_view.h",
+    "projections/postgres/session.h",
+)
 
 # Foreign headers that a public header may include: the types that Cap'n Proto generates need the
 # first two, and the third is the operating system's own vocabulary (pid_t).

@@ -18,6 +18,9 @@ struct FreeResult {
   void operator()(PGresult* result) const { PQclear(result); }
 };
 using ResultHandle = std::unique_ptr<PGresult, FreeResult>;
+struct CloseConnection {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
 
 std::string field_of(const PGresult* result, int field) {
   const char* const text = PQresultErrorField(result, field);
@@ -120,40 +123,29 @@ std::uint64_t Result::affected() const {
 
 class Connection::Impl {
  public:
-  Impl(const ConnectionInfo& info, const std::string& name) : name_(name) {
-    handle_ = PQconnectStart(info.keywords.c_str());
+  Impl(const ConnectionInfo& info, const std::string& name)
+      : name_(name), handle_(PQconnectStart(info.keywords.c_str())) {
     if (handle_ == nullptr) throw std::bad_alloc();
-    try {
-      wait_for_connection();
-      check_server();
-    } catch (...) {  // Nobody else closes it.
-      PQfinish(handle_);
-      throw;
-    }
+    wait_for_connection();
+    check_server();
   }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-  ~Impl() { close(); }
 
-  [[nodiscard]] PGconn* handle() const { return handle_; }
+  [[nodiscard]] PGconn* handle() const { return handle_.get(); }
   [[nodiscard]] bool usable() const {
-    return handle_ != nullptr && PQstatus(handle_) == CONNECTION_OK &&
-           PQpipelineStatus(handle_) == PQ_PIPELINE_OFF &&
-           PQtransactionStatus(handle_) != PQTRANS_ACTIVE;
+    return handle_ != nullptr && PQstatus(handle()) == CONNECTION_OK &&
+           PQpipelineStatus(handle()) == PQ_PIPELINE_OFF &&
+           PQtransactionStatus(handle()) != PQTRANS_ACTIVE;
   }
-  void close() noexcept {
-    if (handle_ != nullptr) PQfinish(handle_);
-    handle_ = nullptr;
-  }
+  void close() noexcept { handle_.reset(); }
 
   // The handle, or the error that there is none.
   PGconn* open() const {
     if (handle_ == nullptr) throw UnavailableError(name_ + ": the connection was lost", kLost);
-    return handle_;
+    return handle_.get();
   }
 
   [[noreturn]] void raise(const PGresult* result) const {
-    raise_server_error(name_, error_of(result, handle_));
+    raise_server_error(name_, error_of(result, handle()));
   }
   void check_sent(int sent) const {
     if (sent != 1) raise(nullptr);
@@ -171,24 +163,24 @@ class Connection::Impl {
   static constexpr const char* kLost = "try again: what was committed is not done twice";
 
   void wait_for_connection() {
-    PQsetErrorVerbosity(handle_, PQERRORS_VERBOSE);
-    if (PQstatus(handle_) == CONNECTION_BAD) raise_server_error(name_, connect_error(handle_));
-    const int seconds = seconds_to_wait(handle_);
+    PQsetErrorVerbosity(handle(), PQERRORS_VERBOSE);
+    if (PQstatus(handle()) == CONNECTION_BAD) raise_server_error(name_, connect_error(handle()));
+    const int seconds = seconds_to_wait(handle());
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
     auto state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
-      if (state == PGRES_POLLING_FAILED) raise_server_error(name_, connect_error(handle_));
+      if (state == PGRES_POLLING_FAILED) raise_server_error(name_, connect_error(handle()));
       wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, seconds > 0, deadline);
-      state = PQconnectPoll(handle_);
+      state = PQconnectPoll(handle());
     }
-    PQsetErrorVerbosity(handle_, PQERRORS_DEFAULT);
+    PQsetErrorVerbosity(handle(), PQERRORS_DEFAULT);
     // Notices would go to standard error by themselves.
     PQsetNoticeProcessor(
-        handle_, [](void*, const char*) {}, nullptr);
+        handle(), [](void*, const char*) {}, nullptr);
   }
 
   void wait(short events, bool bounded, std::chrono::steady_clock::time_point deadline) const {
-    pollfd watched{PQsocket(handle_), events, 0};
+    pollfd watched{PQsocket(handle()), events, 0};
     for (;;) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
           deadline - std::chrono::steady_clock::now());
@@ -204,14 +196,14 @@ class Connection::Impl {
   }
 
   void check_server() const {
-    if (PQserverVersion(handle_) < kOldestServer) {
+    if (PQserverVersion(handle()) < kOldestServer) {
       throw UsageError("unsupported_read_model",
                        name_ + " is PostgreSQL " +
-                           std::to_string(PQserverVersion(handle_) / 10000) +
+                           std::to_string(PQserverVersion(handle()) / 10000) +
                            "; read models need 14 or later",
                        "upgrade the server, or name another one");
     }
-    const char* const encoding = PQparameterStatus(handle_, "server_encoding");
+    const char* const encoding = PQparameterStatus(handle(), "server_encoding");
     if (encoding == nullptr || std::string_view(encoding) != "UTF8") {
       throw UsageError("unsupported_read_model",
                        name_ + " is encoded in " + (encoding == nullptr ? "?" : encoding) +
@@ -221,7 +213,7 @@ class Connection::Impl {
   }
 
   std::string name_;
-  PGconn* handle_ = nullptr;
+  std::unique_ptr<PGconn, CloseConnection> handle_;
 };
 
 Connection::Connection(const ConnectionInfo& info)

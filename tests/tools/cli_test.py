@@ -251,16 +251,17 @@ class EverywhereTest(CliTestCase):
                         file.write(b"\xff" * 64)
         self.assert_exit(7, self.run_program("verify"))
 
-    def test_postgresql_is_declined_without_its_password(self):
-        for arguments, environment in (
-            (["project", "--read-model", "postgresql://u:geheim@h/db"], {}),
-            (["verify"], {"DATABASE_URL": "postgres://u:geheim@h/db"}),
-        ):
-            result = self.run_program(*arguments, **environment)
-            self.assert_exit(2, result)
-            self.assertIn(b"error[unsupported_read_model]", result.stderr)
+    def test_a_password_is_never_repeated(self):
+        url = "postgresql://u:geheim@127.0.0.1:1/db"
+        refused = self.run_program("project", "--read-model", url)
+        self.assert_error(2, "password_on_command_line", refused)
+        unreachable = self.run_program("verify", "-q", DATABASE_URL=url)
+        self.assert_exit(6, unreachable)
+        self.assertIn(b"postgresql://u@127.0.0.1:1/db", unreachable.stderr)
+        status = self.run_program("status", DATABASE_URL=url)
+        self.assert_exit(0, status)
+        for result in (refused, unreachable, status):
             self.assertNotIn(b"geheim", result.stderr + result.stdout)
-        self.assert_exit(0, self.run_program("status", DATABASE_URL="postgres://u:geheim@h/db"))
 
 
 class InitTest(CliTestCase):
