@@ -65,9 +65,11 @@ ReadModelLocation parse_read_model_url(const std::string& url) {
     throw UsageError("unsupported_read_model", "the read model's URL names no kind of database",
                      kHint);
   }
-  static_cast<void>(
-      projections::holds_password(url));  // Throws where libpq does not understand it.
-  return PostgresLocation{url};
+  // libpq wants slashes even where nothing follows them.
+  const std::string connection = url == "postgresql:" || url == "postgres:" ? url + "//" : url;
+  // Throws where libpq does not understand it.
+  static_cast<void>(projections::holds_password(connection));
+  return PostgresLocation{connection};
 }
 
 ReadModelTarget find_read_model(const std::string& option, const std::filesystem::path& store) {
