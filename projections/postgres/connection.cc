@@ -27,11 +27,10 @@ std::string field_of(const PGresult* result, int field) {
   return text == nullptr ? "" : text;
 }
 
-// libpq ends its own messages with a new line.
-std::string trimmed(const char* text) {
-  std::string line = text == nullptr ? "" : text;
-  while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
-  return line;
+// The first line: what follows asks what a hint of ours asks.
+std::string first_line(const char* text) {
+  const std::string_view whole = text == nullptr ? "" : text;
+  return std::string(whole.substr(0, whole.find('\n')));
 }
 
 ServerError error_of(const PGresult* result, const PGconn* connection) {
@@ -41,7 +40,7 @@ ServerError error_of(const PGresult* result, const PGconn* connection) {
   error.schema = field_of(result, PG_DIAG_SCHEMA_NAME);
   error.table = field_of(result, PG_DIAG_TABLE_NAME);
   error.constraint = field_of(result, PG_DIAG_CONSTRAINT_NAME);
-  if (error.message.empty()) error.message = trimmed(PQerrorMessage(connection));
+  if (error.message.empty()) error.message = first_line(PQerrorMessage(connection));
   if (error.message.empty()) error.message = "the connection was lost";
   return error;
 }
@@ -50,8 +49,7 @@ ServerError error_of(const PGresult* result, const PGconn* connection) {
 // has the code in it: `…FATAL:  28P01: password authentication failed…`.
 ServerError connect_error(const PGconn* connection) {
   ServerError error;
-  std::string text = trimmed(PQerrorMessage(connection));
-  text = text.substr(0, text.find("\nLOCATION:"));
+  std::string text = first_line(PQerrorMessage(connection));
   constexpr std::size_t kCode = 5;
   for (std::size_t at = 0; at + kCode + 2 <= text.size(); ++at) {
     const std::string code = text.substr(at, kCode);
