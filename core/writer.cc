@@ -25,7 +25,7 @@ constexpr auto kStallPatience = 2s;
 
 Writer::Writer(Parts parts, const Head& head)
     : parts_(std::move(parts)),
-      state_(parts_.storage),
+      state_(parts_.storage, State::Reads::kKeep),
       runner_(parts_.info, parts_.storage, parts_.clock, parts_.ids),
       head_(head) {
   term_ = parts_.log.open_term().term;
