@@ -1,37 +1,45 @@
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <future>
+#include <memory>
+#include <span>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
+#include "bench/workload.h"
+#include "core/hash.h"
+#include "core/record.h"
 #include "core/store.h"
-#include "events/commands.h"
+#include "events/kinds.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/temp_directory.h"
 
 // The store as a library calls it, in a temporary directory on this machine's disk.
-namespace tenantry {
+namespace tenantry::bench {
 namespace {
 
-events::CommandRequest request(const std::string& line) {
-  return std::get<events::CommandRequest>(events::parse_command_line(line, {}, false));
+void require_accepted(const std::vector<Answer>& answers) {
+  for (const Answer& answer : answers) {
+    if (answer.status != Answer::Status::kAccepted) {
+      throw std::runtime_error("a command was refused: " + answer.refusal.message);
+    }
+  }
 }
 
-events::CommandRequest new_tenant(std::int64_t number) {
-  const std::string name = "t" + std::to_string(number);
-  return request(R"({"command":"create_tenant","data":{"name":"T","slug":")" + name +
-                 R"(","contact_email":"a@b.io","domain":")" + name + R"(.example.com"}})");
-}
-
-// A store with `tenants` tenants, each with a domain.
+// A store with tenants, each with a domain.
 class StoreFixture {
  public:
-  explicit StoreFixture(std::int64_t tenants) {
+  explicit StoreFixture(std::size_t tenants = 100) {
     init_store(temp_ / "store", clock_, *ids_);
     store_ = open_store({.directory = temp_ / "store"}, clock_, *ids_);
-    std::vector<events::CommandRequest> commands;
-    for (std::int64_t n = 0; n < tenants; ++n) commands.push_back(new_tenant(n));
-    (void)store_->submit(commands, {});
+    require_accepted(store_->submit(make_tenants(tenants), {}));
   }
+  TenancyStore* operator->() { return store_.get(); }
   TenancyStore& operator*() { return *store_; }
 
  private:
@@ -41,43 +49,158 @@ class StoreFixture {
   std::unique_ptr<TenancyStore> store_;
 };
 
+std::vector<events::CommandRequest> draw(Mix mix, bool with_ids, std::size_t count,
+                                         std::size_t tenants = 100) {
+  return draw_commands({.mix = mix, .tenants = tenants, .with_ids = with_ids}, count);
+}
+
 // Hosts in turn, as a middleware asks.
 void resolve_by_host(benchmark::State& state) {
-  const std::int64_t tenants = state.range(0);
+  const auto tenants = static_cast<std::size_t>(state.range(0));
   StoreFixture store(tenants);
-  std::vector<ResolveQuery> queries;
-  for (std::int64_t n = 0; n < tenants; ++n) {
-    ResolveQuery query;
-    query.host = "t" + std::to_string(n) + ".example.com";
-    queries.push_back(std::move(query));
-  }
+  std::vector<ResolveQuery> queries(tenants);
+  for (std::size_t n = 0; n < tenants; ++n) queries[n].host = tenant_slug(n) + ".example.org";
   std::size_t next = 0;
   for ([[maybe_unused]] auto turn : state) {
-    benchmark::DoNotOptimize((*store).resolve(queries[next]));
+    benchmark::DoNotOptimize(store->resolve(queries[next]));
     next = next + 1 == queries.size() ? 0 : next + 1;
   }
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(resolve_by_host)->Arg(100)->Arg(10'000);
 
-// One-event commands, `range(0)` to a call and so to a sync.
-void submit_in_groups(benchmark::State& state) {
-  StoreFixture store(1);
-  const std::int64_t group = state.range(0);
-  std::int64_t next = 0;
+// Decided and applied in memory: everything but the disk.
+void decide_and_apply(benchmark::State& state) {
+  constexpr std::size_t kCommands = 1000;
+  const auto commands = draw(Mix::kRandom, /*with_ids=*/true, kCommands);
   for ([[maybe_unused]] auto turn : state) {
     state.PauseTiming();
-    std::vector<events::CommandRequest> commands;
-    for (std::int64_t n = 0; n < group; ++n) {
-      commands.push_back(request(R"({"command":"register_user","data":{"username":"u)" +
-                                 std::to_string(next++) + R"("}})"));
-    }
+    auto store = std::make_unique<StoreFixture>();
     state.ResumeTiming();
-    benchmark::DoNotOptimize((*store).submit(commands, {}));
+    require_accepted((*store)->rehearse(commands, {}));
+    state.PauseTiming();
+    store.reset();
+    state.ResumeTiming();
   }
-  state.SetItemsProcessed(state.iterations() * group);
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kCommands));
 }
-BENCHMARK(submit_in_groups)->Arg(1)->Arg(100)->Arg(1000);
+BENCHMARK(decide_and_apply)->Unit(benchmark::kMillisecond);
+
+// One store for all threads of a run, and a command for each of their turns.
+class SharedStore {
+ public:
+  void start(std::size_t commands) {
+    store_ = std::make_unique<StoreFixture>();
+    commands_ = draw(Mix::kRandom, /*with_ids=*/true, commands);
+    next_ = 0;
+  }
+  void stop() { store_.reset(); }
+  TenancyStore& store() { return **store_; }
+  const events::CommandRequest& next() { return commands_.at(next_++); }
+
+ private:
+  std::unique_ptr<StoreFixture> store_;
+  std::vector<events::CommandRequest> commands_;
+  std::atomic<std::size_t> next_ = 0;
+};
+SharedStore shared_store;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): see below.
+void start_shared(const benchmark::State& state) {
+  shared_store.start(state.max_iterations * static_cast<std::size_t>(state.threads()));
+}
+void stop_shared(const benchmark::State&) { shared_store.stop(); }
+
+// One event to a call; callers that come together share a sync. Google Benchmark hands its threads
+// nothing but the state, hence the global above.
+void submit_one(benchmark::State& state) {
+  for ([[maybe_unused]] auto turn : state) {
+    require_accepted(shared_store.store().submit({&shared_store.next(), 1}, {}));
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(submit_one)
+    ->Threads(1)
+    ->Threads(8)
+    ->Threads(32)
+    ->Setup(start_shared)
+    ->Teardown(stop_shared)
+    ->UseRealTime();
+
+// Each caller has `range(0)` commands under way.
+void submit_in_flight(benchmark::State& state) {
+  const auto window = static_cast<std::size_t>(state.range(0));
+  std::vector<std::future<std::vector<Answer>>> under_way(window);
+  std::size_t at = 0;
+  for ([[maybe_unused]] auto turn : state) {
+    if (under_way[at].valid()) require_accepted(under_way[at].get());
+    under_way[at] = shared_store.store().submit_later({shared_store.next()}, {});
+    at = (at + 1) % window;
+  }
+  for (auto& answers : under_way) {
+    if (answers.valid()) require_accepted(answers.get());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(submit_in_flight)
+    ->Arg(16)
+    ->Threads(4)
+    ->Setup(start_shared)
+    ->Teardown(stop_shared)
+    ->UseRealTime();
+
+// `range(0)` one-event commands to a commit, with ids or without.
+void import_commands(benchmark::State& state) {
+  constexpr std::size_t kCommandsMax = 100'000;
+  const auto group = static_cast<std::size_t>(state.range(0));
+  const std::size_t count = std::min<std::size_t>(state.max_iterations * group, kCommandsMax);
+  const std::size_t tenants = count / 20 + 1;
+  const auto commands = draw(Mix::kImportDomains, state.range(1) != 0, count, tenants);
+  auto store = std::make_unique<StoreFixture>(tenants);
+  std::size_t next = 0;
+  for ([[maybe_unused]] auto turn : state) {
+    if (next + group > count) {  // All are there: begin anew.
+      state.PauseTiming();
+      store = std::make_unique<StoreFixture>(tenants);
+      next = 0;
+      state.ResumeTiming();
+    }
+    require_accepted((*store)->submit(std::span(commands).subspan(next, group), {}));
+    next += group;
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(import_commands)
+    ->ArgNames({"group", "ids"})
+    ->ArgsProduct({{100, 1000}, {0, 1}})
+    ->UseRealTime();
+
+// Every event of a log, decoded; with its hashes computed anew if `range(1)`.
+void replay_log(benchmark::State& state) {
+  const auto events = static_cast<std::size_t>(state.range(0));
+  const bool hashes = state.range(1) != 0;
+  StoreFixture store;
+  require_accepted(store->submit(draw(Mix::kImportDomains, false, events), {}));
+  std::int64_t count = 0;
+  std::int64_t bytes = 0;
+  const std::string header(kRecordHashedBytes, 'h');
+  for ([[maybe_unused]] auto turn : state) {
+    Hash link{};
+    store->read_after({}, store->tail().tail, [&](const StoredEvent& event) {
+      if (hashes) link = chain_hash(link, header, event.payload);
+      events::EventView view(event.payload);
+      benchmark::DoNotOptimize(view.fields());
+      ++count;
+      bytes += static_cast<std::int64_t>(event.payload.size());
+      return true;
+    });
+    benchmark::DoNotOptimize(link);
+  }
+  state.SetItemsProcessed(count);
+  state.SetBytesProcessed(bytes);
+}
+BENCHMARK(replay_log)
+    ->ArgNames({"events", "hashes"})
+    ->ArgsProduct({{20'000}, {0, 1}})
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace tenantry
+}  // namespace tenantry::bench

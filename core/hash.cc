@@ -1,9 +1,13 @@
 #include "core/hash.h"
 
 #include <algorithm>
+#include <array>
+#include <string>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <openssl/sha.h>
 #include <xxhash.h>
 
 #include "core/bytes.h"
@@ -16,6 +20,49 @@ const EVP_MD* fetched_sha256() {
   static const EVP_MD* const digest = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   return digest;
 }
+
+// HMAC-SHA-256 that keeps its key: setting one costs more than a short text.
+class KeyedSha256 {
+ public:
+  KeyedSha256() {
+    EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    TENANTRY_ASSERT(mac != nullptr);
+    context_ = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);  // The context holds on to it.
+    TENANTRY_ASSERT(context_ != nullptr);
+  }
+  KeyedSha256(const KeyedSha256&) = delete;
+  KeyedSha256& operator=(const KeyedSha256&) = delete;
+  ~KeyedSha256() { EVP_MAC_CTX_free(context_); }
+
+  void compute(std::string_view key, std::string_view bytes,
+               std::array<unsigned char, EVP_MAX_MD_SIZE>& code) {
+    begin(key);
+    std::size_t length = 0;
+    TENANTRY_ASSERT(EVP_MAC_update(context_, reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   bytes.size()) == 1);
+    TENANTRY_ASSERT(EVP_MAC_final(context_, code.data(), &length, code.size()) == 1 &&
+                    length == SHA256_DIGEST_LENGTH);
+  }
+
+ private:
+  void begin(std::string_view key) {
+    if (key == key_) {
+      TENANTRY_ASSERT(EVP_MAC_init(context_, nullptr, 0, nullptr) == 1);
+      return;
+    }
+    std::string digest = "SHA256";
+    const std::array<OSSL_PARAM, 2> parameters{
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), digest.size()),
+        OSSL_PARAM_construct_end()};
+    TENANTRY_ASSERT(EVP_MAC_init(context_, reinterpret_cast<const unsigned char*>(key.data()),
+                                 key.size(), parameters.data()) == 1);
+    key_ = key;
+  }
+
+  EVP_MAC_CTX* context_ = nullptr;
+  std::string key_;
+};
 
 EVP_MD_CTX* as_context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
 
@@ -61,14 +108,11 @@ std::string hex(const Hash& hash) {
 }
 
 events::Uuid keyed_hash(std::string_view key, std::string_view bytes) {
-  std::uint8_t code[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  const auto* made =
-      HMAC(fetched_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), code, &length);
-  TENANTRY_ASSERT(made != nullptr && length >= 16);
+  thread_local KeyedSha256 sha;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
+  sha.compute(key, bytes, code);
   events::Uuid result;
-  std::copy_n(code, result.bytes.size(), result.bytes.begin());
+  std::copy_n(code.begin(), result.bytes.size(), result.bytes.begin());
   return result;
 }
 

@@ -34,10 +34,23 @@ constexpr std::size_t kAtCrc = 60;
   throw CorruptionError(place + ": " + why);
 }
 
+// Where a block lies. Its text is made when it is needed: blocks are read by the million.
+struct BlockPlace {
+  std::uint16_t scope;
+  std::uint64_t position;
+  [[nodiscard]] std::string text() const {
+    return fmt::format("log block of scope {} at position {}",
+                       events::scope_name(static_cast<events::Scope>(scope)), position);
+  }
+};
+[[noreturn]] void damaged(const BlockPlace& place, const std::string& why) {
+  damaged(place.text(), why);
+}
+
 std::uint32_t checksum_of(std::string_view block) {
-  std::string copy(block.substr(0, kBlockHeaderBytes));
-  write_le(copy, kAtCrc, std::uint32_t{0});
-  return crc32c_extend(crc32c(copy), block.substr(kBlockHeaderBytes));
+  constexpr std::string_view kZeros("\0\0\0\0", 4);
+  const std::uint32_t start = crc32c_extend(crc32c(block.substr(0, kAtCrc)), kZeros);
+  return crc32c_extend(start, block.substr(kBlockHeaderBytes));
 }
 
 }  // namespace
@@ -79,7 +92,10 @@ std::size_t record_bytes(const StoredEvent& event) {
   return kRecordHeaderBytes + event.payload.size();
 }
 
-StoredEvent decode_record(std::string_view bytes, const std::string& place) {
+namespace {
+
+template <class Place>
+StoredEvent read_record(std::string_view bytes, const Place& place) {
   const auto version = read_le<std::uint16_t>(bytes, 0);
   if (version != kRecordVersion)
     damaged(place, fmt::format("record of unknown version {}", version));
@@ -108,6 +124,12 @@ StoredEvent decode_record(std::string_view bytes, const std::string& place) {
   return event;
 }
 
+}  // namespace
+
+StoredEvent decode_record(std::string_view bytes, const std::string& place) {
+  return read_record(bytes, place);
+}
+
 std::string encode_block(const BlockHeader& header, std::string_view command_table,
                          std::string_view records) {
   TENANTRY_ASSERT(command_table.size() % 8 == 0 && records.size() % 8 == 0 && header.records > 0);
@@ -134,9 +156,7 @@ std::string encode_block(const BlockHeader& header, std::string_view command_tab
 Block::Block(std::string_view key, std::string_view value) : bytes_(value) {
   const auto scope = read_be<std::uint16_t>(key, 0);
   const auto position = read_be<std::uint64_t>(key, 2);
-  const std::string place =
-      fmt::format("log block of scope {} at position {}",
-                  events::scope_name(static_cast<events::Scope>(scope)), position);
+  const BlockPlace place{scope, position};
   if (bytes_.size() < kBlockHeaderBytes ||
       read_le<std::uint32_t>(bytes_, kAtMagic) != kBlockMagic ||
       read_le<std::uint16_t>(bytes_, kAtVersion) != kBlockVersion) {
@@ -160,9 +180,12 @@ Block::Block(std::string_view key, std::string_view value) : bytes_(value) {
   if (records_at_ < kBlockHeaderBytes || records_at_ > bytes_.size())
     damaged(place, "its records start outside");
   std::size_t at = records_at_;
+  const std::size_t room = bytes_.size() / kRecordHeaderBytes;  // The count may be damaged.
+  records_.reserve(std::min<std::size_t>(header_.records, room));
+  offsets_.reserve(records_.capacity());
   for (std::uint32_t n = 0; n < header_.records; ++n) {
     if (bytes_.size() - at < kRecordHeaderBytes) damaged(place, "it ends inside a record");
-    const StoredEvent event = decode_record(std::string_view(bytes_).substr(at), place);
+    const StoredEvent event = read_record(std::string_view(bytes_).substr(at), place);
     const bool ascending = records_.empty() ? event.position == header_.first
                                             : event.position > records_.back().position;
     if (!ascending || event.scope_seq != header_.first_scope_seq + n ||

@@ -23,6 +23,8 @@ using events::Value;
 
 // A row's value: version, last position, the row.
 constexpr std::size_t kRowPrefixBytes = 16;
+// No further entry is kept in memory just because it was read: some 8 MB of them.
+constexpr std::size_t kEntriesMax = 20'000;
 
 std::string encode_entry(Version version, Position last, std::string_view row) {
   std::string value;
@@ -129,20 +131,31 @@ const LookupInfo& lookup_on(const TableInfo& table, std::string_view column) {
 }
 
 std::optional<std::string> State::get(const std::string& key) const {
-  const auto found = overlay_.find(key);
-  return found == overlay_.end() ? base_.get(Family::kState, key) : found->second.now;
+  const auto found = entries_.find(key);
+  if (found != entries_.end()) return found->second.now;
+  auto value = base_.get(Family::kState, key);
+  if (reads_ == Reads::kKeep && entries_.size() < kEntriesMax) entries_[key].now = value;
+  return value;
 }
 
 State::Slot& State::slot(const std::string& key) {
-  const auto [at, added] = overlay_.try_emplace(key);
-  if (added) {
-    at->second.before = base_.get(Family::kState, key);
-    at->second.now = at->second.before;
+  const auto [at, added] = entries_.try_emplace(key);
+  Slot& slot = at->second;
+  if (added) slot.now = base_.get(Family::kState, key);
+  if (!slot.changed) {
+    slot.changed = true;
+    slot.before = slot.now;
+    changed_.emplace(at->first, &slot);
   }
-  return at->second;
+  return slot;
 }
 
 void State::put(const std::string& key, std::string value) { slot(key).now = std::move(value); }
+
+void State::put_new(const std::string& key, std::string value) {
+  entries_.try_emplace(key);
+  put(key, std::move(value));
+}
 
 void State::remove(const std::string& key) { slot(key).now.reset(); }
 
@@ -167,12 +180,12 @@ std::optional<RowKey> State::claim_holder(const TableInfo& table, const ClaimInf
 }
 
 // Merges the storage's entries with those laid over them, in key order.
-void State::scan(const std::string& lower, const std::string& upper,
+void State::scan(const std::string& lower, const std::string& upper, bool is_long,
                  const std::function<bool(std::string_view, std::string_view)>& visit) const {
-  const auto cursor = base_.cursor(Family::kState, lower, upper, /*scan=*/true);
+  const auto cursor = base_.cursor(Family::kState, lower, upper, is_long);
   cursor->seek_first();
-  auto over = overlay_.lower_bound(lower);
-  const auto over_end = upper.empty() ? overlay_.end() : overlay_.lower_bound(upper);
+  auto over = changed_.lower_bound(lower);
+  const auto over_end = upper.empty() ? changed_.end() : changed_.lower_bound(upper);
   while (cursor->valid() || over != over_end) {
     if (over == over_end || (cursor->valid() && cursor->key() < over->first)) {
       if (!visit(cursor->key(), cursor->value())) return;
@@ -180,7 +193,7 @@ void State::scan(const std::string& lower, const std::string& upper,
       continue;
     }
     if (cursor->valid() && cursor->key() == over->first) cursor->next();
-    if (over->second.now && !visit(over->first, *over->second.now)) return;
+    if (over->second->now && !visit(over->first, *over->second->now)) return;
     ++over;
   }
 }
@@ -190,9 +203,10 @@ void State::scan_rows(const TableInfo& table, const std::optional<Uuid>& tenant,
   const std::string lower =
       tenant ? keys::rows_of_tenant(table, *tenant)
              : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
-  scan(lower, keys::after_prefix(lower), [&](std::string_view key, std::string_view value) {
-    return visit(decode_entry(keys::read_row_key(key), value));
-  });
+  scan(lower, keys::after_prefix(lower), /*is_long=*/!tenant,
+       [&](std::string_view key, std::string_view value) {
+         return visit(decode_entry(keys::read_row_key(key), value));
+       });
 }
 
 void State::scan_lookup(const TableInfo& table, const LookupInfo& lookup, std::int64_t first,
@@ -201,7 +215,7 @@ void State::scan_lookup(const TableInfo& table, const LookupInfo& lookup, std::i
       last == std::numeric_limits<std::int64_t>::max()
           ? keys::after_prefix(keys::state_prefix(table.scope, keys::kLookupBit | lookup.number))
           : keys::lookup_from(table, lookup, last + 1);
-  scan(keys::lookup_from(table, lookup, first), upper,
+  scan(keys::lookup_from(table, lookup, first), upper, /*is_long=*/first != last,
        [&](std::string_view key, std::string_view) { return visit(keys::read_lookup_row(key)); });
 }
 
@@ -242,7 +256,8 @@ void State::insert(const RowChange& change, Version version, Position position) 
   events::apply_patch(row, change);
   const RowKey key = key_of(table, row);
   remove(keys::gone(table, change.id));
-  write_row(table, key, row, version, position);
+  // No row has this id, so none has this key.
+  put_new(keys::row(table, key), encode_row(table, row, version, position));
   add_entries(table, key, row, position);
   note_id(table, row);
 }
@@ -258,7 +273,7 @@ void State::patch(const RowChange& change, Position position, Version& version) 
   events::apply_patch(values, change);
   const RowKey after = key_of(table, values);
   if (after != before) remove(keys::row(table, before));
-  write_row(table, after, values, version, position);
+  put(keys::row(table, after), encode_row(table, values, version, position));
   add_entries(table, after, values, position);
 }
 
@@ -273,9 +288,9 @@ void State::remove_row(const RowChange& change, Position position, Version& vers
   put(keys::gone(table, key.id), encode_entry(version, position, {}));
 }
 
-void State::write_row(const TableInfo& table, const RowKey& key, const RowValues& row,
-                      Version version, Position position) {
-  put(keys::row(table, key), encode_entry(version, position, events::encode_row(table, row)));
+std::string State::encode_row(const TableInfo& table, const RowValues& row, Version version,
+                              Position position) {
+  return encode_entry(version, position, events::encode_row(table, row));
 }
 
 void State::add_entries(const TableInfo& table, const RowKey& key, const RowValues& row,
@@ -318,17 +333,30 @@ void State::note_id(const TableInfo& table, const RowValues& row) {
 }
 
 void State::take_changes(ChangeSet& changes, Counters& counters) {
-  for (auto& [key, entry] : overlay_) {
-    if (entry.now == entry.before) continue;
-    if (entry.before) counters.subtract(Family::kState, key, *entry.before);
-    if (entry.now) {
-      counters.add(Family::kState, key, *entry.now);
-      changes.put(Family::kState, key, std::move(*entry.now));
+  for (auto& [key, slot] : changed_) {
+    if (slot->now == slot->before) continue;
+    if (slot->before) counters.subtract(Family::kState, key, *slot->before);
+    if (slot->now) {
+      counters.add(Family::kState, key, *slot->now);
+      changes.put(Family::kState, std::string(key),
+                  reads_ == Reads::kKeep ? *slot->now : std::move(*slot->now));
     } else {
-      changes.remove(Family::kState, key);
+      changes.remove(Family::kState, std::string(key));
     }
   }
-  overlay_.clear();
+  keep_reads();
+}
+
+void State::keep_reads() {
+  if (reads_ == Reads::kForget || entries_.size() > kEntriesMax / 2) {
+    forget_changes();
+    return;
+  }
+  for (auto& [key, slot] : changed_) {
+    slot->changed = false;
+    slot->before.reset();
+  }
+  changed_.clear();
 }
 
 }  // namespace tenantry

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/counters.h"
@@ -21,7 +24,12 @@ namespace tenantry {
 // done, so the caller throws the whole overlay away.
 class State final : public StateView {
  public:
-  explicit State(const StorageReader& base) : base_(base) {}
+  // Whether entries that were read are kept in memory, a bounded number of them, so that what a
+  // group of commands asks for again and again is read once. Only for who is told of every change
+  // of `base`: the changes are all taken from this object.
+  enum class Reads : std::uint8_t { kForget, kKeep };
+  explicit State(const StorageReader& base, Reads reads = Reads::kForget)
+      : base_(base), reads_(reads) {}
 
   [[nodiscard]] std::optional<StoredRow> row(const events::TableInfo& table,
                                              const RowKey& key) const override;
@@ -43,30 +51,42 @@ class State final : public StateView {
   Version apply(events::EventView& event, events::Timestamp recorded_at, Position position);
 
   // Moves the effects into `changes`, keeps `counters` in step with them, and forgets them: once
-  // `changes` are written, the state is what it was.
+  // `changes` are written, the state is what it was. If they are not written, forget_changes().
   void take_changes(ChangeSet& changes, Counters& counters);
-  void forget_changes() { overlay_.clear(); }
-  [[nodiscard]] std::size_t pending() const { return overlay_.size(); }
+  // Also forgets what was read.
+  void forget_changes() {
+    changed_.clear();
+    entries_.clear();
+  }
+  [[nodiscard]] std::size_t pending() const { return changed_.size(); }
 
  private:
-  // What an entry is now (nullopt: gone), and what it is in the storage.
+  // What an entry is now (nullopt: gone), and, once it is changed, what it is in the storage.
   struct Slot {
     std::optional<std::string> now;
     std::optional<std::string> before;
+    bool changed = false;
   };
 
   [[nodiscard]] std::optional<std::string> get(const std::string& key) const;
   void put(const std::string& key, std::string value);
+  // The storage has no such entry: saves looking.
+  void put_new(const std::string& key, std::string value);
   void remove(const std::string& key);
+  // The entry, to be changed.
   Slot& slot(const std::string& key);
-  void scan(const std::string& lower, const std::string& upper,
+  // Leaves what a read finds useful to the next commands, if that is wanted.
+  void keep_reads();
+  // `is_long`: more than a handful of entries.
+  void scan(const std::string& lower, const std::string& upper, bool is_long,
             const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
 
   void insert(const events::RowChange& change, Version version, Position position);
   void patch(const events::RowChange& change, Position position, Version& version);
   void remove_row(const events::RowChange& change, Position position, Version& version);
-  void write_row(const events::TableInfo& table, const RowKey& key, const events::RowValues& row,
-                 Version version, Position position);
+  [[nodiscard]] static std::string encode_row(const events::TableInfo& table,
+                                              const events::RowValues& row, Version version,
+                                              Position position);
   void add_entries(const events::TableInfo& table, const RowKey& key, const events::RowValues& row,
                    Position position);
   void remove_entries(const events::TableInfo& table, const RowKey& key,
@@ -74,7 +94,9 @@ class State final : public StateView {
   void note_id(const events::TableInfo& table, const events::RowValues& row);
 
   const StorageReader& base_;
-  std::map<std::string, Slot> overlay_;
+  const Reads reads_;
+  mutable std::unordered_map<std::string, Slot> entries_;  // Changed or kept from a read.
+  std::map<std::string_view, Slot*> changed_;              // Those of them, in order.
 };
 
 }  // namespace tenantry

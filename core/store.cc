@@ -85,6 +85,7 @@ class Store final : public TenancyStore {
   // next opening.
   ~Store() override {
     try {
+      writer_.close();
       if (!opened_.ack) return;  // Only read.
       // Nobody knows where the log ends: the next opening finds out. What was acknowledged stays.
       if (writer_.broken()) return;
@@ -128,6 +129,12 @@ class Store final : public TenancyStore {
                              SubmitOptions options) override {
     if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
     return writer_.submit(commands, options);
+  }
+
+  std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
+                                                SubmitOptions options) override {
+    if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
+    return writer_.submit_later(std::move(commands), options);
   }
 
   std::vector<Answer> rehearse(std::span<const events::CommandRequest> commands,

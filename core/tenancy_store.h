@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <optional>
 #include <set>
 #include <span>
@@ -105,6 +106,11 @@ class TenancyStore : public EventSource {
   // command is one atomic unit; the span is not.
   [[nodiscard]] virtual std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                                                    SubmitOptions options) = 0;
+  // Gives back at once, for callers that have many commands under way: the answers come when they
+  // are durable, those of earlier calls of one thread first. The store answers everything before it
+  // closes. Errors come out of the future.
+  [[nodiscard]] virtual std::future<std::vector<Answer>> submit_later(
+      std::vector<events::CommandRequest> commands, SubmitOptions options) = 0;
   // The same answers, as far as they can be known, without writing anything; effects of earlier
   // calls on the same object are kept in memory and seen by later ones.
   [[nodiscard]] virtual std::vector<Answer> rehearse(

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "core/error.h"
 
@@ -25,7 +26,7 @@ constexpr auto kStallPatience = 2s;
 
 Writer::Writer(Parts parts, const Head& head)
     : parts_(std::move(parts)),
-      state_(parts_.storage),
+      state_(parts_.storage, State::Reads::kKeep),
       runner_(parts_.info, parts_.storage, parts_.clock, parts_.ids),
       head_(head) {
   term_ = parts_.log.open_term().term;
@@ -36,39 +37,119 @@ Head Writer::head() const {
   return head_;
 }
 
+Writer::~Writer() { close(); }
+
+void Writer::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    standby_turn_.notify_one();
+  }
+  if (standby_.joinable()) standby_.join();
+}
+
 std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> commands,
                                    SubmitOptions options) {
-  Ticket mine{commands, options, {}, nullptr, false};
-  std::unique_lock lock(mutex_);
-  waiting_.push_back(&mine);
-  while (true) {
-    changed_.wait(lock, [&] { return mine.done || !office_taken_; });
-    if (mine.done) break;
-    office_taken_ = true;
-    const std::vector<Ticket*> group = take_group();
-    lock.unlock();
-    lead(group);
-    lock.lock();
-    for (Ticket* ticket : group) ticket->done = true;
-    office_taken_ = false;
-    changed_.notify_all();
+  Ticket mine{commands, options, {}, nullptr};
+  Place place;
+  {
+    const std::lock_guard lock(mutex_);
+    place = join(mine, nullptr);
   }
-  lock.unlock();
+  if (place.is_first) {
+    if (!place.holds_office) place.group->may_lead.wait(0);
+    lead_first_group();
+  } else {
+    place.group->done.wait(0);
+  }
   if (mine.fault) std::rethrow_exception(mine.fault);
   return std::move(mine.answers);
 }
 
-std::vector<Writer::Ticket*> Writer::take_group() {
-  std::vector<Ticket*> group;
-  std::size_t count = 0;
-  while (!waiting_.empty()) {
-    Ticket* const next = waiting_.front();
-    if (!group.empty() && count + next->commands.size() > parts_.group_commands_max) break;
-    count += next->commands.size();
-    group.push_back(next);
-    waiting_.pop_front();
+std::future<std::vector<Answer>> Writer::submit_later(std::vector<events::CommandRequest> commands,
+                                                      SubmitOptions options) {
+  auto later = std::make_unique<LaterTicket>();
+  later->owned = std::move(commands);
+  later->commands = later->owned;
+  later->options = options;
+  std::future<std::vector<Answer>> answers = later->promise.get_future();
+  LaterTicket& ticket = *later;
+  const std::lock_guard lock(mutex_);
+  if (!standby_.joinable()) standby_ = std::jthread([this] { stand_by(); });
+  if (join(ticket, std::move(later)).holds_office) {
+    standby_may_lead_ = true;
+    standby_turn_.notify_one();
   }
-  return group;
+  return answers;
+}
+
+Writer::Place Writer::join(Ticket& ticket, std::unique_ptr<LaterTicket> later) {
+  const std::size_t count = ticket.commands.size();
+  if (groups_.empty() || groups_.back()->commands + count > parts_.group_commands_max) {
+    groups_.push_back(std::make_shared<Group>());
+    groups_.back()->led_by_standby = later != nullptr;
+  }
+  Place place;
+  place.group = groups_.back();
+  place.is_first = place.group->tickets.empty();
+  place.group->tickets.push_back(&ticket);
+  place.group->commands += count;
+  if (later) place.group->later.push_back(std::move(later));
+  place.holds_office = !std::exchange(office_taken_, true);
+  return place;
+}
+
+// The group stays open until here: whoever came before has a place in it. It is woken before the
+// office is free, so that its callers' next commands are in the next group.
+void Writer::lead_first_group() {
+  std::shared_ptr<Group> group;
+  {
+    const std::lock_guard lock(mutex_);
+    group = groups_.front();
+    groups_.pop_front();
+  }
+  lead(group->tickets);
+  group->done.store(1);
+  group->done.notify_all();
+  for (const std::unique_ptr<LaterTicket>& ticket : group->later) {
+    if (ticket->fault) {
+      ticket->promise.set_exception(ticket->fault);
+    } else {
+      ticket->promise.set_value(std::move(ticket->answers));
+    }
+  }
+  hand_over();
+}
+
+void Writer::hand_over() {
+  std::shared_ptr<Group> next;
+  {
+    const std::lock_guard lock(mutex_);
+    if (groups_.empty()) {
+      office_taken_ = false;
+      return;
+    }
+    next = groups_.front();
+    if (next->led_by_standby) {
+      standby_may_lead_ = true;
+      standby_turn_.notify_one();
+      return;
+    }
+  }
+  next->may_lead.store(1);
+  next->may_lead.notify_one();
+}
+
+void Writer::stand_by() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    standby_turn_.wait(lock, [&] { return standby_may_lead_ || (closing_ && groups_.empty()); });
+    if (!standby_may_lead_) return;
+    standby_may_lead_ = false;
+    lock.unlock();
+    lead_first_group();
+    lock.lock();
+  }
 }
 
 // A fault is everybody's: what the group decided rests on each other's effects.

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "core/command_runner.h"
@@ -16,8 +20,9 @@ namespace tenantry {
 
 // The one writer of a store. Callers that come while a commit is on its way to the disk form the
 // next group; the first of them leads it: it decides for all, writes once, and wakes the others. A
-// lone caller never changes thread. Threads: any thread may submit. Lifetime: borrows everything it
-// is given.
+// lone caller never changes thread. Callers that do not wait have a thread of the writer's stand in
+// for them. Threads: any thread may submit. Lifetime: borrows everything it is given; what was
+// submitted is answered before the destructor returns.
 class Writer {
  public:
   struct Parts {
@@ -32,10 +37,19 @@ class Writer {
   };
 
   Writer(Parts parts, const Head& head);
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer();
 
   // See TenancyStore::submit().
   [[nodiscard]] std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                                            SubmitOptions options);
+  // See TenancyStore::submit_later().
+  [[nodiscard]] std::future<std::vector<Answer>> submit_later(
+      std::vector<events::CommandRequest> commands, SubmitOptions options);
+
+  // Answers what was submitted; nothing may be submitted afterwards.
+  void close();
 
   // The end of what is durable.
   [[nodiscard]] Head head() const;
@@ -49,10 +63,33 @@ class Writer {
     SubmitOptions options;
     std::vector<Answer> answers;
     std::exception_ptr fault;
-    bool done = false;
+  };
+  // Those of a caller that does not wait.
+  struct LaterTicket : Ticket {
+    std::vector<events::CommandRequest> owned;
+    std::promise<std::vector<Answer>> promise;
+  };
+  // Who shares a commit. Shared by all of its callers: one may be gone before another is woken.
+  struct Group {
+    std::vector<Ticket*> tickets;
+    std::vector<std::unique_ptr<LaterTicket>> later;  // Those of them that nobody waits with.
+    std::size_t commands = 0;
+    bool led_by_standby = false;   // The first of them does not wait.
+    std::atomic<int> may_lead{0};  // 1: the first one's turn has come.
+    std::atomic<int> done{0};      // 1: everybody's answers are there.
   };
 
-  [[nodiscard]] std::vector<Ticket*> take_group();
+  struct Place {
+    std::shared_ptr<Group> group;
+    bool is_first = false;      // Of its group, which it will lead.
+    bool holds_office = false;  // And may do so now.
+  };
+  // Under mutex_: puts the ticket into the last group, or into a new one.
+  Place join(Ticket& ticket, std::unique_ptr<LaterTicket> later);
+  // By who holds the office: commits for the first group and hands the office on.
+  void lead_first_group();
+  void hand_over();
+  void stand_by();
   void lead(const std::vector<Ticket*>& group);
   void run_group(const std::vector<Ticket*>& group);
   void commit(BatchWriter& batch);
@@ -64,9 +101,12 @@ class Writer {
   std::uint64_t term_ = 0;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Ticket*> waiting_;  // Guarded by mutex_, as is the next.
+  std::deque<std::shared_ptr<Group>> groups_;  // Guarded by mutex_, as are the next four.
   bool office_taken_ = false;
+  bool standby_may_lead_ = false;
+  bool closing_ = false;
+  std::jthread standby_;  // Started when first needed.
+  std::condition_variable standby_turn_;
   bool broken_ =
       false;   // A commit's fate is unknown: nothing more is taken. Of whoever holds the office.
   Head head_;  // Changed by whoever holds the office, under mutex_.

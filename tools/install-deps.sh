@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that build, tests and running need; --checks adds those of lint.
+# Installs the Debian packages that build, tests and running need; --checks adds those of lint,
+# --bench the rivals of the benchmarks.
 set -euo pipefail
 
 build_packages=(
@@ -10,12 +11,14 @@ build_packages=(
   libgtest-dev libgmock-dev sqlite3 python3 postgresql-15 python3-django python3-psycopg2
 )
 check_packages=(clang-format clang-tidy shellcheck jq)
+bench_packages=(redis-server libhiredis-dev)
 
 usage() {
   cat <<'TXT'
 Examples:
   tools/install-deps.sh            what building, the tests and running need
   tools/install-deps.sh --checks   the same and what tools/lint.sh needs
+  tools/install-deps.sh --bench    the same as without, and the rivals of bench/run.sh
 
 Does nothing, and needs no network, when all packages are there. Needs root or sudo otherwise.
 TXT
@@ -86,6 +89,7 @@ main() {
   case ${1:-} in
     "") ;;
     --checks) packages+=("${check_packages[@]}") ;;
+    --bench) packages+=("${bench_packages[@]}") ;;
     -h | --help)
       usage
       return

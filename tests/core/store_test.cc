@@ -1,7 +1,9 @@
 #include "core/store.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -231,6 +233,49 @@ TEST_F(StoreTest, ConcurrentCallersWinOncePerName) {
   EXPECT_EQ(won, kNames);
   EXPECT_EQ(store().tail().tail, Position{kNames});
   EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, CommandsUnderWayAreAnsweredInOrder) {
+  constexpr int kCommands = 100;
+  std::vector<std::future<std::vector<Answer>>> answers;
+  for (int n = 0; n < kCommands; ++n) {
+    answers.push_back(store().submit_later({request(protein("p" + std::to_string(n)))}, {}));
+  }
+  for (int n = 0; n < kCommands; ++n) {
+    EXPECT_EQ(brief(answers.at(static_cast<std::size_t>(n)).get().at(0)), std::to_string(n + 1));
+  }
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, CallersThatWaitAndCallersThatDoNotShareTheLog) {
+  constexpr int kThreads = 4;
+  constexpr int kNames = 40;
+  std::atomic<int> won{0};
+  const auto count = [&](const std::vector<Answer>& answers) {
+    if (answers.at(0).status == Answer::Status::kAccepted) ++won;
+  };
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < kNames; ++n) {
+        const auto command = request(protein("p" + std::to_string(n)));
+        auto later = store().submit_later({command}, {});
+        count(store().submit({&command, 1}, {}));
+        count(later.get());
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(won, kNames);
+  EXPECT_EQ(store().tail().tail, Position{kNames});
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(StoreTest, ClosingAnswersWhatIsUnderWay) {
+  auto answers = store().submit_later({request(protein("Beef"))}, {});
+  reopen();
+  EXPECT_EQ(brief(answers.get().at(0)), "1");
+  EXPECT_EQ(store().tail().tail, Position{1});
 }
 
 TEST_F(StoreTest, ARehearsalAnswersAndWritesNothing) {
