@@ -46,7 +46,8 @@ void declare_global_options(CLI::App& app, GlobalOptions& options) {
       ->envname("TENANTRY_STORE")
       ->type_name("DIR");
   app.add_option("--read-model", options.read_model,
-                 "sqlite:PATH (Env:TENANTRY_READ_MODEL, then DATABASE_URL; default: "
+                 "sqlite:PATH, postgresql://USER@HOST/DATABASE or a keyword string of libpq, "
+                 "without a password (Env:TENANTRY_READ_MODEL, then DATABASE_URL; default: "
                  "read_model.sqlite3 inside the store)")
       ->type_name("URL");
   app.add_option("-o,--output", options.output,
