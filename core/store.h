@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/disk.h"
 #include "core/tenancy_store.h"
 
 namespace tenantry {
@@ -16,8 +17,10 @@ struct StoreOptions {
   std::size_t write_buffer_bytes = std::size_t{8} << 20;  // Of each of RocksDB's five families.
   std::size_t block_cache_bytes = std::size_t{32} << 20;
   std::size_t group_commands_max = 1024;  // Commands that share one sync.
-  // Told, in a sentence, what went wrong where nobody can be answered: closing. Empty: nobody.
+  // Told, in a sentence, what nobody is answered with: what an opening had to mend or leave out,
+  // what went wrong at closing. Empty: nobody.
   std::function<void(const std::string&)> warn{};
+  Disk disk{};
 };
 
 // Makes an empty store in a directory that does not exist or is empty. False when there is a store

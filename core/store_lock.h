@@ -19,8 +19,10 @@ class StoreLock {
  public:
   static constexpr const char* kFileName = "OWNER.lock";
 
-  // `store` must exist. Throws UnavailableError naming the owner's process if there is one.
-  explicit StoreLock(const std::filesystem::path& store);
+  // `store` must exist. Throws UnavailableError naming the owner's process if there is one. Where
+  // the file cannot be written, who only reads shares the store with others who read, and is
+  // refused by whoever writes; if there is no such file, nobody has ever written there.
+  explicit StoreLock(const std::filesystem::path& store, bool read_only = false);
   StoreLock(StoreLock&& other) noexcept = default;
   StoreLock& operator=(StoreLock&&) = delete;
   StoreLock(const StoreLock&) = delete;
@@ -29,7 +31,7 @@ class StoreLock {
   ~StoreLock();
 
  private:
-  FileDescriptor file_;
+  FileDescriptor file_;  // None when there is nothing to lock.
   pid_t owner_;
 };
 
