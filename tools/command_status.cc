@@ -33,6 +33,23 @@ JsonText rows_json(const StoreStatus& status) {
   return json.document();
 }
 
+// Empty for almost every store.
+JsonText repairs_json(const StoreStatus& status) {
+  JsonBuilder json;
+  json.begin_array();
+  for (const StoreRepair& repair : status.repairs) {
+    json.begin_object();
+    json.key("at").string(events::format_timestamp(repair.at));
+    json.member("tail", number_cell(repair.tail.value));
+    json.key("file").string(repair.file);
+    json.member("cut_at", number_cell(repair.cut_at));
+    json.member("cut_bytes", number_cell(repair.cut_bytes));
+    json.end_object();
+  }
+  json.end_array();
+  return json.document();
+}
+
 const char* health_of(const projections::Probe& probe, const StoreStatus& status) {
   if (probe.presence == projections::Presence::kAbsent) return "absent";
   if (!probe.mark) return "not_ours";
@@ -99,6 +116,7 @@ class StatusCommand final : public Command {
                   {"batches"},
                   {"scopes"},
                   {"rows"},
+                  {"repairs"},
                   {"read_model"}},
                  {status.identity.store, number_cell(status.identity.incarnation), status.directory,
                   status.created_at, number_cell(status.tail.tail.value),
@@ -106,7 +124,8 @@ class StatusCommand final : public Command {
                   events::hex({reinterpret_cast<const char*>(status.tail.digest.data()),
                                status.tail.digest.size()}),
                   number_cell(status.bytes), number_cell(status.term), number_cell(status.batches),
-                  scopes_json(status), rows_json(status), read_model_json(session, status)});
+                  scopes_json(status), rows_json(status), repairs_json(status),
+                  read_model_json(session, status)});
     return ExitCode::kDone;
   }
 };
