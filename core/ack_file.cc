@@ -115,7 +115,8 @@ std::optional<Ack> AckFile::read(const std::filesystem::path& path) {
 
 class AckFile::Writer {
  public:
-  Writer(std::filesystem::path path, Ack current) : path_(std::move(path)) {
+  Writer(std::filesystem::path path, Ack current, std::function<int(int)> sync)
+      : path_(std::move(path)), sync_(sync ? std::move(sync) : ::fdatasync) {
     current.closed = false;
     prepare(current);
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -139,7 +140,7 @@ class AckFile::Writer {
   void write(const Ack& ack) {
     const std::size_t slot = 1 - durable_slot_;
     int error = write_fully(file_.get(), encode(ack), slot * kSlotBytes);
-    if (error == 0 && ::fdatasync(file_.get()) != 0) error = errno;
+    if (error == 0 && sync_(file_.get()) != 0) error = errno;
     if (error == 0) {
       durable_slot_ = slot;
       return;
@@ -192,6 +193,7 @@ class AckFile::Writer {
   }
 
   const std::filesystem::path path_;
+  const std::function<int(int)> sync_;
   FileDescriptor file_;
   std::size_t durable_slot_ = 0;  // The slot that must not be touched now.
 
@@ -204,8 +206,8 @@ class AckFile::Writer {
   std::jthread thread_;  // Last: it uses everything above.
 };
 
-AckFile::AckFile(std::filesystem::path path, Ack current)
-    : writer_(std::make_unique<Writer>(std::move(path), current)) {}
+AckFile::AckFile(std::filesystem::path path, Ack current, std::function<int(int)> sync)
+    : writer_(std::make_unique<Writer>(std::move(path), current, std::move(sync))) {}
 
 AckFile::~AckFile() { writer_->stop(); }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,7 +47,8 @@ class AckFile {
   // Opens the file for writing, or creates it, and durably notes `current`, not closed: from here
   // on the tail may grow, and a slot of the last owner that still said `closed` would call that
   // damage. Needs no disk space if the file exists. Throws UnavailableError.
-  AckFile(std::filesystem::path path, Ack current);
+  // `sync` stands in for fdatasync(2) in tests.
+  AckFile(std::filesystem::path path, Ack current, std::function<int(int)> sync = {});
   AckFile(const AckFile&) = delete;
   AckFile& operator=(const AckFile&) = delete;
   // Writes what was noted last if close() was not called; errors are lost.

@@ -18,13 +18,17 @@ class CorruptionError : public std::runtime_error {
 // Exit 6.
 class UnavailableError : public std::runtime_error {
  public:
-  explicit UnavailableError(const std::string& what, std::string hint = {})
-      : std::runtime_error(what), hint_(std::move(hint)) {}
+  explicit UnavailableError(const std::string& what, std::string hint = {},
+                            std::string code = "unavailable")
+      : std::runtime_error(what), hint_(std::move(hint)), code_(std::move(code)) {}
+  // `unavailable`, or what is known better: `disk_full`, `disk_low`.
+  [[nodiscard]] const std::string& code() const { return code_; }
   // The next command or step to try; empty when there is none to name.
   [[nodiscard]] const std::string& hint() const { return hint_; }
 
  private:
   std::string hint_;
+  std::string code_;
 };
 
 // The operator asked for something that cannot be done as asked; nothing was changed. `exit_code`

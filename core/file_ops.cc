@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -30,6 +32,10 @@ std::string hint_for(int error_number) {
     default:
       return {};
   }
+}
+
+const char* code_for(int error_number) {
+  return error_number == ENOSPC || error_number == EDQUOT ? "disk_full" : "unavailable";
 }
 
 std::filesystem::path parent_of(const std::filesystem::path& path) {
@@ -76,7 +82,7 @@ void throw_file_error(std::string_view action, const std::filesystem::path& path
                       int error_number) {
   throw UnavailableError(fmt::format("cannot {} {}: {}", action, path.string(),
                                      std::generic_category().message(error_number)),
-                         hint_for(error_number));
+                         hint_for(error_number), code_for(error_number));
 }
 
 int write_fully(int descriptor, std::string_view bytes, std::uint64_t offset) {
@@ -113,6 +119,45 @@ void rename_durably(const std::filesystem::path& from, const std::filesystem::pa
   fsync_directory(parent_of(to));
 }
 
+void exchange_durably(const std::filesystem::path& first, const std::filesystem::path& second) {
+  if (::renameat2(AT_FDCWD, first.c_str(), AT_FDCWD, second.c_str(), RENAME_EXCHANGE) != 0) {
+    throw_file_error("exchange " + first.string() + " with", second, errno);
+  }
+  fsync_directory(parent_of(first));
+}
+
+void link_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::link(from.c_str(), to.c_str()) != 0) throw_file_error("make", to, errno);
+}
+
+void copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::error_code error;
+  std::filesystem::copy_file(from, to, error);
+  if (error) throw_file_error("make", to, error.value());
+  FileDescriptor file = open_file(to, O_WRONLY);
+  if (::fsync(file.get()) != 0) throw_file_error("sync", to, errno);
+}
+
+bool remove_durably(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0) {
+    if (errno == ENOENT) return false;
+    throw_file_error("remove", path, errno);
+  }
+  fsync_directory(parent_of(path));
+  return true;
+}
+
+int reserve_space(const std::filesystem::path& path, std::uint64_t bytes) {
+  constexpr mode_t kOwnerOnly = 0600;
+  const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnerOnly));
+  struct stat status {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return errno;
+  const int error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));
+  if (error == 0) return ::fsync(file.get()) == 0 ? 0 : errno;
+  // What was taken for nothing is given back.
+  return ::ftruncate(file.get(), status.st_size) == 0 ? error : errno;
+}
+
 std::optional<std::string> read_file(const std::filesystem::path& path) {
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
@@ -145,6 +190,19 @@ void make_private_directory(const std::filesystem::path& path) {
     }
   }
   fsync_directory(parent_of(path));
+}
+
+std::filesystem::path make_scratch_directory(const std::filesystem::path& parent) {
+  const std::filesystem::path& written =
+      std::filesystem::exists(parent) ? parent : parent_of(parent);
+  std::filesystem::path base = std::filesystem::temp_directory_path();
+  if (::eaccess(written.c_str(), W_OK) == 0) {
+    make_private_directory(parent);
+    base = parent;
+  }
+  std::string name = (base / "tenantry-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw_file_error("create", name, errno);
+  return name;
 }
 
 std::uint64_t free_space(const std::filesystem::path& path) {

@@ -49,6 +49,22 @@ void write_file_durably(const std::filesystem::path& path, std::string_view byte
 // Afterwards what was `from` is durably `to`; an empty directory that is there already gives way.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
+// Afterwards `first` durably names what `second` named, and the other way round: both in one step,
+// in one directory.
+void exchange_durably(const std::filesystem::path& first, const std::filesystem::path& second);
+
+// A second name for the same file, or a copy of it, whose bytes are durable. The name is, once its
+// directory is synced.
+void link_file(const std::filesystem::path& from, const std::filesystem::path& to);
+void copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// Afterwards the file is durably gone. False if there was none.
+bool remove_durably(const std::filesystem::path& path);
+
+// Makes the file `bytes` long, with room on the disk for all of them. Returns 0 or the system's
+// error number; then the file has the length it had.
+[[nodiscard]] int reserve_space(const std::filesystem::path& path, std::uint64_t bytes);
+
 // The whole file; nullopt if there is none.
 [[nodiscard]] std::optional<std::string> read_file(const std::filesystem::path& path);
 
@@ -58,6 +74,10 @@ void fsync_directory(const std::filesystem::path& directory);
 // A directory that only its owner may enter, durably in its parent, which must exist. One that
 // exists already is accepted as it is.
 void make_private_directory(const std::filesystem::path& path);
+
+// A new directory of the caller's own under `parent`, which is made if need be; where that cannot
+// be written, under the system's directory for temporary files.
+[[nodiscard]] std::filesystem::path make_scratch_directory(const std::filesystem::path& parent);
 
 // Bytes an unprivileged process may still write on the file system of `path`.
 [[nodiscard]] std::uint64_t free_space(const std::filesystem::path& path);

@@ -40,11 +40,7 @@ Fold::Fold(const std::filesystem::path& directory, std::uint64_t events) {
   if (events <= kEventsInMemory) {
     storage_ = make_memory_storage();
   } else {
-    make_private_directory(directory);
-    // Its own place: two folds may run at once, each with its own object.
-    directory_ = directory / fmt::format("{:x}", reinterpret_cast<std::uintptr_t>(this));
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
+    directory_ = make_scratch_directory(directory);
     RocksOptions options;
     options.directory = directory_;
     options.create = true;

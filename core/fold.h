@@ -11,8 +11,8 @@
 namespace tenantry {
 
 // The state as the events make it, computed anew in a scratch storage: in memory for a short log,
-// in a throw-away database under `directory` for a long one, so that memory stays flat. Threads:
-// one.
+// in a throw-away database under `directory` (see make_scratch_directory()) for a long one, so that
+// memory stays flat. Threads: one.
 class Fold {
  public:
   Fold(const std::filesystem::path& directory, std::uint64_t events);

@@ -72,6 +72,17 @@ struct CommandTable @0x83d1b8544482ceda {
   term @1 :UInt64;           # Of a batch without events; elsewhere the block says it.
 }
 
+struct Repair @0xe1c56a0f93d27b48 {
+  # Keys `repair/<n>`: a last write, left garbled by a crash, was cut off.
+  repairedAt @0 :Int64;      # Microseconds since 1970 UTC.
+  tail @1 :UInt64;           # The end of the log afterwards.
+  batchSeq @2 :UInt64;
+  file @3 :Text;             # Of the write-ahead log.
+  cutAt @4 :UInt64;          # Whole bytes of the file; from there on,
+  cutBytes @5 :UInt64;       # so many were left out.
+  madeBy @6 :Text;           # Software and version.
+}
+
 struct BatchImage @0xc8cd5273e0147ec0 {
   # One commit, self-contained: what a replica needs. At most 900 KiB, or one command of up to 64
   # MiB.

@@ -145,7 +145,7 @@ class MemoryStorage final : public Storage {
 
   void flush() override {}
   [[nodiscard]] std::string last_error() const override { return {}; }
-  void verify_checksums() const override {}
+  [[nodiscard]] std::vector<FileDamage> damaged_files() const override { return {}; }
   [[nodiscard]] std::uint64_t size_bytes() const override { return 0; }
 
  private:

@@ -139,6 +139,9 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
   database.env = &env;
   configure_opening(database, options.create);
   configure_durability(database, options.scratch);
+  if (options.to_first_damage) {
+    database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  }
   database.max_open_files = -1;
   database.max_background_jobs = 4;
   database.bytes_per_sync = std::uint64_t{1} << 20;
@@ -154,6 +157,12 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
     configuration.families.emplace_back(traits.name, configure_family(traits, options, cache));
   }
   return configuration;
+}
+
+std::array<const char*, kFamilyCount> rocks_family_names() {
+  std::array<const char*, kFamilyCount> names{};
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = kFamilies[i].name;
+  return names;
 }
 
 rocksdb::WriteOptions rocks_write_options(const RocksOptions& options, bool sync) {

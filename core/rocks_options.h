@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct RocksConfiguration {
 
 // `env` is borrowed for the life of the database.
 [[nodiscard]] RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& env);
+
+// In the order of Family.
+[[nodiscard]] std::array<const char*, kFamilyCount> rocks_family_names();
 
 [[nodiscard]] rocksdb::WriteOptions rocks_write_options(const RocksOptions& options, bool sync);
 

@@ -13,8 +13,12 @@ bool is_damage(const rocksdb::Status& status) {
   return status.IsCorruption() || status.IsPathNotFound();
 }
 
+bool is_full(const rocksdb::Status& status) {
+  return status.IsNoSpace() || status.subcode() == rocksdb::Status::kSpaceLimit;
+}
+
 std::string hint_for(const rocksdb::Status& status) {
-  if (status.IsNoSpace() || status.subcode() == rocksdb::Status::kSpaceLimit) {
+  if (is_full(status)) {
     return "free disk space, then open the store again";
   }
   if (status.IsNotSupported())
@@ -29,7 +33,7 @@ void check(const rocksdb::Status& status, std::string_view what) {
   if (status.ok()) return;
   const std::string text = fmt::format("{}: {}", what, status.ToString());
   if (is_damage(status)) throw CorruptionError(text);
-  throw UnavailableError(text, hint_for(status));
+  throw UnavailableError(text, hint_for(status), is_full(status) ? "disk_full" : "unavailable");
 }
 
 }  // namespace tenantry

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/file_ops.h"
+#include "core/rocks_damage.h"
 #include "core/rocks_options.h"
 #include "core/rocks_status.h"
 #include "core/rocks_testing.h"
@@ -180,13 +181,15 @@ class RocksStorage final : public Storage {
     return last_error_;
   }
 
-  void verify_checksums() const override {
+  [[nodiscard]] std::vector<FileDamage> damaged_files() const override {
+    std::vector<FileDamage> damaged = damaged_table_files(*database_);
+    if (!damaged.empty()) return damaged;
+    // The blocks too: what was wrong before it was written has the right checksum as a file.
     rocksdb::ReadOptions read;
     read.fill_cache = false;
     read.readahead_size = std::size_t{2} << 20;
     check(database_->VerifyChecksum(read), "verify the blocks of " + options_.directory.string());
-    check(database_->VerifyFileChecksums(read),
-          "verify the files of " + options_.directory.string());
+    return {};
   }
 
   [[nodiscard]] std::uint64_t size_bytes() const override {
@@ -284,6 +287,23 @@ std::unique_ptr<Storage> open_rocks_storage_on(rocksdb::Env& env, const RocksOpt
   std::copy(opened.begin(), opened.end(), handles.begin());
   return std::make_unique<RocksStorage>(options, configuration.background_errors, std::move(owned),
                                         handles);
+}
+
+std::vector<FileDamage> damaged_files_of(const RocksOptions& options) {
+  RocksOptions reading = options;
+  reading.read_only = true;
+  reading.to_first_damage = true;
+  RocksConfiguration configuration = configure_rocks(reading, *rocksdb::Env::Default());
+  // Opens although table files are damaged.
+  configuration.database.paranoid_checks = false;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* database = nullptr;
+  if (!open_database(reading, configuration, handles, database).ok()) return {};
+  const std::unique_ptr<rocksdb::DB> owned(database);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    owned->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  }
+  return damaged_table_files(*owned);
 }
 
 std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options) {

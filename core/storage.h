@@ -61,6 +61,15 @@ class Cursor {
   [[nodiscard]] virtual std::string_view value() const = 0;
 };
 
+// A table file that is not as it was written.
+struct FileDamage {
+  std::string file;
+  Family family = Family::kMeta;
+  std::string first_key;  // The keys that it may hold reach from here,
+  std::string last_key;   // to here, inclusive.
+  std::string reason;
+};
+
 enum class WriteResult {
   kDone,     // Applied; durable if asked for.
   kStalled,  // Nothing was written: the storage is stalled for the moment. Back off and try again.
@@ -92,9 +101,9 @@ class Storage : public StorageReader {
   virtual void flush() = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
-  // Reads and checks every checksum of every table file; throws CorruptionError naming the file.
-  // The write-ahead log is checked when the storage opens.
-  virtual void verify_checksums() const = 0;
+  // Reads and checks every checksum of every table file; gives those that do not fit. The
+  // write-ahead log is checked when the storage opens.
+  [[nodiscard]] virtual std::vector<FileDamage> damaged_files() const = 0;
   // Bytes on disk; 0 in memory.
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
 };
@@ -106,6 +115,9 @@ struct RocksOptions {
   std::filesystem::path directory;
   bool create = false;  // Make a new, empty database; it must not exist. Otherwise it must exist.
   bool read_only = false;  // Nothing is written, the write-ahead log is replayed in memory.
+  // Replay the write-ahead log up to its first damage, where opening would refuse. Only after
+  // examine_log_files() has found nothing but a last write that was left half done.
+  bool to_first_damage = false;
   // A throw-away fold: no write-ahead log, nothing synced, small memory. What is in memory is lost
   // when it closes; the caller deletes the directory. write() may stall as everywhere.
   bool scratch = false;
@@ -119,5 +131,9 @@ struct RocksOptions {
 // opens a store therefore compares the tail with the AckFile. The parent of the directory must
 // exist; the caller holds the StoreLock.
 [[nodiscard]] std::unique_ptr<Storage> open_rocks_storage(const RocksOptions& options);
+
+// The damaged files of a database that refuses to open, as far as its manifest can be read. Writes
+// nothing.
+[[nodiscard]] std::vector<FileDamage> damaged_files_of(const RocksOptions& options);
 
 }  // namespace tenantry

@@ -74,9 +74,11 @@ class Store final : public TenancyStore {
         warn_(options.warn),
         log_(make_embedded_log(*opened_.storage, opened_.info)),
         writer_({opened_.info, *opened_.storage, *log_, clock, ids, options.group_commands_max,
-                 [this](const Head& head) { committed(head); }},
+                 [this](const Head& head) { committed(head); },
+                 [this](std::size_t bytes) { opened_.ballast->admit(bytes); }},
                 opened_.head) {
     resolved_.advance(opened_.head.batch_seq);
+    if (warn_ && !opened_.remark.empty()) warn_(opened_.remark);
   }
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -128,6 +130,11 @@ class Store final : public TenancyStore {
   std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                              SubmitOptions options) override {
     if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
+    if (const std::string error = opened_.ack->error(); !error.empty()) {
+      throw UnavailableError(error + "; what was answered can no longer be noted",
+                             "look at the disk, open the store again and repeat the commands with "
+                             "their ids");
+    }
     return writer_.submit(commands, options);
   }
 
@@ -197,6 +204,7 @@ class Store final : public TenancyStore {
     status.batches = head.batch_seq;
     for (const auto& [scope, end] : head.scopes)
       status.scopes.push_back({scope, end.seq, end.last});
+    status.repairs = read_repairs(*opened_.storage);
     for (const events::TableInfo& table : events::tables()) {
       const CounterKey key{Family::kState, static_cast<std::uint16_t>(table.scope),
                            static_cast<std::uint8_t>(table.entity), 0};
@@ -247,8 +255,8 @@ Position noted_tail(const std::filesystem::path& directory) {
 
 std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock,
                                          IdSource& ids) {
-  const OpenOptions open{options.directory, options.read_only, options.write_buffer_bytes,
-                         options.block_cache_bytes, options.wait_for_owner};
+  const OpenOptions open{options.directory,         options.read_only, options.write_buffer_bytes,
+                         options.block_cache_bytes, options.disk,      options.wait_for_owner};
   return std::make_unique<Store>(open_store_files(open, clock), options, clock, ids);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/disk.h"
 #include "core/tenancy_store.h"
 
 namespace tenantry {
@@ -19,8 +20,10 @@ struct StoreOptions {
   // Called again and again while another process owns the store; waits a little, and returns
   // whether to try again. Empty: who finds an owner gives up.
   std::function<bool()> wait_for_owner{};
-  // Told, in a sentence, what went wrong where nobody can be answered: closing. Empty: nobody.
+  // Told, in a sentence, what nobody is answered with: what an opening had to mend or leave out,
+  // what went wrong at closing. Empty: nobody.
   std::function<void(const std::string&)> warn{};
+  Disk disk{};
 };
 
 // Makes an empty store in a directory that does not exist or is empty. False when there is a store

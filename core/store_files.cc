@@ -9,6 +9,7 @@
 
 #include "core/commit_log.h"
 #include "core/error.h"
+#include "core/file_damage.h"
 #include "core/file_ops.h"
 #include "core/format.capnp.h"
 #include "core/keys.h"
@@ -160,6 +161,72 @@ Ack first_ack(const StoreInfo& info, const Head& head) {
   return ack;
 }
 
+// Opens for reading and checks everything that is checked before a store is used.
+void read_end(OpenedStore& opened, RocksOptions rocks) {
+  rocks.read_only = true;
+  opened.storage = opened.disk->open_storage(rocks);
+  opened.info = decode_store_info(require(*opened.storage, "store"));
+  opened.head = decode_head(require(*opened.storage, "head"));
+  check_log_end(*opened.storage, opened.info, opened.head);
+  check_acknowledged(opened.paths, opened.info, opened.head);
+}
+
+// The same, but also where the last write was left garbled: its place is the result then. RocksDB
+// forgives a last record that is cut short, and a record with a damaged length looks just so: what
+// follows it tells the difference.
+std::optional<LogFileEnd> probe(OpenedStore& opened, RocksOptions rocks) {
+  const LogFilesEnd files = examine_log_files(rocks.directory);
+  if (files.last && files.last->goes_on) {
+    throw CorruptionError(damaged_place(*files.last) +
+                          " hold damage and, after it, later writes: what is damaged was on the "
+                          "disk and may have been answered; restore a backup or the disk");
+  }
+  std::string refusal;
+  try {
+    read_end(opened, rocks);
+    return std::nullopt;
+  } catch (const CorruptionError& error) {
+    refusal = error.what();
+  }
+  if (!files.only_last_write_damaged()) {
+    const std::string damaged = describe(damaged_files_of(rocks));
+    throw CorruptionError(damaged.empty() ? refusal : refusal + "; " + damaged);
+  }
+  rocks.to_first_damage = true;
+  try {
+    read_end(opened, rocks);
+  } catch (const CorruptionError& error) {
+    throw CorruptionError(fmt::format("{}; leaving out the damaged {} does not help: {}", refusal,
+                                      damaged_place(*files.last), error.what()));
+  }
+  opened.remark = fmt::format(
+      "{} were left garbled by a crash and answered to nobody; without "
+      "them, the log ends at position {}",
+      damaged_place(*files.last), opened.head.tail.value);
+  return files.last;
+}
+
+void repair(OpenedStore& opened, const RocksOptions& rocks, const LogFileEnd& damage,
+            const Clock& clock) {
+  const RepairPlaces places = opened.paths.repair();
+  finish_repair(places);  // The first attempt may have failed for lack of space.
+  repair_tail({places, rocks, damage, opened.head, clock.now()}, *opened.disk);
+  // As strict as ever.
+  read_end(opened, rocks);
+  opened.storage.reset();
+}
+
+// Runs `open`; if the disk is too full for it, once more with the room of the ballast.
+template <class Open>
+void with_ballast_to_spare(const StorePaths& paths, Open&& open) {
+  try {
+    open();
+  } catch (const UnavailableError& error) {
+    if (error.code() != "disk_full" || !Ballast::release(paths.ballast())) throw;
+    open();
+  }
+}
+
 // A directory that is removed in the end, with what is still in it.
 class Unfinished {
  public:
@@ -264,23 +331,32 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
   OpenedStore opened;
   opened.paths = {options.directory};
   require_store(options.directory);
-  opened.lock = std::make_unique<StoreLock>(options.directory, options.wait_for_owner);
+  opened.lock =
+      std::make_unique<StoreLock>(options.directory, options.read_only, options.wait_for_owner);
+  opened.disk = std::make_unique<const Disk>(options.disk);
   check_format(opened.paths);
-  RocksOptions rocks = rocks_options(options, opened.paths);
-  rocks.read_only = true;
-  opened.storage = open_rocks_storage(rocks);
-  opened.info = decode_store_info(require(*opened.storage, "store"));
-  opened.head = decode_head(require(*opened.storage, "head"));
-  check_log_end(*opened.storage, opened.info, opened.head);
-  check_acknowledged(opened.paths, opened.info, opened.head);
+  if (!options.read_only) finish_repair(opened.paths.repair());
+  const RocksOptions rocks = rocks_options(options, opened.paths);
+  const std::optional<LogFileEnd> damage = probe(opened, rocks);
+  if (damage) {
+    opened.remark += options.read_only ? "; the next command that writes repairs the store"
+                                       : "; the store is repaired, the original under quarantine/";
+  }
   if (options.read_only) return opened;
   check_clock(opened.head, clock);
   std::error_code ignored;
   fs::remove_all(opened.paths.scratch(), ignored);
-  rocks.read_only = false;
   opened.storage.reset();
-  opened.storage = open_rocks_storage(rocks);
-  opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head));
+  with_ballast_to_spare(opened.paths, [&] {
+    if (damage) repair(opened, rocks, *damage, clock);
+    opened.storage = opened.disk->open_storage(rocks);
+  });
+  opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head),
+                                         opened.disk->sync_ack);
+  opened.ballast = std::make_unique<Ballast>(
+      Ballast::Options{opened.paths.ballast(), Ballast::full_bytes(rocks.write_buffer_bytes),
+                       opened.storage->size_bytes()},
+      *opened.disk);
   return opened;
 }
 

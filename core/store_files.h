@@ -7,10 +7,13 @@
 #include <string>
 
 #include "core/ack_file.h"
+#include "core/ballast.h"
 #include "core/clock.h"
+#include "core/disk.h"
 #include "core/head.h"
 #include "core/storage.h"
 #include "core/store_lock.h"
+#include "core/tail_repair.h"
 
 // A store's directory: making it, and opening it without ever making damage worse.
 namespace tenantry {
@@ -25,6 +28,10 @@ struct StorePaths {
   [[nodiscard]] std::filesystem::path format() const { return directory / "FORMAT"; }
   [[nodiscard]] std::filesystem::path ack() const { return directory / "ack"; }
   [[nodiscard]] std::filesystem::path scratch() const { return directory / "scratch"; }
+  [[nodiscard]] std::filesystem::path ballast() const { return directory / "ballast"; }
+  [[nodiscard]] RepairPlaces repair() const {
+    return {database(), directory / "probe", directory / "quarantine"};
+  }
   [[nodiscard]] std::filesystem::path default_read_model() const {
     return directory / "read_model.sqlite3";
   }
@@ -46,22 +53,32 @@ struct OpenedStore {
   StoreInfo info;
   Head head;
   std::unique_ptr<AckFile> ack;
+  std::unique_ptr<const Disk> disk;  // Borrowed by `ballast`.
+  std::unique_ptr<Ballast> ballast;
+  std::string remark;  // What the operator should know of this opening; mostly nothing.
 };
 
 struct OpenOptions {
   std::filesystem::path directory;
-  bool read_only = false;  // What was checked is what is handed out; `ack` is none.
+  bool read_only = false;  // What was checked is what is handed out; no `ack`, no `ballast`.
   std::size_t write_buffer_bytes = std::size_t{8} << 20;
   std::size_t block_cache_bytes = std::size_t{32} << 20;
+  Disk disk{};
   std::function<bool()> wait_for_owner{};  // As StoreLock takes it.
 };
 
 // The opening procedure. Under the store's own lock: the format is read, then everything is checked
 // through a read-only open that writes nothing (a read-write open of a damaged log destroys the
 // evidence): the end of each scope, the last records' chain, that positions add up, that the log
-// reaches what was answered. Only then it is opened for writing. Takes as long for a million events
-// as for none. Throws UsageError when there is no store, UnavailableError when another process owns
-// it or the clock is an hour behind it, CorruptionError for damage.
+// reaches what was answered. Only then it is opened for writing; when there is no room for that,
+// the ballast is given up for it. Takes as long for a million events as for none.
+//
+// A last write that a crash left garbled was answered to nobody: if all else holds without it, it
+// is left out, by a repair (tail_repair.h) when the store is opened for writing. All other damage
+// is refused.
+//
+// Throws UsageError when there is no store, UnavailableError
+// when another process owns it or the clock is an hour behind it, CorruptionError for damage.
 [[nodiscard]] OpenedStore open_store_files(const OpenOptions& options, const Clock& clock);
 
 // The checks of opening, on their own: throws CorruptionError naming what does not hold.

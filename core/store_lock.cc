@@ -40,6 +40,17 @@ bool still_named(const FileDescriptor& file, const std::filesystem::path& path) 
          locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
 }
 
+// Also where it cannot be told: then opening it fails, rather than going without a lock.
+bool names_file(const std::filesystem::path& path) {
+  return ::access(path.c_str(), F_OK) == 0 || errno != ENOENT;
+}
+
+// The file, or the directory that it is to be made in.
+bool may_write(const std::filesystem::path& store, const std::filesystem::path& path) {
+  const std::filesystem::path& what = names_file(path) ? path : store;
+  return ::eaccess(what.c_str(), W_OK) == 0;
+}
+
 // For the message of those who are refused: a full disk must not keep the owner out.
 void leave_name(const FileDescriptor& file, pid_t owner) {
   const std::string line = fmt::format("{}\n", owner);
@@ -49,18 +60,21 @@ void leave_name(const FileDescriptor& file, pid_t owner) {
 
 }  // namespace
 
-StoreLock::StoreLock(const std::filesystem::path& store, const std::function<bool()>& wait)
+StoreLock::StoreLock(const std::filesystem::path& store, bool read_only,
+                     const std::function<bool()>& wait)
     : owner_(::getpid()) {
   const std::filesystem::path path = store / kFileName;
-  file_ = open_file(path, O_RDWR | O_CREAT);
-  struct flock lock = whole_file(F_WRLCK);
+  const bool shared = read_only && !may_write(store, path);
+  if (shared && !names_file(path)) return;
+  file_ = open_file(path, shared ? O_RDONLY : O_RDWR | O_CREAT);
+  struct flock lock = whole_file(shared ? F_RDLCK : F_WRLCK);
   while (::fcntl(file_.get(), F_OFD_SETLK, &lock) != 0) {
     const int error = errno;
     if (error != EAGAIN && error != EACCES) throw_file_error("lock", path, error);
     if (!wait || !wait()) refuse(store, path);
   }
   if (!still_named(file_, path)) refuse(store, path);
-  leave_name(file_, owner_);
+  if (!shared) leave_name(file_, owner_);
 }
 
 StoreLock::~StoreLock() {

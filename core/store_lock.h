@@ -21,8 +21,11 @@ class StoreLock {
   static constexpr const char* kFileName = "OWNER.lock";
 
   // `store` must exist. Throws UnavailableError naming the owner's process if there is one and
-  // `wait` is empty or has returned false: it is called between tries, and waits a little.
-  explicit StoreLock(const std::filesystem::path& store, const std::function<bool()>& wait = {});
+  // `wait` is empty or has returned false: it is called between tries, and waits a little. Where
+  // the file cannot be written, who only reads shares the store with others who read, and is
+  // refused by whoever writes; if there is no such file, nobody has ever written there.
+  explicit StoreLock(const std::filesystem::path& store, bool read_only = false,
+                     const std::function<bool()>& wait = {});
   StoreLock(StoreLock&& other) noexcept = default;
   StoreLock& operator=(StoreLock&&) = delete;
   StoreLock(const StoreLock&) = delete;
@@ -31,7 +34,7 @@ class StoreLock {
   ~StoreLock();
 
  private:
-  FileDescriptor file_;
+  FileDescriptor file_;  // None when there is nothing to lock.
   pid_t owner_;
 };
 

@@ -69,6 +69,15 @@ struct ScopeStatus {
   Position last;
 };
 
+// A last write, left garbled by a crash and answered to nobody, was left out of the log.
+struct StoreRepair {
+  events::Timestamp at;
+  Position tail;                // The end of the log afterwards.
+  std::string file;             // Of the write-ahead log; it lies under quarantine/.
+  std::uint64_t cut_at = 0;     // From this byte on,
+  std::uint64_t cut_bytes = 0;  // so many were left out.
+};
+
 struct StoreStatus {
   StoreIdentity identity;
   LogTail tail;
@@ -79,6 +88,7 @@ struct StoreStatus {
   std::uint64_t batches = 0;
   std::vector<ScopeStatus> scopes;
   std::vector<std::pair<std::string, std::uint64_t>> rows;  // By table.
+  std::vector<StoreRepair> repairs;                         // Oldest first.
 };
 
 // One check of verify().

@@ -10,6 +10,7 @@
 #include "core/block_stream.h"
 #include "core/bytes.h"
 #include "core/error.h"
+#include "core/file_damage.h"
 #include "core/fold.h"
 #include "core/keys.h"
 #include "events/kinds.h"
@@ -54,16 +55,13 @@ class LogWalk {
       : input_(input), check_(check), progress_(progress) {}
 
   Derived walk() {
-    std::vector<Cursor> cursors;
-    for (const auto& [scope, end] : input_.head.scopes) {
-      derived_.scopes[scope].epoch = end.epoch;
-      cursors.push_back({scope, scan_blocks(input_.storage, scope, {0}, input_.head.tail, false),
-                         std::nullopt, 0});
-      load(cursors.back());
-    }
-    while (Cursor* next = lowest(cursors)) {
-      visit(*next->block, next->at);
-      if (++next->at == next->block->records().size()) load(*next);
+    // What cannot be read is told with the place up to which all was.
+    try {
+      visit_all();
+    } catch (const CorruptionError& error) {
+      check_.examined = last_read_.value;
+      throw CorruptionError(
+          fmt::format("{}; read up to position {}", error.what(), last_read_.value));
     }
     for (const auto& [scope, end] : input_.head.scopes) compare_end(scope, end);
     if (derived_.events != input_.head.tail.value) {
@@ -81,6 +79,21 @@ class LogWalk {
     std::optional<Block> block;
     std::size_t at = 0;
   };
+
+  void visit_all() {
+    std::vector<Cursor> cursors;
+    for (const auto& [scope, end] : input_.head.scopes) {
+      derived_.scopes[scope].epoch = end.epoch;
+      cursors.push_back({scope, scan_blocks(input_.storage, scope, {0}, input_.head.tail, false),
+                         std::nullopt, 0});
+      load(cursors.back());
+    }
+    while (Cursor* next = lowest(cursors)) {
+      visit(*next->block, next->at);
+      last_read_ = next->block->records()[next->at].position;
+      if (++next->at == next->block->records().size()) load(*next);
+    }
+  }
 
   void load(Cursor& cursor) {
     cursor.block = cursor.blocks->next();
@@ -202,6 +215,7 @@ class LogWalk {
   CheckResult& check_;
   const Progress& progress_;
   Derived derived_;
+  Position last_read_;
   events::Timestamp last_time_{INT64_MIN};
 };
 
@@ -320,7 +334,7 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
 }
 
 void check_files(const VerifyInput& input, CheckResult& check) {
-  input.storage.verify_checksums();
+  for (const FileDamage& damage : input.storage.damaged_files()) note(check, describe(damage));
   check.examined = input.storage.size_bytes();
 }
 

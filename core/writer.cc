@@ -190,6 +190,7 @@ void Writer::commit(BatchWriter& batch) {
   if (batch.empty()) return;
   ChangeSet changes;
   const Batch written = batch.finish(changes);
+  if (parts_.admit) parts_.admit(changes.bytes());
   switch (append_patiently(written, changes)) {
     case AppendOutcome::kCommitted:
       break;

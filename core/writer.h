@@ -34,6 +34,8 @@ class Writer {
     std::size_t group_commands_max = 1024;
     std::function<void(const Head&)>
         on_commit;  // Called after each commit, before anybody is answered.
+    // Called with the bytes of each commit before it is written; throws to refuse it.
+    std::function<void(std::size_t)> admit{};
   };
 
   Writer(Parts parts, const Head& head);

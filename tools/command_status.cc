@@ -45,6 +45,23 @@ JsonText rows_json(const StoreStatus& status) {
   return json.document();
 }
 
+// Empty for almost every store.
+JsonText repairs_json(const StoreStatus& status) {
+  JsonBuilder json;
+  json.begin_array();
+  for (const StoreRepair& repair : status.repairs) {
+    json.begin_object();
+    json.key("at").string(events::format_timestamp(repair.at));
+    json.member("tail", number_cell(repair.tail.value));
+    json.key("file").string(repair.file);
+    json.member("cut_at", number_cell(repair.cut_at));
+    json.member("cut_bytes", number_cell(repair.cut_bytes));
+    json.end_object();
+  }
+  json.end_array();
+  return json.document();
+}
+
 const char* health_of(const projections::Probe& probe, const StoreStatus& status) {
   if (probe.presence == projections::Presence::kAbsent) return "absent";
   if (!probe.mark) return "not_ours";
@@ -129,9 +146,9 @@ class StatusCommand final : public Command {
                                number_cell(status.batches)};
     const bool tables = session.prints_table() && session.printing().fields.empty();
     if (!tables) {
-      columns.insert(columns.end(), {{"scopes"}, {"rows"}, {"read_model"}});
-      cells.insert(cells.end(),
-                   {scopes_json(status), rows_json(status), read_model_json(read_model)});
+      columns.insert(columns.end(), {{"scopes"}, {"rows"}, {"repairs"}, {"read_model"}});
+      cells.insert(cells.end(), {scopes_json(status), rows_json(status), repairs_json(status),
+                                 read_model_json(read_model)});
     }
     print_record(session.out(), session.printing(), columns, cells);
     if (tables) print_tables(session, status, read_model);
@@ -153,6 +170,9 @@ class StatusCommand final : public Command {
     std::vector<std::vector<Cell>> rows;
     for (const auto& [table, count] : status.rows) rows.push_back({table, number_cell(count)});
     print_table(session, {{"table"}, {"rows"}}, rows);
+    if (!status.repairs.empty()) {
+      print_record(session.out(), session.printing(), {{"repairs"}}, {repairs_json(status)});
+    }
     session.out().write("\n");
     std::vector<Column> named = read_model_columns();
     named.front().name = "read_model";

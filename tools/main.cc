@@ -176,7 +176,7 @@ ExitCode guarded_run(const std::vector<std::string>& arguments) {
     return report({error.code(), error.what(), {}, error.hint(), ExitCode{error.exit_code()}},
                   arguments);
   } catch (const UnavailableError& error) {
-    return report({"unavailable", error.what(), {}, error.hint(), ExitCode::kUnavailable},
+    return report({error.code(), error.what(), {}, error.hint(), ExitCode::kUnavailable},
                   arguments);
   } catch (const CorruptionError& error) {
     return report({"corruption", error.what(), {}, "tenantry verify --full", ExitCode::kCorrupt},

@@ -169,7 +169,7 @@ TEST_F(StoreLockTest, LosingTheLockOfRocksDbKeepsOurs) {
 TEST_F(StoreLockTest, WhoWaitsGetsTheStoreOnceItIsFree) {
   std::optional<StoreLock> owner(std::in_place, store_.path());
   int waits = 0;
-  const StoreLock second(store_.path(), [&] {
+  const StoreLock second(store_.path(), /*read_only=*/false, [&] {
     if (++waits == 3) owner.reset();
     return true;
   });
@@ -180,8 +180,67 @@ TEST_F(StoreLockTest, WhoWaitsGetsTheStoreOnceItIsFree) {
 TEST_F(StoreLockTest, WhoStopsWaitingIsRefused) {
   const StoreLock owner(store_.path());
   int waits = 0;
-  EXPECT_THROW(StoreLock(store_.path(), [&] { return ++waits < 3; }), UnavailableError);
+  EXPECT_THROW(StoreLock(store_.path(), /*read_only=*/false, [&] { return ++waits < 3; }),
+               UnavailableError);
   EXPECT_EQ(waits, 3);
+}
+
+// --- Where nothing can be written. The superuser may write anywhere, so nobody tries.
+
+class StoreLockReadOnlyTest : public StoreLockTest {
+ protected:
+  void forbid_writing() {
+    using std::filesystem::perms;
+    const perms read = perms::owner_read | perms::group_read | perms::others_read;
+    const perms enter = perms::owner_exec | perms::group_exec | perms::others_exec;
+    if (std::filesystem::exists(lock_file_)) std::filesystem::permissions(lock_file_, read);
+    std::filesystem::permissions(store_.path(), read | enter);
+  }
+  ~StoreLockReadOnlyTest() override {
+    std::filesystem::permissions(store_.path(), std::filesystem::perms::owner_all);
+  }
+  int try_reading() {
+    return in_child([&]() -> int {
+      constexpr uid_t kNobody = 65534;
+      if (::geteuid() == 0 && ::setuid(kNobody) != 0) return 1;
+      try {
+        const StoreLock lock(store_.path(), /*read_only=*/true);
+        const StoreLock other(store_.path(), /*read_only=*/true);
+        return kGot;
+      } catch (const UnavailableError&) {
+        return kRefused;
+      }
+    });
+  }
+  const std::filesystem::path lock_file_ = store_ / StoreLock::kFileName;
+};
+
+TEST_F(StoreLockReadOnlyTest, WhoOnlyReadsSharesIt) {
+  { const StoreLock owner(store_.path()); }
+  forbid_writing();
+  EXPECT_EQ(try_reading(), kGot);
+}
+
+TEST_F(StoreLockReadOnlyTest, WhoReadsIsRefusedByWhoWrites) {
+  const StoreLock owner(store_.path());
+  forbid_writing();
+  EXPECT_EQ(try_reading(), kRefused);
+}
+
+TEST_F(StoreLockReadOnlyTest, ADirectoryThatCannotBeEnteredIsRefused) {
+  { const StoreLock owner(store_.path()); }
+  std::filesystem::permissions(store_.path(), std::filesystem::perms::none);
+  EXPECT_EQ(try_reading(), kRefused);
+}
+
+TEST_F(StoreLockReadOnlyTest, AStoreThatNobodyEverOwnedIsRead) {
+  forbid_writing();
+  EXPECT_EQ(try_reading(), kGot);
+}
+
+TEST_F(StoreLockTest, WhoOnlyReadsOwnsItAloneWhereItCanBeWritten) {
+  const StoreLock lock(store_.path(), /*read_only=*/true);
+  EXPECT_EQ(in_child([&] { return try_lock(store_.path()); }), kRefused);
 }
 
 TEST_F(StoreLockTest, AbsentStoreIsAnError) {

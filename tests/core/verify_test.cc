@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/error.h"
+#include "core/file_ops.h"
 #include "core/keys.h"
 #include "core/record.h"
 #include "core/store_files.h"
@@ -146,6 +148,86 @@ TEST_F(VerifyTest, EveryEntryOfTheStateIsHeldAgainstTheEvents) {
     ASSERT_EQ(storage_->write(changes, true), WriteResult::kDone);
   }
   EXPECT_THAT(problems(), IsEmpty());
+}
+
+// --- Damage of files.
+
+class VerifyDamageTest : public StoreTestBase {
+ protected:
+  VerifyDamageTest() {
+    // More than opening looks at, in many blocks.
+    std::vector<std::string> lines;
+    lines.reserve(4000);
+    for (int n = 1; n <= 4000; ++n) lines.push_back(protein("p" + std::to_string(n)));
+    (void)run_all(lines);
+    reopen();  // What the write-ahead log holds goes to table files.
+    close();
+  }
+  // Changes a byte of the first block of the file of the log's family.
+  std::string damage_log_file() {
+    for (const FileDamage& file : tables()) {
+      if (file.family != Family::kLog) continue;
+      const std::filesystem::path path = directory() / "db" / file.file;
+      std::string bytes = read_file(path).value();
+      constexpr std::size_t kAt = 100;
+      bytes[kAt] = static_cast<char>(bytes[kAt] ^ 0x40);
+      write_file_durably(path, bytes);
+      return file.file;
+    }
+    ADD_FAILURE() << "no file of the log";
+    return {};
+  }
+  void damage_end(const std::string& name) {
+    const std::filesystem::path path = directory() / "db" / name;
+    std::string bytes = read_file(path).value();
+    bytes.back() = static_cast<char>(bytes.back() ^ 0x40);
+    write_file_durably(path, bytes);
+  }
+  std::vector<FileDamage> tables() {
+    // All of them pass for damaged while they are elsewhere.
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(directory() / "db")) {
+      if (entry.path().extension() == ".sst") files.push_back(entry.path());
+    }
+    for (const auto& path : files) std::filesystem::rename(path, path.string() + ".away");
+    RocksOptions options;
+    options.directory = directory() / "db";
+    const std::vector<FileDamage> found = damaged_files_of(options);
+    for (const auto& path : files) std::filesystem::rename(path.string() + ".away", path);
+    return found;
+  }
+  std::vector<std::string> problems() {
+    store_ = open_store({.directory = directory(), .read_only = true}, clock_, ids_);
+    std::vector<std::string> found;
+    for (const CheckResult& check : store_->verify(VerifyDepth::kFull, {})) {
+      for (const std::string& problem : check.problems)
+        found.push_back(check.name + ": " + problem);
+    }
+    return found;
+  }
+};
+
+TEST_F(VerifyDamageTest, ADamagedFileIsNamedWithTheEventsThatItHolds) {
+  const std::string name = damage_log_file();
+  const auto found = problems();
+  EXPECT_THAT(found,
+              ::testing::Contains(::testing::AllOf(
+                  HasSubstr("file checksums: " + name + " is damaged"),
+                  HasSubstr("events of scope core in blocks from position 1 to the one at "))));
+  EXPECT_THAT(found, ::testing::Contains(::testing::AllOf(HasSubstr("log: positions"),
+                                                          HasSubstr("read up to position 0"))));
+}
+
+TEST_F(VerifyDamageTest, AFileThatKeepsTheStoreFromOpeningIsNamedWithItsEvents) {
+  const std::string name = damage_log_file();
+  damage_end(name);
+  try {
+    open();
+    FAIL() << "opened";
+  } catch (const CorruptionError& error) {
+    EXPECT_THAT(error.what(), HasSubstr(name + " is damaged"));
+    EXPECT_THAT(error.what(), HasSubstr("events of scope core in blocks from position 1"));
+  }
 }
 
 // Somebody who changes a row and also mends the counters is still found out: the events say
