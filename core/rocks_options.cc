@@ -1,6 +1,5 @@
 #include "core/rocks_options.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -9,7 +8,6 @@
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/sst_partitioner.h>
-#include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -34,23 +32,40 @@ constexpr std::array<FamilyTraits, kFamilyCount> kFamilies{{
     {"default", 4 * kKiB, false, 0, rocksdb::kNoCompression, rocksdb::kNoCompression, 4, false},
     {"log", 16 * kKiB, false, 2, rocksdb::kLZ4Compression, rocksdb::kZSTD, 8, false},
     {"idx", 16 * kKiB, false, 7, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, false},
-    {"state", 4 * kKiB, true, 0, rocksdb::kLZ4Compression, rocksdb::kZSTD, 4, true},
+    // Rows are read at random and most lie on the last level: quick to unpack, not small.
+    {"state", 4 * kKiB, true, 0, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, true},
     {"idem", 4 * kKiB, true, 0, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, true},
 }};
 
 constexpr std::uint32_t kProtectionBytes = 8;
+
+// Few shards: by itself RocksDB would make ones of half a megabyte, which a few blocks fill. More
+// than the capacity is in use only while it is pinned.
+std::shared_ptr<rocksdb::Cache> block_cache(std::size_t bytes) {
+  constexpr int kShardBits = 2;
+  constexpr double kHighPriority = 0.5;  // For indexes and filters.
+  return rocksdb::NewLRUCache(bytes, kShardBits, /*strict_capacity_limit=*/false, kHighPriority);
+}
 
 std::shared_ptr<rocksdb::TableFactory> table_factory(const FamilyTraits& traits,
                                                      const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = traits.block_bytes;
   table.block_cache = cache;
+  // Indexes and filters grow with the table files. Outside of the cache all of them would be held as
+  // long as a file is open; inside, in parts of 4 KiB, only those in use are, and they leave after
+  // data blocks do. What finds the parts stays: a hundredth of them.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_top_level_index_and_filter = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
   if (traits.point_reads) {
     constexpr double kBitsPerKey = 10;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBitsPerKey));
     table.whole_key_filtering = true;
+    table.partition_filters = true;
   }
   return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
 }
@@ -85,11 +100,9 @@ rocksdb::ColumnFamilyOptions configure_family(const FamilyTraits& traits,
   family.table_factory = table_factory(traits, cache);
   configure_tree(family, traits);
   // Equal everywhere, so that the log, which grows fastest, decides when all are flushed together.
-  constexpr std::size_t kScratchBufferMax = std::size_t{8} << 20;
-  family.write_buffer_size = options.scratch
-                                 ? std::min(options.write_buffer_bytes, kScratchBufferMax)
-                                 : options.write_buffer_bytes;
-  family.max_write_buffer_number = 4;
+  family.write_buffer_size = options.write_buffer_bytes;
+  // A fold may wait for its flushes; whoever waits for an answer should not.
+  family.max_write_buffer_number = options.scratch ? 2 : 4;
   if (traits.point_reads) {
     family.memtable_prefix_bloom_size_ratio = 0.02;
     family.memtable_whole_key_filtering = true;
@@ -142,17 +155,16 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
   if (options.to_first_damage) {
     database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   }
-  database.max_open_files = -1;
+  database.max_open_files = -1;  // Of an open file only what the cache may drop grows with it.
   database.max_background_jobs = 4;
   database.bytes_per_sync = std::uint64_t{1} << 20;
-  database.statistics = rocksdb::CreateDBStatistics();
   database.stats_dump_period_sec = 0;  // Our info log takes warnings only.
   database.listeners.push_back(configuration.background_errors);
   database.info_log =
       options.read_only
           ? std::make_shared<BoundedInfoLog>()
           : std::make_shared<BoundedInfoLog>(options.directory / BoundedInfoLog::kFileName);
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  const std::shared_ptr<rocksdb::Cache> cache = block_cache(options.block_cache_bytes);
   for (const FamilyTraits& traits : kFamilies) {
     configuration.families.emplace_back(traits.name, configure_family(traits, options, cache));
   }

@@ -23,6 +23,10 @@
 namespace tenantry {
 namespace {
 
+// How much a long scan reads ahead of itself, of every table file that it has open: as much as hides
+// the way to the disk. There are a dozen such files when two scopes are merged.
+constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
+
 using Handles = std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount>;
 
 std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -39,7 +43,7 @@ class RocksCursor final : public Cursor {
     read.verify_checksums = true;
     read.fill_cache = !scan;
     read.snapshot = snapshot;
-    if (scan) read.readahead_size = std::size_t{2} << 20;
+    if (scan) read.readahead_size = kReadAheadBytes;
     read.iterate_lower_bound = &lower_slice_;
     if (!upper_.empty()) read.iterate_upper_bound = &upper_slice_;
     iterator_.reset(database.NewIterator(read, family));

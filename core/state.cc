@@ -23,8 +23,9 @@ using events::Value;
 
 // A row's value: version, last position, the row.
 constexpr std::size_t kRowPrefixBytes = 16;
-// No further entry is kept in memory just because it was read: some 8 MB of them.
+// No further entry is kept in memory just because it was read.
 constexpr std::size_t kEntriesMax = 20'000;
+constexpr std::size_t kKeptBytesMax = std::size_t{8} << 20;
 
 std::string encode_entry(Version version, Position last, std::string_view row) {
   std::string value;
@@ -134,7 +135,12 @@ std::optional<std::string> State::get(const std::string& key) const {
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second.now;
   auto value = base_.get(Family::kState, key);
-  if (reads_ == Reads::kKeep && entries_.size() < kEntriesMax) entries_[key].now = value;
+  const std::size_t bytes = key.size() + (value ? value->size() : 0);
+  if (reads_ == Reads::kKeep && entries_.size() < kEntriesMax &&
+      kept_bytes_ + bytes <= kKeptBytesMax) {
+    entries_[key].now = value;
+    kept_bytes_ += bytes;
+  }
   return value;
 }
 
@@ -166,6 +172,7 @@ std::optional<StoredRow> State::row(const TableInfo& table, const RowKey& key) c
 }
 
 std::optional<StoredRow> State::row_by_id(const TableInfo& table, const Uuid& id) const {
+  if (never_used(table, id)) return std::nullopt;
   if (!lies_under_tenant(table)) return row(table, {table.owner_column ? id : Uuid{}, id});
   const auto holder = get(keys::by_id(table, id));
   if (!holder) return std::nullopt;
@@ -224,7 +231,12 @@ std::int64_t State::largest_id(const TableInfo& table) const {
   return value ? read_le<std::int64_t>(*value, 0) : 0;
 }
 
+bool State::never_used(const TableInfo& table, const Uuid& id) const {
+  return table.integer_ids && events::integer_id(id) > largest_id(table);
+}
+
 Version State::stream_version(const TableInfo& table, const Uuid& id) const {
+  if (never_used(table, id)) return {};
   if (const auto row = row_by_id(table, id)) return row->version;
   const auto gone = get(keys::gone(table, id));
   return gone ? Version{read_le<std::uint64_t>(*gone, 0)} : Version{};
@@ -255,10 +267,17 @@ void State::insert(const RowChange& change, Version version, Position position) 
   RowValues row(table.columns.size());
   events::apply_patch(row, change);
   const RowKey key = key_of(table, row);
-  remove(keys::gone(table, change.id));
-  // No row has this id, so none has this key.
+  if (!never_used(table, change.id)) remove(keys::gone(table, change.id));
+  // No row has this id, so none has this key, and nothing leads to it.
   put_new(keys::row(table, key), encode_row(table, row, version, position));
-  add_entries(table, key, row, position);
+  if (lies_under_tenant(table)) put_new(keys::by_id(table, key.id), encode_holder(key));
+  for (const ClaimInfo& claim : table.claims) {
+    if (const auto value = claimed(claim, row)) take_claim(table, claim, *value, key, position);
+  }
+  for (const LookupInfo& lookup : table.lookups) {
+    if (const auto value = looked_up(lookup, row))
+      put_new(keys::lookup(table, lookup, *value, key), {});
+  }
   note_id(table, row);
 }
 
@@ -268,13 +287,29 @@ void State::patch(const RowChange& change, Position position, Version& version) 
   const auto stored = row(table, before);
   if (!stored) does_not_fit(change, position, "is not there");
   version = {stored->version.value + 1};
-  RowValues values = events::decode_row(table, stored->bytes);
-  remove_entries(table, before, values);
-  events::apply_patch(values, change);
-  const RowKey after = key_of(table, values);
-  if (after != before) remove(keys::row(table, before));
-  put(keys::row(table, after), encode_row(table, values, version, position));
-  add_entries(table, after, values, position);
+  const RowValues old = events::decode_row(table, stored->bytes);
+  RowValues row = old;
+  events::apply_patch(row, change);
+  const RowKey after = key_of(table, row);
+  const bool moves = after != before;
+  if (moves) remove(keys::row(table, before));
+  put(keys::row(table, after), encode_row(table, row, version, position));
+  if (moves && lies_under_tenant(table)) put(keys::by_id(table, after.id), encode_holder(after));
+  // What stays as it is is not even looked at.
+  for (const ClaimInfo& claim : table.claims) {
+    const auto had = claimed(claim, old);
+    const auto has = claimed(claim, row);
+    if (had == has && !moves) continue;
+    if (had) remove(keys::claim(table, claim, *had));
+    if (has) take_claim(table, claim, *has, after, position);
+  }
+  for (const LookupInfo& lookup : table.lookups) {
+    const auto had = looked_up(lookup, old);
+    const auto has = looked_up(lookup, row);
+    if (had == has && !moves) continue;
+    if (had) remove(keys::lookup(table, lookup, *had, before));
+    if (has) put(keys::lookup(table, lookup, *has, after), {});
+  }
 }
 
 void State::remove_row(const RowChange& change, Position position, Version& version) {
@@ -283,7 +318,14 @@ void State::remove_row(const RowChange& change, Position position, Version& vers
   const auto stored = row(table, key);
   if (!stored) does_not_fit(change, position, "is not there");
   version = {stored->version.value + 1};
-  remove_entries(table, key, events::decode_row(table, stored->bytes));
+  const RowValues row = events::decode_row(table, stored->bytes);
+  if (lies_under_tenant(table)) remove(keys::by_id(table, key.id));
+  for (const ClaimInfo& claim : table.claims) {
+    if (const auto value = claimed(claim, row)) remove(keys::claim(table, claim, *value));
+  }
+  for (const LookupInfo& lookup : table.lookups) {
+    if (const auto value = looked_up(lookup, row)) remove(keys::lookup(table, lookup, *value, key));
+  }
   remove(keys::row(table, key));
   put(keys::gone(table, key.id), encode_entry(version, position, {}));
 }
@@ -293,34 +335,15 @@ std::string State::encode_row(const TableInfo& table, const RowValues& row, Vers
   return encode_entry(version, position, events::encode_row(table, row));
 }
 
-void State::add_entries(const TableInfo& table, const RowKey& key, const RowValues& row,
-                        Position position) {
-  if (lies_under_tenant(table)) put(keys::by_id(table, key.id), encode_holder(key));
-  for (const ClaimInfo& claim : table.claims) {
-    const auto value = claimed(claim, row);
-    if (!value) continue;
-    Slot& held = slot(keys::claim(table, claim, *value));
-    if (held.now) {
-      throw CorruptionError(fmt::format(
-          "event {} does not fit the state: {}/{} claims what another row holds ({})",
-          position.value, table.entity_name, events::format_entity_id(table, key.id), claim.code));
-    }
-    held.now = encode_holder(key);
+void State::take_claim(const TableInfo& table, const ClaimInfo& claim, const std::string& value,
+                       const RowKey& key, Position position) {
+  Slot& held = slot(keys::claim(table, claim, value));
+  if (held.now) {
+    throw CorruptionError(fmt::format(
+        "event {} does not fit the state: {}/{} claims what another row holds ({})", position.value,
+        table.entity_name, events::format_entity_id(table, key.id), claim.code));
   }
-  for (const LookupInfo& lookup : table.lookups) {
-    if (const auto value = looked_up(lookup, row))
-      put(keys::lookup(table, lookup, *value, key), {});
-  }
-}
-
-void State::remove_entries(const TableInfo& table, const RowKey& key, const RowValues& row) {
-  if (lies_under_tenant(table)) remove(keys::by_id(table, key.id));
-  for (const ClaimInfo& claim : table.claims) {
-    if (const auto value = claimed(claim, row)) remove(keys::claim(table, claim, *value));
-  }
-  for (const LookupInfo& lookup : table.lookups) {
-    if (const auto value = looked_up(lookup, row)) remove(keys::lookup(table, lookup, *value, key));
-  }
+  held.now = encode_holder(key);
 }
 
 void State::note_id(const TableInfo& table, const RowValues& row) {
@@ -348,15 +371,20 @@ void State::take_changes(ChangeSet& changes, Counters& counters) {
 }
 
 void State::keep_reads() {
-  if (reads_ == Reads::kForget || entries_.size() > kEntriesMax / 2) {
-    forget_changes();
-    return;
-  }
   for (auto& [key, slot] : changed_) {
     slot->changed = false;
     slot->before.reset();
+    kept_bytes_ += key.size() + (slot->now ? slot->now->size() : 0);
   }
   changed_.clear();
+  const bool many = entries_.size() > kEntriesMax / 2 || kept_bytes_ > kKeptBytesMax / 2;
+  if (reads_ == Reads::kForget || many) forget_changes();
+}
+
+void State::forget_changes() {
+  changed_.clear();
+  entries_.clear();
+  kept_bytes_ = 0;
 }
 
 }  // namespace tenantry

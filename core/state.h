@@ -24,7 +24,7 @@ namespace tenantry {
 // done, so the caller throws the whole overlay away.
 class State final : public StateView {
  public:
-  // Whether entries that were read are kept in memory, a bounded number of them, so that what a
+  // Whether entries that were read are kept in memory, a bounded amount of them, so that what a
   // group of commands asks for again and again is read once. Only for who is told of every change
   // of `base`: the changes are all taken from this object.
   enum class Reads : std::uint8_t { kForget, kKeep };
@@ -54,10 +54,7 @@ class State final : public StateView {
   // `changes` are written, the state is what it was. If they are not written, forget_changes().
   void take_changes(ChangeSet& changes, Counters& counters);
   // Also forgets what was read.
-  void forget_changes() {
-    changed_.clear();
-    entries_.clear();
-  }
+  void forget_changes();
   [[nodiscard]] std::size_t pending() const { return changed_.size(); }
 
  private:
@@ -81,21 +78,22 @@ class State final : public StateView {
   void scan(const std::string& lower, const std::string& upper, bool is_long,
             const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
 
+  // Larger than every id that the table ever had: no row, and none that is gone.
+  [[nodiscard]] bool never_used(const events::TableInfo& table, const events::Uuid& id) const;
   void insert(const events::RowChange& change, Version version, Position position);
   void patch(const events::RowChange& change, Position position, Version& version);
   void remove_row(const events::RowChange& change, Position position, Version& version);
   [[nodiscard]] static std::string encode_row(const events::TableInfo& table,
                                               const events::RowValues& row, Version version,
                                               Position position);
-  void add_entries(const events::TableInfo& table, const RowKey& key, const events::RowValues& row,
-                   Position position);
-  void remove_entries(const events::TableInfo& table, const RowKey& key,
-                      const events::RowValues& row);
+  void take_claim(const events::TableInfo& table, const events::ClaimInfo& claim,
+                  const std::string& value, const RowKey& key, Position position);
   void note_id(const events::TableInfo& table, const events::RowValues& row);
 
   const StorageReader& base_;
   const Reads reads_;
   mutable std::unordered_map<std::string, Slot> entries_;  // Changed or kept from a read.
+  mutable std::size_t kept_bytes_ = 0;                     // Of entries that are not changed.
   std::map<std::string_view, Slot*> changed_;              // Those of them, in order.
 };
 

@@ -69,7 +69,7 @@ class Run {
     const bool stop = options_.stop.stop_requested();
     const bool full = events_ >= options_.batch_events || bytes_ >= options_.batch_bytes_max;
     const bool last = event.position == through;
-    if (last || (ends_command(event) && (full || stop))) commit(event.position);
+    if (last || (ends_command(event) && (full || stop))) commit(event);
     done_.stopped = stop && !last && events_ == 0;
     return !done_.stopped;
   }
@@ -84,16 +84,16 @@ class Run {
     return true;
   }
 
-  void commit(Position position) {
-    const std::string digest = digest_at(source_, position);
-    if (batch_ != nullptr) batch_->commit(position, digest);
+  // `last` is the batch's last event.
+  void commit(const StoredEvent& last) {
+    done_.mark.position = last.position;
+    done_.mark.log_digest = digest_of(last.chain_hash);
+    if (batch_ != nullptr) batch_->commit(done_.mark.position, done_.mark.log_digest);
     batch_.reset();
-    done_.mark.position = position;
-    done_.mark.log_digest = digest;
     done_.events += std::exchange(events_, 0);
     done_.row_changes += std::exchange(row_changes_, 0);
     bytes_ = 0;
-    if (options_.progress) options_.progress({position, tail_, done_.events});
+    if (options_.progress) options_.progress({last.position, tail_, done_.events});
   }
 
   const EventSource& source_;

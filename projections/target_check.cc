@@ -65,13 +65,17 @@ void check_target(const EventSource& source, const Probe& probe, const std::stri
   }
 }
 
+std::string digest_of(const Hash& chain_hash) {
+  return {reinterpret_cast<const char*>(chain_hash.data()), chain_hash.size()};
+}
+
 std::string digest_at(const EventSource& source, Position position) {
   const auto hash = source.chain_hash_at(position);
   if (!hash) {
     throw CorruptionError("the log has no event at position " + std::to_string(position.value) +
                           ", which it has reached");
   }
-  return {reinterpret_cast<const char*>(hash->data()), hash->size()};
+  return digest_of(*hash);
 }
 
 }  // namespace tenantry::projections

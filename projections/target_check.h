@@ -17,8 +17,9 @@ void check_owner(const EventSource& source, const Probe& probe, const std::strin
 // history at the mark; `read_model_shape` also for tables that are missing.
 void check_target(const EventSource& source, const Probe& probe, const std::string& name);
 
-// What a mark at `position`, which the log reaches, keeps of the log: the chain hash of the event
-// there.
+// What a mark keeps of the log: the chain hash of the event at its position, in bytes.
+[[nodiscard]] std::string digest_of(const Hash& chain_hash);
+// The same of `position`, which the log reaches.
 [[nodiscard]] std::string digest_at(const EventSource& source, Position position);
 
 }  // namespace tenantry::projections

@@ -16,12 +16,10 @@
 #include "tools/answer_output.h"
 #include "tools/command.h"
 #include "tools/command_defaults.h"
-#include "tools/line_reader.h"
+#include "tools/group_reader.h"
 
 namespace tenantry::tools {
 namespace {
-
-constexpr std::size_t kGroupBytesMax = std::size_t{8} << 20;
 
 struct ApplyOptions {
   std::vector<std::string> files;
@@ -71,11 +69,18 @@ class Input {
   int descriptor_ = -1;
 };
 
-// Reads, submits and answers, group by group.
+std::vector<GroupReader::Source> sources_of(const std::vector<Input>& inputs) {
+  std::vector<GroupReader::Source> sources;
+  for (const Input& input : inputs) {
+    sources.push_back({input.descriptor(), inputs.size() > 1 ? input.name() : std::string()});
+  }
+  return sources;
+}
+
+// Submits and answers, group by group.
 class Applier {
  public:
-  Applier(Session& session, const ApplyOptions& options)
-      : session_(session), options_(options), defaults_(parse_defaults(options.defaults)) {
+  Applier(Session& session, const ApplyOptions& options) : session_(session), options_(options) {
     PrintOptions printing = session.printing();
     // Answers are NDJSON, on a terminal too, unless something else is asked for.
     const auto requested = requested_format(session.options());
@@ -85,28 +90,12 @@ class Applier {
     }
   }
 
-  // Returns whether to go on with the next input.
-  bool read(const Input& input, bool named, ProgressMeter& meter, std::uint64_t bytes_total) {
-    LineReader reader(input.descriptor(), session_.interrupt().descriptor());
-    AnsweredLine line;
-    if (named) line.file = input.name();
-    const std::uint64_t bytes_before = bytes_;
-    while (!stopped_) {
-      const auto result = reader.next(entries_.empty());
-      bytes_ = bytes_before + reader.bytes_read();
-      if (result == LineReader::Result::kLine) {
-        ++line.number;
-        take(reader, line);
-        if (is_full()) answer_group();
-      } else {
-        if (result == LineReader::Result::kInterrupted) throw_away_group();
-        answer_group();
-        if (result == LineReader::Result::kEnd) break;
-      }
-      if (session_.interrupt().requested()) throw_away_group();
-      meter.update(bytes_total > 0 ? bytes_ : answered_, bytes_total);
+  void apply(GroupReader& reader, ProgressMeter& meter, std::uint64_t bytes_total) {
+    while (const auto group = reader.next()) {
+      if (!answer(*group)) return;
+      meter.update(bytes_total > 0 ? group->bytes_read : answered_, bytes_total);
     }
-    return !stopped_;
+    if (reader.interrupted()) worst_ = worse_of(worst_, ExitCode::kInterrupted);
   }
 
   ExitCode finish() {
@@ -125,71 +114,27 @@ class Applier {
   }
 
  private:
-  // A line in the group: a command, or the answer it already has.
-  struct Entry {
-    AnsweredLine line;
-    std::optional<Answer> answer;
-  };
-
-  void take(const LineReader& reader, const AnsweredLine& line) {
-    if (reader.too_long()) {
-      add_refusal(line, {.invalid = true,
-                         .code = "too_large",
-                         .field = {},
-                         .message = fmt::format("a line must have at most {} bytes",
-                                                events::kLineBytesMax)});
-      return;
-    }
-    const std::string_view text = reader.line();
-    if (text.find_first_not_of(" \t\r") == std::string_view::npos) return;
-    auto parsed = events::parse_command_line(text, defaults_, options_.historic);
-    if (auto* refusal = std::get_if<events::Refusal>(&parsed)) {
-      add_refusal(line, std::move(*refusal));
-      return;
-    }
-    group_bytes_ += text.size();
-    requests_.push_back(std::get<events::CommandRequest>(std::move(parsed)));
-    entries_.push_back({line, std::nullopt});
-  }
-
-  void add_refusal(const AnsweredLine& line, events::Refusal refusal) {
-    entries_.push_back({line, refused(std::move(refusal))});
-    ends_after_group_ = options_.stop_on_error;
-  }
-
-  [[nodiscard]] bool is_full() const {
-    return entries_.size() >= options_.batch || group_bytes_ >= kGroupBytesMax || ends_after_group_;
-  }
-
-  void throw_away_group() {
-    worst_ = worse_of(worst_, ExitCode::kInterrupted);
-    entries_.clear();
-    requests_.clear();
-    stopped_ = true;
-  }
-
-  void answer_group() {
-    if (entries_.empty()) return;
+  // Returns whether to go on.
+  bool answer(const CommandGroup& group) {
     TenancyStore& store = session_.store();
     const SubmitOptions submit{.stop_on_refusal = options_.stop_on_error};
     std::vector<Answer> answers;
-    if (!requests_.empty()) {
-      answers =
-          options_.dry_run ? store.rehearse(requests_, submit) : store.submit(requests_, submit);
+    if (!group.requests.empty()) {
+      answers = options_.dry_run ? store.rehearse(group.requests, submit)
+                                 : store.submit(group.requests, submit);
     }
+    bool go_on = true;
     std::size_t next = 0;
-    for (const Entry& entry : entries_) {
+    for (const CommandGroup::Entry& entry : group.entries) {
       if (!entry.answer && next == answers.size()) break;  // The store stopped here.
       const Answer& answer = entry.answer ? *entry.answer : answers[next++];
       print(entry.line, answer);
-      if (options_.stop_on_error && answer.status != Answer::Status::kAccepted) stopped_ = true;
-      if (stopped_) break;
+      go_on = !options_.stop_on_error || answer.status == Answer::Status::kAccepted;
+      if (!go_on) break;
     }
-    entries_.clear();
-    requests_.clear();
-    group_bytes_ = 0;
     if (printer_) printer_->flush();
     session_.out().flush();
+    return go_on;
   }
 
   void print(const AnsweredLine& line, const Answer& answer) {
@@ -224,15 +169,8 @@ class Applier {
 
   Session& session_;
   const ApplyOptions& options_;
-  events::CommandDefaults defaults_;
   std::optional<Printer> printer_;  // None for plain NDJSON.
   JsonBuilder json_;
-  std::vector<Entry> entries_;
-  std::vector<events::CommandRequest> requests_;
-  std::size_t group_bytes_ = 0;
-  bool ends_after_group_ = false;
-  bool stopped_ = false;
-  std::uint64_t bytes_ = 0;
   std::uint64_t answered_ = 0;
   std::uint64_t accepted_ = 0;
   std::uint64_t repeated_ = 0;  // Of the accepted.
@@ -282,12 +220,15 @@ class ApplyCommand final : public Command {
     }
     (void)session.store();  // Before a line is read: a missing store is no fault of the input.
     Applier applier(session, options_);
+    GroupReader reader(sources_of(inputs), {.defaults = parse_defaults(options_.defaults),
+                                            .commands_max = options_.batch,
+                                            .historic = options_.historic,
+                                            .ends_at_refusal = options_.stop_on_error,
+                                            .interrupt = session.interrupt().token()});
     const auto started = std::chrono::steady_clock::now();
     try {
       ProgressMeter meter(session.progress_mode(true), "apply", sizes_known ? "bytes" : "lines");
-      for (const Input& input : inputs) {
-        if (!applier.read(input, inputs.size() > 1, meter, sizes_known ? bytes_total : 0)) break;
-      }
+      applier.apply(reader, meter, sizes_known ? bytes_total : 0);
     } catch (const ClosedPipe&) {
       return ExitCode::kInterrupted;  // Nobody heard the last answers, and lines may be left.
     }

@@ -1,19 +1,14 @@
 #include "tools/interrupt.h"
 
-#include <cstdint>
-
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core/error.h"
 #include "tools/exit_code.h"
 
 namespace tenantry::tools {
 
-Interrupt::Interrupt() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (event_ < 0) throw UnavailableError("cannot make an event descriptor");
+Interrupt::Interrupt() {
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, nullptr);
@@ -31,7 +26,6 @@ Interrupt::~Interrupt() {
   // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): see above.
   ::pthread_kill(watcher_.native_handle(), SIGTERM);
   watcher_.join();
-  ::close(event_);
 }
 
 void Interrupt::watch(const std::stop_token& closing) {
@@ -41,9 +35,7 @@ void Interrupt::watch(const std::stop_token& closing) {
     if (closing.stop_requested()) return;
     if (stop_.stop_requested()) ::_exit(static_cast<int>(ExitCode::kInterrupted));
     stop_.request_stop();
-    const std::uint64_t one = 1;
-    // Cannot fail: the counter is far from full.
-    [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof(one));
+    wake_up_.signal();
   }
 }
 

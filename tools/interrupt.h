@@ -5,6 +5,8 @@
 #include <stop_token>
 #include <thread>
 
+#include "tools/wake_up.h"
+
 namespace tenantry::tools {
 
 // Work was stopped by Ctrl-C or SIGTERM. Not a std::exception, so that nothing between takes it for
@@ -28,13 +30,13 @@ class Interrupt {
   // Returns when a stop was requested, at the latest after `timeout`.
   void wait(std::chrono::milliseconds timeout) const;
   // Readable once a stop was requested; for poll().
-  [[nodiscard]] int descriptor() const { return event_; }
+  [[nodiscard]] int descriptor() const { return wake_up_.descriptor(); }
 
  private:
   void watch(const std::stop_token& closing);
 
   sigset_t signals_{};
-  int event_ = -1;
+  WakeUp wake_up_;
   std::stop_source stop_;
   std::jthread watcher_;
 };

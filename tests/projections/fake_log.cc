@@ -261,6 +261,7 @@ void FakeLog::read_after(Position after, Position through,
     event.recorded_at = time_of(event.position);
     event.index_in_command = kept.index;
     event.count_in_command = kept.count;
+    event.chain_hash = *chain_hash_at(event.position);
     event.payload = kept.payload;
     if (!visit(event)) return;
   }
