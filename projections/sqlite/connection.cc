@@ -5,8 +5,10 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "core/error.h"
+#include "events/values.h"
 
 namespace tenantry::projections::sqlite {
 namespace {
@@ -94,6 +96,32 @@ std::string doubled(std::string_view text, char quote) {
   return out + quote;
 }
 
+// Where nothing can be written, SQLite cannot make the files beside a database that it needs to
+// read one whose journal is WAL. If there are none, nothing is to be recovered and nobody writes:
+// the file is read as it is.
+bool lies_still(const ConnectOptions& options) {
+  if (options.access != Access::kRead) return false;
+  const auto beside = [&](const char* suffix) {
+    return std::filesystem::path(options.path.string() + suffix);
+  };
+  std::error_code ignored;
+  const std::filesystem::path folder =
+      options.path.has_parent_path() ? options.path.parent_path() : ".";
+  return ::access(folder.c_str(), W_OK) != 0 && std::filesystem::exists(options.path, ignored) &&
+         !std::filesystem::exists(beside("-wal"), ignored) &&
+         !std::filesystem::exists(beside("-journal"), ignored);
+}
+
+std::string uri_of(const std::filesystem::path& path) {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(path).string()) {
+    constexpr std::string_view kSpecial = "%?#";
+    uri += kSpecial.find(c) == std::string_view::npos ? std::string(1, c)
+                                                      : "%" + events::hex(std::string_view(&c, 1));
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 class Statement::Impl {
@@ -159,7 +187,8 @@ std::string Statement::text(int column) const {
 class Connection::Impl {
  public:
   explicit Impl(const ConnectOptions& options)
-      : database(options.path.string(), flags_of(options.access),
+      : database(lies_still(options) ? uri_of(options.path) : options.path.string(),
+                 flags_of(options.access) | (lies_still(options) ? SQLite::OPEN_URI : 0),
                  static_cast<int>(options.busy_timeout.count())) {}
   SQLite::Database database;
 };

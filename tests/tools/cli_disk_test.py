@@ -46,7 +46,8 @@ class DiskTestCase(CliTestCase):
         lines = []
         for number in range(count):
             line = {"id": str(uuid.UUID(int=number + 1)), "actor": "user:1"}
-            lines.append(command("register_user", line, username=f"u{number}", password="x" * 200))
+            names = {"first_name": "x" * 150, "last_name": "y" * 150}
+            lines.append(command("register_user", line, username=f"u{number}", **names))
         return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
     def apply_lines(self, lines):
