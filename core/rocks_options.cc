@@ -75,6 +75,11 @@ void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& tr
   family.level_compaction_dynamic_level_bytes = true;
   family.level0_file_num_compaction_trigger = traits.l0_trigger;
   family.level0_slowdown_writes_trigger = 40;
+  // What leaves level 0 spans nearly all keys (of every scope of the log, of every row), so that all
+  // of the next level is rewritten with it. A next level of a few flushes bounds that; from there on
+  // single files go down, and those of the log overlap with nothing.
+  family.max_bytes_for_level_base = std::uint64_t{32} << 20;
+  family.target_file_size_base = std::uint64_t{16} << 20;
   family.level0_stop_writes_trigger = 60;
   family.compression = traits.compression;
   family.bottommost_compression = traits.bottommost;
