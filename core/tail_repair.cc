@@ -88,7 +88,7 @@ void record_repair(Storage& storage, const TailRepair& repair) {
 fs::path next_quarantine(const fs::path& quarantine) {
   make_private_directory(quarantine);
   for (std::size_t number = 1;; ++number) {
-    const fs::path place = quarantine / std::to_string(number);
+    fs::path place = quarantine / std::to_string(number);
     if (!fs::exists(place)) return place;
   }
 }

@@ -86,11 +86,11 @@ GroupReader::Outcome GroupReader::read(const Source& source, const std::stop_tok
 std::optional<Answer> GroupReader::parse(std::string_view text, bool too_long,
                                          std::optional<events::CommandRequest>& request) const {
   if (too_long) {
-    return refused({.invalid = true,
-                    .code = "too_large",
-                    .field = {},
-                    .message = fmt::format("a line must have at most {} bytes",
-                                           events::kLineBytesMax)});
+    return refused(
+        {.invalid = true,
+         .code = "too_large",
+         .field = {},
+         .message = fmt::format("a line must have at most {} bytes", events::kLineBytesMax)});
   }
   auto parsed = events::parse_command_line(text, options_.defaults, options_.historic);
   if (auto* refusal = std::get_if<events::Refusal>(&parsed)) return refused(std::move(*refusal));

@@ -110,11 +110,8 @@ int compare(const Options& options) {
   return 0;
 }
 
-}  // namespace
-}  // namespace tenantry::bench
-
-int main(int argc, char** argv) {
-  tenantry::bench::Options options;
+int run(int argc, char** argv) {
+  Options options;
   CLI::App app(
       "Measures the store beside its rivals and prints the ratios. bench/run.sh starts "
       "the servers that some of them need.");
@@ -133,10 +130,19 @@ int main(int argc, char** argv) {
     options.rounds = 1;
     options.scale = 0.0001;
   }
+  return compare(options);
+}
+
+}  // namespace
+}  // namespace tenantry::bench
+
+int main(int argc, char** argv) {
   try {
-    return tenantry::bench::compare(options);
+    return tenantry::bench::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "compare: error: {}\n", error.what());
+    std::fputs("compare: error: ", stderr);
+    std::fputs(error.what(), stderr);
+    std::fputs("\n", stderr);
     return 1;
   }
 }

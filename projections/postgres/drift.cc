@@ -22,6 +22,7 @@ std::string joined(const std::vector<std::string>& names) {
 
 std::vector<std::string> names_of(const TableInfo& table, const std::vector<std::size_t>& columns) {
   std::vector<std::string> names;
+  names.reserve(columns.size());
   for (const std::size_t place : columns) names.push_back(table.columns[place].name);
   return names;
 }
