@@ -71,6 +71,7 @@ class Input {
 
 std::vector<GroupReader::Source> sources_of(const std::vector<Input>& inputs) {
   std::vector<GroupReader::Source> sources;
+  sources.reserve(inputs.size());
   for (const Input& input : inputs) {
     sources.push_back({input.descriptor(), inputs.size() > 1 ? input.name() : std::string()});
   }

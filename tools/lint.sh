@@ -9,7 +9,7 @@ Examples:
   tools/lint.sh                            all checks; the last line counts them
   tools/lint.sh clang-format shellcheck    only these (also: clang-tidy)
   tools/lint.sh --fix                      lets clang-format rewrite the files instead
-  tools/lint.sh clang-tidy core/clock.cc   clang-tidy over the named files only
+  tools/lint.sh clang-tidy core/clock.cc   clang-tidy over the named files only; without names: the libraries
 
 clang-tidy reads build/release/compile_commands.json: run tools/build.sh before. A file is not read
 again while its own text, the headers of ours that it includes, its compile command and .clang-tidy
@@ -129,7 +129,7 @@ check_clang_tidy() {
   if (($# > 0)); then
     printf '%s\n' "$@" | sort -u >"$work/wanted"
   else
-    our_files '*.cc' >"$work/wanted"
+    our_files 'events/*.cc' 'core/*.cc' 'projections/*.cc' >"$work/wanted"
   fi
   translation_units "$work/wanted" >"$work/units"
   recorded_headers >"$work/headers"

@@ -238,6 +238,7 @@ TEST_F(StoreTest, ConcurrentCallersWinOncePerName) {
 TEST_F(StoreTest, CommandsUnderWayAreAnsweredInOrder) {
   constexpr int kCommands = 100;
   std::vector<std::future<std::vector<Answer>>> answers;
+  answers.reserve(kCommands);
   for (int n = 0; n < kCommands; ++n) {
     answers.push_back(store().submit_later({request(protein("p" + std::to_string(n)))}, {}));
   }
@@ -255,6 +256,7 @@ TEST_F(StoreTest, CallersThatWaitAndCallersThatDoNotShareTheLog) {
     if (answers.at(0).status == Answer::Status::kAccepted) ++won;
   };
   std::vector<std::jthread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int n = 0; n < kNames; ++n) {

@@ -192,7 +192,7 @@ class VerifyDamageTest : public StoreTestBase {
     for (const auto& path : files) std::filesystem::rename(path, path.string() + ".away");
     RocksOptions options;
     options.directory = directory() / "db";
-    const std::vector<FileDamage> found = damaged_files_of(options);
+    std::vector<FileDamage> found = damaged_files_of(options);
     for (const auto& path : files) std::filesystem::rename(path.string() + ".away", path);
     return found;
   }

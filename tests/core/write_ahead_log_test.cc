@@ -32,7 +32,7 @@ class WriteAheadLogTest : public ::testing::Test {
     third_ = read_file(path_).value();
   }
   // The log that ends so.
-  LogFileEnd examined(std::string bytes) {
+  LogFileEnd examined(const std::string& bytes) {
     write_file_durably(path_, bytes);
     return examine_log_file(path_);
   }

@@ -54,6 +54,7 @@ TEST_P(PostgresDriftTest, IsFoundAndMended) {
   }
 }
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for this name.
 void PrintTo(const Drift& drift, std::ostream* out) { *out << drift.sql; }
 
 constexpr Severity kFatal = Severity::kFatal;

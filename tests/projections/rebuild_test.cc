@@ -5,8 +5,6 @@
 namespace tenantry::projections {
 namespace {
 
-using ::testing::HasSubstr;
-
 class RebuildTest : public TargetTestBase {
  protected:
   void SetUp() override { log_.fill_every_table(); }

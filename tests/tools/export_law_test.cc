@@ -233,8 +233,8 @@ TEST_F(ExportTest, AMergeIsOneCommand) {
       "{'command':'register_user','data':{'username':'ann'},'at':'2026-01-01T00:00:00Z'}",
       "{'command':'register_user','data':{'username':'bob'},'at':'2026-01-01T00:00:00Z'}",
       kAcme,
-      "{'command':'add_member','data':{'tenant':'acme-1','user':'ann'},"
-      "'at':'2026-01-01T00:00:00Z'}",
+      ("{'command':'add_member','data':{'tenant':'acme-1','user':'ann'},"
+       "'at':'2026-01-01T00:00:00Z'}"),
       "{'command':'set_preferences','data':{'user':'ann','theme':'dark'},"
       "'at':'2026-01-01T00:00:00Z'}",
       "{'command':'merge_users','data':{'user':'ann','into':'bob'},'at':'2026-01-02T00:00:00Z'}",
@@ -307,8 +307,8 @@ TEST_F(ExportTest, AnInactiveMemberComesBackWithARole) {
   apply_all({
       "{'command':'register_user','data':{'username':'ann'},'at':'2026-01-01T00:00:00Z'}",
       kAcme,
-      "{'command':'add_member','data':{'tenant':'acme-1','user':'ann'},"
-      "'at':'2026-01-01T00:00:00Z'}",
+      ("{'command':'add_member','data':{'tenant':'acme-1','user':'ann'},"
+       "'at':'2026-01-01T00:00:00Z'}"),
       "{'command':'deactivate_member','data':{'tenant':'acme-1','user':'ann'},"
       "'at':'2026-01-01T00:00:00Z'}",
       "{'command':'add_member','data':{'tenant':'acme-1','user':'ann','role':'admin'},"
