@@ -9,7 +9,8 @@ Examples:
   tools/lint.sh                            all checks; the last line counts them
   tools/lint.sh clang-format shellcheck    only these (also: clang-tidy)
   tools/lint.sh --fix                      lets clang-format rewrite the files instead
-  tools/lint.sh clang-tidy core/clock.cc   clang-tidy over the named files only; without names: the libraries
+  tools/lint.sh clang-tidy core/clock.cc   clang-tidy over the named files only
+                                           (without names: events, core, projections)
 
 clang-tidy reads build/release/compile_commands.json: run tools/build.sh before. A file is not read
 again while its own text, the headers of ours that it includes, its compile command and .clang-tidy
