@@ -70,8 +70,13 @@ std::string name_of(const Keywords& keywords) {
   std::string host = value_of(keywords, "host");
   if (host.empty()) host = value_of(keywords, "hostaddr");
   const std::string port = value_of(keywords, "port");
-  return "postgresql://" + (user.empty() ? "" : user + "@") + host +
-         (port.empty() ? "" : ":" + port) + "/" + database_of(keywords);
+  const std::string begin = "postgresql://" + (user.empty() ? "" : user + "@");
+  const std::string end = "/" + database_of(keywords);
+  // A socket's directory, an IPv6 address or several hosts: a URL has them behind the database.
+  if (host.empty() || host.find_first_of("/@:,") != std::string::npos) {
+    return begin + end + "?" + (host.empty() ? "" : "host=" + host + "&") + "port=" + port;
+  }
+  return begin + host + ":" + port + end;
 }
 
 std::string quoted(const std::string& value) {

@@ -7,7 +7,9 @@ namespace tenantry::projections::postgres {
 // Where a database is, as libpq's keywords say it. It may hold a password: never printed.
 struct ConnectionInfo {
   std::string keywords;  // What libpq and libpqxx connect with.
-  std::string name;      // For people: `postgresql://user@host:5432/database`.
+  // For people: `postgresql://user@host:5432/database`, or, where a socket is meant,
+  // `postgresql://user@/database?host=/directory&port=5432`.
+  std::string name;
   std::string database;  // Its name, or the service's.
   bool has_password = false;
 };
