@@ -47,6 +47,8 @@ const Trouble* find_trouble(const std::string& sqlstate) {
 
 void raise_server_error(const std::string& database, ServerError error) {
   const std::string& state = error.sqlstate;
+  // A name in the catalogue, taken by somebody who committed while this statement waited.
+  if (state == "23505" && error.schema == "pg_catalog") throw AlreadyThere(error.message);
   if (state.starts_with("23")) throw ConstraintViolation(std::move(error));
   if (state == "42P07" || state == "42P06") throw AlreadyThere(error.message);
   const std::string what = database + ": " + error.message;

@@ -27,7 +27,8 @@ class ConstraintViolation : public std::runtime_error {
   ServerError error_;
 };
 
-// Another session made the same thing first (42P07, 42P06). Never leaves this folder.
+// Another session made the same thing first (42P07, 42P06, or 23505 in the catalogue). Never leaves
+// this folder.
 class AlreadyThere : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -156,10 +156,11 @@ class InPlaceLoad final : public Load {
       connection_.execute("ANALYZE " + name_of(table));
     const auto found = lock_mark(connection_, schema_);
     if (!still_stands(found)) return Fenced{found};
-    static_cast<void>(create_missing(connection_, schema_));
+    create_missing_tables(connection_, schema_);
     std::vector<TableChanges> all;
     for (const TableInfo& table : events::tables()) all.push_back(merge(table));
     check_references(connection_);
+    static_cast<void>(create_missing(connection_, schema_));  // Foreign keys, now that rows fit.
     if (options_.dry_run) return all;
     for (const auto& [table, id] : largest_ids_) raise_sequence(connection_, schema_, *table, id);
     if (!write_mark(found, mark)) return Fenced{};

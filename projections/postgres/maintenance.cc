@@ -1,5 +1,8 @@
 #include "projections/postgres/maintenance.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "core/error.h"
 
 namespace tenantry::projections::postgres {
@@ -35,6 +38,23 @@ std::optional<ForeignKey> find_foreign_key(Connection& connection, const ServerE
   if (found.rows() == 0) return std::nullopt;
   const auto text = [&](int column) { return std::string(found.text(0, column)); };
   return ForeignKey{text(0), text(1), text(2), text(3), text(4), text(5), text(6) == "t"};
+}
+
+// Calls `body`, which makes what is missing, after every other session that does so.
+void making(Connection& connection, const std::function<void()>& body) {
+  // The letters of `tenantry`, a number that nobody else has for a lock.
+  connection.execute("SELECT pg_advisory_xact_lock(x'74656e616e747279'::bigint)");
+  try {
+    body();
+  } catch (const AlreadyThere& error) {  // By somebody who does not take that lock.
+    throw UnavailableError(connection.name() + ": " + error.what(),
+                           "somebody else makes the same tables at this moment; try again");
+  } catch (const ConstraintViolation& violation) {
+    throw UsageError("read_model_conflict",
+                     connection.name() + ": rows that are there break a rule of the read model: " +
+                         violation.what(),
+                     "delete or change those rows, then try again; nothing was changed", 4);
+  }
 }
 
 }  // namespace
@@ -74,18 +94,28 @@ void create_schema(Connection& connection, const std::string& schema) {
 }
 
 std::vector<std::string> create_missing(Connection& connection, const std::string& schema) {
-  create_schema(connection, schema);
-  const Catalogue catalogue = read_catalogue(connection, schema);
   std::vector<std::string> made;
-  for (const SchemaStatement& statement :
-       missing_statements(catalogue, schema, connection.name())) {
-    connection.execute(statement.sql);
-    if (!statement.made.empty()) made.push_back(statement.made);
-  }
-  for (std::string& name : record_migrations(connection, schema, catalogue)) {
-    made.push_back(std::move(name));
-  }
+  making(connection, [&] {
+    create_schema(connection, schema);
+    const Catalogue catalogue = read_catalogue(connection, schema);
+    for (const SchemaStatement& statement :
+         missing_statements(catalogue, schema, connection.name())) {
+      connection.execute(statement.sql);
+      if (!statement.made.empty()) made.push_back(statement.made);
+    }
+    std::ranges::move(record_migrations(connection, schema, catalogue), std::back_inserter(made));
+  });
   return made;
+}
+
+void create_missing_tables(Connection& connection, const std::string& schema) {
+  making(connection, [&] {
+    create_schema(connection, schema);
+    for (const SchemaStatement& statement :
+         missing_statements(read_catalogue(connection, schema), schema, connection.name())) {
+      if (!statement.foreign_key) connection.execute(statement.sql);
+    }
+  });
 }
 
 std::vector<std::string> record_migrations(Connection& connection, const std::string& schema,

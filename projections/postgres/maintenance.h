@@ -12,8 +12,12 @@
 namespace tenantry::projections::postgres {
 
 [[nodiscard]] Catalogue read_catalogue(Connection& connection, const std::string& schema);
-// Makes what is missing and gives its names, schema and records of migrations included.
+// Makes what is missing and gives its names, schema and records of migrations included. Sessions
+// that do so at once take turns. Throws UnavailableError when somebody else made the same thing
+// meanwhile, and UsageError `read_model_conflict` when the rows that there are break a rule.
 std::vector<std::string> create_missing(Connection& connection, const std::string& schema);
+// The same without foreign keys, for tables whose rows are not all there yet.
+void create_missing_tables(Connection& connection, const std::string& schema);
 void create_schema(Connection& connection, const std::string& schema);
 // Where Django's own migrations stand on record, and ours do not yet.
 std::vector<std::string> record_migrations(Connection& connection, const std::string& schema,

@@ -263,7 +263,7 @@ std::vector<SchemaStatement> foreign_key_statements(const std::string& schema,
                                                     const TableInfo& table) {
   std::vector<SchemaStatement> statements;
   for (const ForeignKeyInfo& key : contract_of(table).foreign_keys) {
-    statements.push_back({foreign_key_sql(schema, table, key), "foreign key " + key.name});
+    statements.push_back({foreign_key_sql(schema, table, key), "foreign key " + key.name, true});
   }
   return statements;
 }
@@ -326,7 +326,7 @@ std::vector<SchemaStatement> missing_statements(const Catalogue& catalogue,
     for (const ForeignKeyInfo& key : wanted.foreign_keys) {
       if (!lacks_foreign_key(catalogue, *wanted.table, key)) continue;
       statements.push_back(
-          {foreign_key_sql(schema, *wanted.table, key), "foreign key " + key.name});
+          {foreign_key_sql(schema, *wanted.table, key), "foreign key " + key.name, true});
     }
   }
   return statements;

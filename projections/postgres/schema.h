@@ -32,7 +32,8 @@ inline constexpr std::string_view kMarkTable = "tenantry.mark";
 // A statement and the name of what it makes, as people are told.
 struct SchemaStatement {
   std::string sql;
-  std::string made;  // `table auth_user`; empty for what goes without saying.
+  std::string made;          // `table auth_user`; empty for what goes without saying.
+  bool foreign_key = false;  // The rows that there are must keep to it.
 };
 
 // Columns only: constraints and indexes come after the rows.

@@ -32,4 +32,18 @@ void PostgresTestDatabase::set_last_id(const std::string& table, std::int64_t id
           ")");
 }
 
+void PostgresTestBase::end_sessions() const {
+  // The server's own way to wait for them looks ten times a second only.
+  sql("DO $$ BEGIN"
+      " SET LOCAL client_min_messages = error;"  // Of those that have ended by themselves.
+      " FOR look IN 1..10000 LOOP"
+      "  PERFORM pg_stat_clear_snapshot();"
+      "  PERFORM pg_terminate_backend(pid) FROM pg_stat_activity"
+      "   WHERE datname = current_database() AND pid <> pg_backend_pid();"
+      "  IF NOT FOUND THEN RETURN; END IF;"
+      "  PERFORM pg_sleep(0.001);"
+      " END LOOP;"
+      " RAISE 'sessions do not end'; END $$");
+}
+
 }  // namespace tenantry::projections

@@ -33,9 +33,13 @@ class PostgresTestDatabase final : public TestDatabase {
 // For what only PostgreSQL has.
 class PostgresTestBase : public TargetTestBase {
  protected:
-  [[nodiscard]] const std::string& url() const {
-    return dynamic_cast<const PostgresTestDatabase&>(*database_).database().url();
+  [[nodiscard]] const PostgresDatabase& database() const {
+    return dynamic_cast<const PostgresTestDatabase&>(*database_).database();
   }
+  [[nodiscard]] const std::string& url() const { return database().url(); }
+  [[nodiscard]] const std::string& database_name() const { return database().name(); }
+  // All but the one that says so; when it returns they are gone.
+  void end_sessions() const;
 };
 
 }  // namespace tenantry::projections
