@@ -25,7 +25,7 @@ struct Writing {
         writer(connection, [schema](const TableInfo& t) { return qualified(schema, t.name); }) {}
   Connection connection;
   RowWriter writer;
-  bool failed = false;
+  bool failed = false;  // Not to be used for another transaction.
 };
 
 class PostgresBatch final : public Batch {
@@ -181,6 +181,8 @@ class PostgresReadModel final : public ReadModel {
   [[nodiscard]] std::unique_ptr<Load> begin_load(const LoadOptions& options,
                                                  const std::optional<Mark>& before) override {
     Connection& connection = writing().connection;
+    // The load prepares statements of its own, under names that a second one would take again.
+    writing_->failed = true;
     return options.mode == LoadMode::kFresh
                ? load_fresh(connection, options_.schema, options)
                : load_in_place(connection, options_.schema, options, before);

@@ -92,6 +92,16 @@ TEST_F(PostgresConcurrencyTest, TablesThatSomebodyElseMakesMeanwhileAreAReasonTo
                                        &UnavailableError::hint, HasSubstr("try again"))));
 }
 
+TEST_F(PostgresConcurrencyTest, OneObjectRebuildsAgainAndAgainInEveryWay) {
+  run_rebuild({.from_events = true});
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_EQ(touched(run_rebuild({.from_events = true})), 0U);
+    log_.register_user(50 + run, "zoe" + std::to_string(run));
+    run_projector();
+  }
+  EXPECT_TRUE(run_verify().equal());
+}
+
 // --- Those who read ---
 
 constexpr const char* kUsers = "SELECT md5(string_agg(u::text, ',' ORDER BY id)) FROM auth_user u";
