@@ -241,6 +241,11 @@ class InPlaceLoad final : public Load {
   }
 
   [[noreturn]] void raise_in_the_way(const TableInfo& table, const ConstraintViolation& violation) {
+    if (violation.foreign_key()) {  // It refers to a unique value, which is parked for a moment.
+      throw UsageError("read_model_referenced", connection_.name() + ": " + violation.what(),
+                       "make that foreign key DEFERRABLE INITIALLY DEFERRED; nothing was changed",
+                       4);
+    }
     throw UsageError("unknown_row_in_the_way",
                      connection_.name() + ": a row of " + table.name +
                          " that the log does not know is in the way: " + violation.what(),

@@ -213,6 +213,18 @@ TEST_F(PostgresInboundTest, AKeyThatWouldDeleteRowsOfOthersIsRefusedFirst) {
   EXPECT_EQ(orders(), before);
 }
 
+TEST_F(PostgresInboundTest, AKeyOfAUniqueValueIsHonouredWhenItIsDeferred) {
+  edit();
+  sql("CREATE TABLE shop_order (id integer, buyer varchar(150) REFERENCES auth_user (username));"
+      "INSERT INTO shop_order VALUES (1, 'ann')");
+  const std::string before = everything();
+  EXPECT_EQ(usage_code([&] { run_rebuild(); }), "read_model_referenced");
+  EXPECT_EQ(everything(), before);
+  sql("ALTER TABLE shop_order ALTER CONSTRAINT shop_order_buyer_fkey DEFERRABLE INITIALLY "
+      "DEFERRED");
+  EXPECT_TRUE(run_rebuild().correct());
+}
+
 // --- Rows that do not keep to a rule that is missing ---
 
 TEST_F(PostgresInboundTest, ATableThatOthersOfOursReferToIsMadeAgainWithItsKeys) {
