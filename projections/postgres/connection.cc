@@ -88,6 +88,7 @@ const char* const kSessionSettings =
     "SET DateStyle = 'ISO, YMD';"
     "SET IntervalStyle = 'iso_8601';"
     "SET bytea_output = 'hex';"
+    "SET quote_all_identifiers = off;"
     "SET row_security = off;"
     // A stopped process does not hold its locks for ever, and nobody waits for them for ever.
     "SET idle_in_transaction_session_timeout = '5min';"
