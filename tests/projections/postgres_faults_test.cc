@@ -1,0 +1,327 @@
+#include <cstdlib>
+
+#include <netinet/in.h>
+#include <pqxx/pqxx>
+#include <pwd.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/projections/postgres_fixture.h"
+#include "tests/support/temp_directory.h"
+
+namespace tenantry::projections {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PostgresFaultsTest : public PostgresTestBase {
+ protected:
+  void SetUp() override { log_.fill_every_table(); }
+
+  static std::string replaced(std::string text, const std::string& what, const std::string& with) {
+    const std::size_t at = text.find(what);
+    if (at == std::string::npos) throw std::logic_error("no " + what + " in " + text);
+    return text.replace(at, what.size(), with);
+  }
+  static std::unique_ptr<ReadModel> connect(const std::string& url) {
+    return open_postgres_read_model(
+        {.connection = url, .lock_timeout = std::chrono::milliseconds{300}});
+  }
+  // From the next connection on.
+  void set(const std::string& setting) const {
+    sql("ALTER DATABASE " + database_name() + " SET " + setting);
+  }
+  void reset_settings() {
+    sql("ALTER DATABASE " + database_name() + " RESET ALL");
+    reopen();
+  }
+
+  // Calls what must meet a fault that passes; message and hint of it.
+  template <class Call>
+  static std::string unavailable(Call&& call) {
+    try {
+      call();
+    } catch (const UnavailableError& error) {
+      EXPECT_FALSE(error.hint().empty()) << error.what();
+      EXPECT_THAT(error.what(), Not(HasSubstr("\n")));
+      return std::string(error.what()) + "\n" + error.hint();
+    }
+    return "nothing was thrown";
+  }
+  std::string unavailable_for_all(ReadModel& model) {
+    std::string first = unavailable([&] { (void)project(log_, model, {}); });
+    EXPECT_EQ(unavailable([&] { (void)rebuild(log_, model, {}); }), first);
+    EXPECT_EQ(unavailable([&] { (void)verify(log_, log_.state_at(), model, {}); }), first);
+    EXPECT_THAT(first, HasSubstr(model.name()));
+    return first;
+  }
+  void expect_going_on() {
+    EXPECT_EQ(run_projector().mark.position, log_.end());
+    EXPECT_TRUE(run_verify().equal());
+  }
+};
+
+// --- No connection ---
+
+TEST_F(PostgresFaultsTest, ASocketThatIsNotThereIsUnavailable) {
+  const auto model = connect("postgresql:///shop?host=/nowhere/at/all&port=5432&user=ann");
+  EXPECT_THAT(unavailable_for_all(*model),
+              AllOf(HasSubstr("postgresql://ann@/shop?host=/nowhere/at/all&port=5432: "),
+                    HasSubstr("No such file or directory"), HasSubstr("is the server running")));
+}
+
+TEST_F(PostgresFaultsTest, APortThatNobodyListensOnIsUnavailable) {
+  // Bound and not listening: nobody else can take it meanwhile.
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(::bind(socket, generic, size), 0);
+  ASSERT_EQ(::getsockname(socket, generic, &size), 0);
+  const std::string port = std::to_string(ntohs(address.sin_port));
+  const auto model = connect("postgresql://ann:hunter2@127.0.0.1:" + port + "/shop");
+  EXPECT_THAT(unavailable_for_all(*model),
+              AllOf(HasSubstr("Connection refused"), HasSubstr("is the server running"),
+                    Not(HasSubstr("hunter2"))));
+  ::close(socket);
+}
+
+TEST_F(PostgresFaultsTest, ADatabaseThatDoesNotExistIsUnavailable) {
+  const auto model = connect(replaced(url(), database_name(), "nobodys_database"));
+  EXPECT_THAT(
+      unavailable_for_all(*model),
+      AllOf(HasSubstr("database \"nobodys_database\" does not exist"), HasSubstr("createdb")));
+}
+
+TEST_F(PostgresFaultsTest, ARoleThatDoesNotExistIsUnavailable) {
+  const auto model = connect(replaced(url(), "user=postgres", "user=nobodys_role"));
+  EXPECT_THAT(unavailable_for_all(*model),
+              AllOf(HasSubstr("role \"nobodys_role\" does not exist"), HasSubstr("the right one")));
+}
+
+TEST_F(PostgresFaultsTest, ADatabaseThatTakesNoConnectionsIsUnavailable) {
+  const PostgresDatabase other;
+  other.execute("ALTER DATABASE " + database_name() + " ALLOW_CONNECTIONS false");
+  EXPECT_THAT(unavailable_for_all(target()), HasSubstr("not currently accepting connections"));
+  other.execute("ALTER DATABASE " + database_name() + " ALLOW_CONNECTIONS true");
+  expect_going_on();
+}
+
+// A role of this test, gone with it.
+class PostgresRoleTest : public PostgresFaultsTest {
+ protected:
+  void TearDown() override {
+    model_.reset();
+    sql("DROP OWNED BY " + role_ + "; DROP ROLE " + role_);
+  }
+  // A password has its place here.
+  ReadModel& as_role(const std::string& options = {}) {
+    model_ = connect(replaced(url(), "user=postgres", "user=" + role_ + options));
+    return *model_;
+  }
+  // What a projector needs, and no more.
+  void grant_writing() const {
+    sql("GRANT USAGE ON SCHEMA public, tenantry TO " + role_ +
+        "; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, tenantry TO " +
+        role_ + "; GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO " + role_);
+  }
+
+  const std::string role_ = "role_" + database_name();
+
+ private:
+  std::unique_ptr<ReadModel> model_;
+};
+
+class PostgresPasswordTest : public PostgresRoleTest {
+ protected:
+  void SetUp() override {
+    PostgresRoleTest::SetUp();
+    ::unsetenv("PGPASSWORD");
+    // Tests run side by side on one server, and the role is for all of them.
+    sql("DO $$ BEGIN CREATE ROLE asks_password;"
+        " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$");
+    sql("CREATE ROLE " + role_ + " LOGIN PASSWORD 'right' IN ROLE asks_password");
+  }
+};
+
+TEST_F(PostgresPasswordTest, AWrongPasswordIsUnavailableAndNotRepeated) {
+  EXPECT_THAT(unavailable_for_all(as_role("&password=hunter2")),
+              AllOf(HasSubstr("password authentication failed"), HasSubstr("PGPASSWORD"),
+                    Not(HasSubstr("hunter2"))));
+}
+
+// --- A server that refuses ---
+
+// Another session in a transaction of its own.
+class Holder {
+ public:
+  Holder(const std::string& url, const std::string& statement) : connection_(url) {
+    transaction_.exec(statement);
+  }
+
+ private:
+  pqxx::connection connection_;
+  pqxx::work transaction_{connection_};
+};
+
+TEST_F(PostgresFaultsTest, AMarkThatAnotherHoldsIsUnavailable) {
+  run_rebuild();
+  log_.register_user(77, "zoe");
+  const std::string before = everything();
+  {
+    const Holder holder(url(), "SELECT * FROM tenantry.mark FOR UPDATE");
+    const auto told = AllOf(HasSubstr("lock timeout"), HasSubstr("is at work"));
+    EXPECT_THAT(unavailable([&] { run_projector(); }), told);
+    EXPECT_THAT(unavailable([&] { run_rebuild(); }), told);
+    EXPECT_TRUE(run_verify().equal()) << "reading waits for nobody";
+  }
+  EXPECT_EQ(everything(), before);
+  expect_going_on();
+}
+
+TEST_F(PostgresFaultsTest, RowsThatAnotherLocksHoldABatchBack) {
+  run_rebuild();
+  log_.register_user(77, "zoe");
+  log_.rename_user(1, "anna");
+  const std::string before = everything();
+  {
+    const Holder holder(url(), "SELECT * FROM auth_user FOR UPDATE");
+    EXPECT_THAT(unavailable([&] { run_projector(); }), HasSubstr("lock timeout"));
+  }
+  EXPECT_EQ(everything(), before);
+  expect_going_on();
+}
+
+TEST_F(PostgresFaultsTest, AStatementThatTakesTooLongIsUnavailable) {
+  run_rebuild();
+  log_.rename_user(1, "anna");
+  const std::string before = everything();
+  set("statement_timeout = 150");  // Less than what we wait for a lock.
+  reopen();
+  {
+    const Holder holder(url(), "SELECT * FROM auth_user FOR UPDATE");
+    EXPECT_THAT(unavailable([&] { run_projector(); }),
+                AllOf(HasSubstr("statement timeout"), HasSubstr("SET statement_timeout = 0")));
+  }
+  reset_settings();
+  EXPECT_EQ(everything(), before);
+  expect_going_on();
+}
+
+// --- A full disk ---
+
+// A file system of a few megabytes, as a tablespace.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& name) : name_(name) {
+    const passwd* const owner = ::getpwnam("postgres");
+    if (owner == nullptr || ::geteuid() != 0) {
+      why_not_ = "only root mounts file systems";
+      return;
+    }
+    owner_ = ",uid=" + std::to_string(owner->pw_uid) + ",mode=0700";
+    mounted_ = ::mount("none", directory_.path().c_str(), "tmpfs", 0, options(2).c_str()) == 0;
+    if (!mounted_) {
+      why_not_ = "no file system can be mounted here";
+      return;
+    }
+    admin_.execute("CREATE TABLESPACE " + name_ + " LOCATION '" + directory_.path().string() + "'");
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk() {
+    if (!mounted_) return;
+    try {
+      admin_.execute("DROP TABLESPACE " + name_);
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+    ::umount2(directory_.path().c_str(), MNT_DETACH);
+  }
+  [[nodiscard]] const std::string& why_not() const { return why_not_; }
+  void grow() const {
+    ASSERT_EQ(::mount("none", directory_.path().c_str(), "tmpfs", MS_REMOUNT, options(64).c_str()),
+              0);
+  }
+
+ private:
+  [[nodiscard]] std::string options(int megabytes) const {
+    return "size=" + std::to_string(megabytes) + "m" + owner_;
+  }
+
+  std::string name_;
+  std::string owner_;
+  std::string why_not_;
+  TempDirectory directory_;
+  bool mounted_ = false;
+  PostgresDatabase admin_;
+};
+
+class PostgresFullDiskTest : public PostgresFaultsTest {
+ protected:
+  void SetUp() override {
+    PostgresFaultsTest::SetUp();
+    if (!disk_->why_not().empty()) GTEST_SKIP() << disk_->why_not();
+  }
+  void TearDown() override {
+    drop();  // What is in the tablespace goes first.
+    disk_.reset();
+  }
+  // Four megabytes that no compression makes smaller.
+  void append_much() {
+    std::mt19937_64 random(7);
+    for (std::int32_t id = 100; id < 130; ++id) {
+      std::string document = "\"";
+      while (document.size() < (std::size_t{150} << 10)) document += std::to_string(random());
+      log_.register_user(id, "u" + std::to_string(id));
+      log_.create_preferences(id, id, document + "\"");
+    }
+  }
+
+  const std::string name_ = "small_" + database_name();
+  std::optional<SmallDisk> disk_{std::in_place, name_};
+};
+
+MATCHER(TellsOfAFullDisk, "") {
+  return arg.find("No space left on device") != std::string::npos &&
+         arg.find("free space on the server's disk") != std::string::npos;
+}
+
+TEST_F(PostgresFullDiskTest, StopsAProjectionBetweenTransactions) {
+  set("default_tablespace = " + name_);
+  const Position before = run_projector().mark.position;
+  append_much();
+  EXPECT_THAT(unavailable([&] { run_projector({.batch_events = 4}); }), TellsOfAFullDisk());
+  EXPECT_GT(target().probe().mark->position, before);
+  EXPECT_TRUE(run_verify().equal()) << "what was committed is whole";
+  disk_->grow();
+  expect_going_on();
+}
+
+TEST_F(PostgresFullDiskTest, LeavesNothingOfAFreshRebuild) {
+  set("default_tablespace = " + name_);
+  append_much();
+  EXPECT_THAT(unavailable([&] { run_rebuild(); }), TellsOfAFullDisk());
+  EXPECT_TRUE(database_->untouched());
+  disk_->grow();
+  EXPECT_TRUE(run_rebuild().correct());
+}
+
+TEST_F(PostgresFullDiskTest, LeavesAnInPlaceRebuildAsItWas) {
+  run_rebuild();
+  append_much();
+  const std::string before = everything();
+  set("temp_tablespaces = " + name_);
+  EXPECT_THAT(unavailable([&] { run_rebuild(); }), TellsOfAFullDisk());
+  EXPECT_EQ(everything(), before);
+  disk_->grow();
+  EXPECT_TRUE(run_rebuild().correct());
+}
+
+}  // namespace
+}  // namespace tenantry::projections
