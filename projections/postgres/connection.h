@@ -98,7 +98,8 @@ class Connection {
 class Transaction {
  public:
   explicit Transaction(Connection& connection) : connection_(connection) {
-    connection_.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    // Not READ WRITE: a database that is set to read only is meant to be left alone.
+    connection_.execute("BEGIN ISOLATION LEVEL READ COMMITTED");
   }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;

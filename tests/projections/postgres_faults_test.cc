@@ -157,6 +157,23 @@ TEST_F(PostgresPasswordTest, AWrongPasswordIsUnavailableAndNotRepeated) {
 
 // --- A server that refuses ---
 
+TEST_F(PostgresFaultsTest, ADatabaseThatIsSetToReadOnlyIsReadAndNotWritten) {
+  run_rebuild();
+  const std::string before = everything();
+  log_.register_user(77, "zoe");
+  set("default_transaction_read_only = on");
+  reopen();
+  const auto refused = AllOf(HasSubstr("read-only transaction"), HasSubstr("set to read only"));
+  EXPECT_THAT(unavailable([&] { run_projector(); }), refused);
+  EXPECT_THAT(unavailable([&] { run_rebuild(); }), refused);
+  EXPECT_TRUE(run_verify().equal());
+  EXPECT_EQ(everything(), before);
+  const PostgresDatabase other;
+  other.execute("ALTER DATABASE " + database_name() + " RESET ALL");
+  reopen();
+  expect_going_on();
+}
+
 // Another session in a transaction of its own.
 class Holder {
  public:
