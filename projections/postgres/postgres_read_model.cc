@@ -194,8 +194,19 @@ class PostgresReadModel final : public ReadModel {
 
  private:
   Session& session() {
-    if (!session_ || !session_->usable()) session_ = std::make_unique<Session>(info_);
+    if (!session_ || !session_->usable()) {
+      session_ = nullptr;
+      session_ = std::make_unique<Session>(info_);
+      session_->translated([&] {
+        pqxx::nontransaction settings(session_->connection());
+        settings.exec(set_lock_timeout());
+      });
+    }
     return *session_;
+  }
+
+  [[nodiscard]] std::string set_lock_timeout() const {
+    return "SET lock_timeout = " + std::to_string(options_.lock_timeout.count());
   }
 
   Writing& writing() {
@@ -205,8 +216,7 @@ class PostgresReadModel final : public ReadModel {
     if (!writing_ || writing_->failed || !writing_->connection.usable()) {
       writing_ = nullptr;  // The old connection gives its locks up first.
       writing_ = std::make_unique<Writing>(info_, options_.schema);
-      writing_->connection.execute("SET lock_timeout = " +
-                                   std::to_string(options_.lock_timeout.count()));
+      writing_->connection.execute(set_lock_timeout());
     }
     return *writing_;
   }

@@ -201,6 +201,19 @@ TEST_F(PostgresFaultsTest, AMarkThatAnotherHoldsIsUnavailable) {
   expect_going_on();
 }
 
+TEST_F(PostgresFaultsTest, TablesThatAnotherLocksAreUnavailable) {
+  run_rebuild();
+  log_.register_user(77, "zoe");
+  set("statement_timeout = 4000");  // More than what anybody waits for a lock.
+  reopen();
+  {
+    const Holder holder(url(), "LOCK TABLE auth_user");
+    EXPECT_THAT(unavailable_for_all(target()),
+                AllOf(HasSubstr("lock timeout"), HasSubstr("is at work")));
+  }
+  expect_going_on();
+}
+
 TEST_F(PostgresFaultsTest, RowsThatAnotherLocksHoldABatchBack) {
   run_rebuild();
   log_.register_user(77, "zoe");
