@@ -62,7 +62,8 @@ void raise_server_error(const std::string& database, ServerError error) {
   if (state.starts_with("42")) {
     throw UsageError("read_model_shape", what, "`tenantry schema check` lists what differs", 4);
   }
-  if (state.starts_with("22")) {
+  // A value that does not fit, or a limit of the server: no second try is better.
+  if (state.starts_with("22") || state.starts_with("54")) {
     throw UsageError("read_model_conflict", what, "`tenantry schema check` lists what differs", 4);
   }
   throw UnavailableError(what + " (SQLSTATE " + state + ")", "look at the server's log");

@@ -243,6 +243,29 @@ TEST_F(PostgresFaultsTest, AStatementThatTakesTooLongIsUnavailable) {
   expect_going_on();
 }
 
+// A limit of the server is no fault that passes: trying again does not help.
+TEST_F(PostgresFaultsTest, AValueThatTheServerCannotStoreStopsIt) {
+  run_rebuild();
+  std::mt19937_64 random(5);
+  std::string name;  // That no compression makes fit into an index.
+  for (int i = 0; i < 12'000; ++i) name += static_cast<char>('!' + random() % 90);
+  sql("ALTER TABLE core_protein ALTER COLUMN name TYPE text");
+  const auto begun = target().begin(*target().probe().mark);
+  const auto& batch = std::get<std::unique_ptr<Batch>>(begun);
+  events::RowChange change;
+  change.table = events::find_table("core_protein");
+  change.effect = events::Effect::PATCH;
+  change.id = events::entity_key(std::int64_t{7});
+  for (std::size_t place = 0; place < change.table->columns.size(); ++place) {
+    if (change.table->columns[place].name == "name") change.columns.emplace_back(place, name);
+  }
+  EXPECT_EQ(usage_code([&] {
+              batch->apply(change);
+              batch->commit(log_.end(), std::string(32, '\0'));
+            }),
+            "read_model_conflict");
+}
+
 // --- A full disk ---
 
 // A file system of a few megabytes, as a tablespace.
