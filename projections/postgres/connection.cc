@@ -61,6 +61,9 @@ ServerError connect_error(const PGconn* connection) {
     text.erase(0, at + kCode + 2);
     break;
   }
+  if (error.sqlstate.empty() && PQconnectionNeedsPassword(connection) == 1) {
+    error.sqlstate = "28P01";  // The server asked, and libpq had none to give.
+  }
   error.message = text.empty() ? "no connection" : text;
   return error;
 }

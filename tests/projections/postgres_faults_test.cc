@@ -155,6 +155,82 @@ TEST_F(PostgresPasswordTest, AWrongPasswordIsUnavailableAndNotRepeated) {
                     Not(HasSubstr("hunter2"))));
 }
 
+TEST_F(PostgresPasswordTest, APasswordThatIsMissingIsAskedFor) {
+  EXPECT_THAT(unavailable_for_all(as_role("&passfile=/nowhere/at/all")),
+              AllOf(HasSubstr("no password supplied"), HasSubstr("PGPASSWORD")));
+}
+
+// --- Rights ---
+
+class PostgresRightsTest : public PostgresRoleTest {
+ protected:
+  void SetUp() override {
+    PostgresRoleTest::SetUp();
+    sql("CREATE ROLE " + role_ + " LOGIN");
+  }
+};
+
+TEST_F(PostgresRightsTest, ARoleThatMayWriteRowsOnlyCanProjectRebuildAndVerify) {
+  run_rebuild();
+  grant_writing();
+  log_.register_user(77, "zoe");
+  ReadModel& model = as_role();
+  EXPECT_EQ(std::get<Projected>(project(log_, model, {})).events, 1U);
+  sql("UPDATE auth_user SET email = 'edited'");
+  EXPECT_TRUE(std::get<Certificate>(rebuild(log_, model, {})).correct());
+  EXPECT_TRUE(verify(log_, log_.state_at(), model, {}).equal());
+}
+
+TEST_F(PostgresRightsTest, WhoMayNotMakeTablesIsToldWhatToGrant) {
+  EXPECT_THAT(unavailable([&] { (void)project(log_, as_role(), {}); }),
+              HasSubstr("GRANT USAGE, CREATE ON SCHEMA public TO"));
+  EXPECT_THAT(unavailable([&] { (void)rebuild(log_, as_role(), {}); }),
+              HasSubstr("GRANT CREATE ON DATABASE " + database_name() + " TO"));
+  EXPECT_TRUE(database_->untouched());
+}
+
+struct Right {
+  std::string revoked;
+  std::string hint;
+};
+std::ostream& operator<<(std::ostream& out, const Right& right) { return out << right.revoked; }
+class PostgresRefusalTest : public PostgresRightsTest {
+ protected:
+  void expect_refusal(const Right& right) {
+    run_rebuild();
+    grant_writing();
+    log_.register_user(77, "zoe");
+    sql("UPDATE auth_user SET email = 'edited'");
+    const std::string before = everything();
+    sql("REVOKE " + right.revoked + " FROM PUBLIC, " + role_);
+    EXPECT_THAT(unavailable([&] { (void)rebuild(log_, as_role(), {}); }),
+                HasSubstr("GRANT " + right.hint));
+    EXPECT_EQ(everything(), before);
+    EXPECT_TRUE(run_rebuild().correct()) << "the owner goes on";
+  }
+};
+
+TEST_F(PostgresRefusalTest, ARebuildNeedsTemporaryTables) {
+  expect_refusal(
+      {"TEMPORARY ON DATABASE " + database_name(), "TEMPORARY ON DATABASE \"" + database_name()});
+}
+
+class PostgresMissingRightTest : public PostgresRefusalTest,
+                                 public ::testing::WithParamInterface<Right> {};
+
+TEST_P(PostgresMissingRightTest, IsNamedAndNothingIsDone) { expect_refusal(GetParam()); }
+INSTANTIATE_TEST_SUITE_P(
+    Rights, PostgresMissingRightTest,
+    ::testing::Values(Right{"USAGE ON SCHEMA tenantry", "USAGE, CREATE ON SCHEMA tenantry TO"},
+                      Right{"SELECT ON tenantry.mark",
+                            "SELECT, INSERT, UPDATE, DELETE ON TABLE tenantry.mark TO"},
+                      Right{"UPDATE ON tenantry.mark",
+                            "SELECT, INSERT, UPDATE, DELETE ON TABLE tenantry.mark TO"},
+                      Right{"INSERT ON auth_user",
+                            "SELECT, INSERT, UPDATE, DELETE ON TABLE auth_user TO"},
+                      Right{"ALL ON SEQUENCE auth_user_id_seq",
+                            "SELECT, UPDATE ON SEQUENCE auth_user_id_seq TO"}));
+
 // --- A server that refuses ---
 
 TEST_F(PostgresFaultsTest, ADatabaseThatIsSetToReadOnlyIsReadAndNotWritten) {

@@ -39,6 +39,7 @@ TEST_F(SessionTest, ErrorsWithoutTheirCodeAreTranslatedLikeAllOthers) {
   EXPECT_THAT(hint_of("40P01"), HasSubstr("another transaction"));
   EXPECT_THAT(hint_of("55P03"), HasSubstr("at work"));
   EXPECT_THAT(hint_of("57014"), HasSubstr("statement_timeout"));
+  EXPECT_THAT(hint_of("57P05"), HasSubstr("idle too long"));
 }
 
 TEST_F(SessionTest, ALostConnectionStaysLost) {
