@@ -97,6 +97,11 @@ const char* const kSessionSettings =
     "SET idle_in_transaction_session_timeout = '5min';"
     "SET lock_timeout = '10s'";
 
+bool has_unread_input(int socket) {
+  pollfd watched{socket, POLLIN, 0};
+  return ::poll(&watched, 1, 0) != 0;
+}
+
 class Result::Impl {
  public:
   explicit Impl(ResultHandle given) : handle(std::move(given)) {}
@@ -331,6 +336,8 @@ void Connection::roll_back() noexcept {
   if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) impl_->close();
 }
 
-bool Connection::usable() const { return impl_->usable(); }
+bool Connection::usable() const {
+  return impl_->usable() && !has_unread_input(PQsocket(impl_->handle()));
+}
 
 }  // namespace tenantry::projections::postgres

@@ -21,6 +21,10 @@ namespace tenantry::projections::postgres {
 // Sessions that read take these too.
 extern const char* const kSessionSettings;
 
+// Whether a socket on which no answer is due has something to read: the end of the connection, or
+// the server's reason for it.
+[[nodiscard]] bool has_unread_input(int socket);
+
 // The rows of a query, as text.
 class Result {
  public:
@@ -86,6 +90,7 @@ class Connection {
   void commit();
   // If a transaction is open; closes the connection where that is the only way.
   void roll_back() noexcept;
+  // Between transactions: that the next one may begin, as far as can be known without asking.
   [[nodiscard]] bool usable() const;
 
  private:

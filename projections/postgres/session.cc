@@ -39,6 +39,10 @@ Session::Session(const ConnectionInfo& info) : name_(info.name) {
 
 Session::~Session() = default;
 
+bool Session::usable() const {
+  return connection_->is_open() && !has_unread_input(connection_->sock());
+}
+
 void Session::translated(const std::function<void()>& body) const {
   // In 6.4 some of these are no sql_error, or carry no code: they come first.
   try {

@@ -22,7 +22,8 @@ class Session {
   ~Session();
 
   [[nodiscard]] pqxx::connection_base& connection() { return *connection_; }
-  [[nodiscard]] bool usable() const { return connection_->is_open(); }
+  // False when the connection has ended, also since it was last used.
+  [[nodiscard]] bool usable() const;
 
   // Calls `body`; what libpqxx throws comes out as the faults of raise_server_error().
   void translated(const std::function<void()>& body) const;

@@ -222,11 +222,13 @@ class RandomCommands {
   std::vector<std::int32_t> users_;
   std::vector<std::int32_t> tenants_;
   std::map<std::pair<std::uint64_t, std::int32_t>, std::int64_t> members_;
-  std::int64_t members_made_ = 1000;
-  std::int64_t domains_ = 1000;
-  std::uint64_t invitations_ = 100000;
-  std::int32_t last_ = 1000;
-  int named_ = 0;
+  // An event takes one of each at most: what an earlier call took is not taken again.
+  std::uint64_t taken_ = log_.end().value;
+  std::int64_t members_made_ = 1000 + static_cast<std::int64_t>(taken_);
+  std::int64_t domains_ = 1000 + static_cast<std::int64_t>(taken_);
+  std::uint64_t invitations_ = 100000 + taken_;
+  std::int32_t last_ = 1000 + static_cast<std::int32_t>(taken_);
+  std::uint64_t named_ = taken_;
 };
 
 }  // namespace

@@ -39,6 +39,28 @@ class PostgresConcurrencyTest : public PostgresTestBase {
 
 // --- Two that write ---
 
+TEST_F(PostgresConcurrencyTest, AZombiePastATakeOverWritesNothing) {
+  run_rebuild();
+  const Mark seen = *target().probe().mark;
+  auto begun = target().begin(seen);
+  auto& batch = std::get<std::unique_ptr<Batch>>(begun);
+  events::RowChange change;
+  change.table = events::find_table("core_protein");
+  change.effect = events::Effect::REMOVE;
+  change.id = events::entity_key(std::int64_t{7});
+  batch->apply(change);
+
+  end_sessions();  // As idle_in_transaction_session_timeout does with who was stopped.
+  const auto other = open();
+  ASSERT_TRUE(std::get<Certificate>(rebuild(log_, *other, {})).correct());
+
+  EXPECT_THROW(batch->commit(log_.end(), seen.log_digest), UnavailableError);
+  batch.reset();
+  EXPECT_TRUE(std::holds_alternative<Fenced>(target().begin(seen)));
+  EXPECT_TRUE(run_verify().equal());
+  EXPECT_EQ(target().probe().mark->epoch, seen.epoch + 1);
+}
+
 TEST_F(PostgresConcurrencyTest, ProjectorsThatRunAtOnceApplyEveryEventOnce) {
   constexpr std::uint64_t kSeed = 3;
   SCOPED_TRACE(kSeed);

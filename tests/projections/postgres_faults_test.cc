@@ -319,6 +319,17 @@ TEST_F(PostgresFaultsTest, AStatementThatTakesTooLongIsUnavailable) {
   expect_going_on();
 }
 
+TEST_F(PostgresFaultsTest, SessionsThatEndBetweenTwoBatchesOrRunsAreReplaced) {
+  run_projector();
+  log_.register_user(77, "zoe");
+  log_.register_user(78, "zed");
+  end_sessions();
+  ProjectOptions options{.batch_events = 1};
+  options.progress = [&](const ProjectProgress&) { end_sessions(); };
+  EXPECT_EQ(run_projector(options).events, 2U);
+  EXPECT_TRUE(run_verify().equal());
+}
+
 // A limit of the server is no fault that passes: trying again does not help.
 TEST_F(PostgresFaultsTest, AValueThatTheServerCannotStoreStopsIt) {
   run_rebuild();
