@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/projections/postgres_fixture.h"
+#include "tests/support/cutting_proxy.h"
 #include "tests/support/temp_directory.h"
 
 namespace tenantry::projections {
@@ -462,6 +463,186 @@ TEST_F(PostgresFullDiskTest, LeavesAnInPlaceRebuildAsItWas) {
   disk_->grow();
   EXPECT_TRUE(run_rebuild().correct());
 }
+
+// --- A connection that is lost ---
+
+const std::string kCommit("COMMIT\0", 7);  // And not `ON COMMIT DROP`, `READ COMMITTED`.
+
+class PostgresCutsTest : public PostgresFaultsTest {
+ protected:
+  ReadModel& through_proxy() {
+    if (cut_target_ == nullptr) cut_target_ = connect(proxy_.url_of(url()));
+    return *cut_target_;
+  }
+  // Whether `call` met a fault. When it is over, so are its sessions in the server: what they did
+  // last has happened, or will not.
+  template <class Call>
+  bool fails(Call&& call) {
+    bool failed = false;
+    try {
+      call();
+    } catch (const UnavailableError& error) {
+      EXPECT_FALSE(error.hint().empty()) << error.what();
+      failed = true;
+    }
+    was_cut_ = proxy_.take_cut();
+    EXPECT_TRUE(was_cut_ || !failed);
+    if (was_cut_) end_sessions();
+    return failed;
+  }
+  void close_proxied() { cut_target_.reset(); }
+  bool projection_fails() {
+    return fails([&] { (void)project(log_, through_proxy(), {.batch_events = 4}); });
+  }
+  bool rebuild_fails() {
+    return fails([&] { (void)rebuild(log_, through_proxy(), {}); });
+  }
+  void expect_nothing_left_over() {
+    EXPECT_EQ(query("SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tenantry\\_%')"
+                    " + (SELECT count(*) FROM pg_class WHERE relname LIKE 'tenantry\\_%')"),
+              "0");
+  }
+  void expect_the_same_object_to_go_on() {
+    const auto done = std::get<Projected>(project(log_, through_proxy(), {}));
+    EXPECT_EQ(done.mark.position, log_.end());
+    EXPECT_TRUE(verify(log_, log_.state_at(), through_proxy(), {}).equal());
+  }
+
+  CuttingProxy proxy_{url()};
+  bool was_cut_ = false;
+
+ private:
+  std::unique_ptr<ReadModel> cut_target_;
+};
+
+TEST_F(PostgresCutsTest, BeforeACommitNothingIsDone) {
+  run_rebuild();
+  const std::string before = everything();
+  log_.register_user(77, "zoe");
+  proxy_.cut_before(kCommit);
+  EXPECT_TRUE(projection_fails());
+  EXPECT_EQ(everything(), before);
+  expect_the_same_object_to_go_on();
+}
+
+TEST_F(PostgresCutsTest, DuringACommitTheMarkSaysWhatBecameOfIt) {
+  run_rebuild();
+  log_.register_user(77, "zoe");
+  proxy_.cut_after_answer_to(kCommit);
+  EXPECT_TRUE(projection_fails());
+  EXPECT_EQ(target().probe().mark->position, log_.end());
+  EXPECT_TRUE(run_verify().equal());
+  EXPECT_EQ(std::get<Projected>(project(log_, through_proxy(), {})).events, 0U);
+}
+
+TEST_F(PostgresCutsTest, DuringTheCommitOfARebuildItIsDoneWhole) {
+  proxy_.cut_after_answer_to(kCommit);
+  EXPECT_TRUE(rebuild_fails());
+  EXPECT_TRUE(run_verify().equal());
+  expect_nothing_left_over();
+  expect_the_same_object_to_go_on();
+}
+
+// Several places, from the first byte to the last, in one direction.
+class PostgresCutsEverywhereTest : public PostgresCutsTest,
+                                   public ::testing::WithParamInterface<CuttingProxy::Way> {
+ protected:
+  static constexpr std::size_t kSteps = 6;
+  static constexpr int kCutsMin = 4;
+
+  // What lies between two places, when `call` is cut.
+  template <class Call>
+  std::size_t step_of(Call&& call) {
+    through_proxy();
+    static_cast<void>(proxy_.take_carried(GetParam()));
+    EXPECT_FALSE(call());
+    const std::size_t step = proxy_.take_carried(GetParam()) / kSteps;
+    close_proxied();  // Each run then begins with connecting.
+    return step;
+  }
+};
+
+TEST_P(PostgresCutsEverywhereTest, AProjectionIsAtItsMarkAndGoesOn) {
+  constexpr std::uint64_t kSeed = 11;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  run_projector();
+  log_.append_random(random, 9);
+  const std::size_t step = step_of([&] { return projection_fails(); });
+  int cuts = 0;
+  for (std::size_t bytes = 1;; bytes += step) {
+    log_.append_random(random, 9);
+    proxy_.cut_after(GetParam(), bytes);
+    projection_fails();
+    EXPECT_TRUE(run_verify().equal()) << bytes;
+    if (!was_cut_) break;
+    ++cuts;
+    expect_the_same_object_to_go_on();
+    close_proxied();
+  }
+  EXPECT_GE(cuts, kCutsMin);
+}
+
+TEST_P(PostgresCutsEverywhereTest, AFreshRebuildIsThereWholeOrNotAtAll) {
+  const std::size_t step = step_of([&] { return rebuild_fails(); });
+  drop();
+  int cuts = 0;
+  for (std::size_t bytes = 1; target().probe().presence == Presence::kAbsent; bytes += step) {
+    EXPECT_TRUE(database_->untouched()) << bytes;
+    proxy_.cut_after(GetParam(), bytes);
+    rebuild_fails();
+    cuts += was_cut_ ? 1 : 0;
+  }
+  EXPECT_GE(cuts, kCutsMin / 2) << "the rest is reading it back";
+  EXPECT_TRUE(run_verify().equal());
+  expect_nothing_left_over();
+  expect_the_same_object_to_go_on();
+}
+
+TEST_P(PostgresCutsEverywhereTest, AnInPlaceRebuildHappensWholeOrNotAtAll) {
+  run_rebuild();
+  const std::size_t step = step_of([&] { return rebuild_fails(); });
+  int cuts = 0;
+  for (std::size_t bytes = 1;; bytes += step) {
+    sql("UPDATE auth_user SET email = 'edited'");
+    const std::string before = everything();
+    proxy_.cut_after(GetParam(), bytes);
+    rebuild_fails();
+    if (everything() != before) {
+      EXPECT_TRUE(run_verify().equal()) << bytes;
+    }
+    expect_nothing_left_over();
+    if (!was_cut_) break;
+    ++cuts;
+  }
+  EXPECT_GE(cuts, kCutsMin);
+  expect_the_same_object_to_go_on();
+}
+
+TEST_P(PostgresCutsEverywhereTest, AVerificationFailsOrIsRight) {
+  run_rebuild();
+  sql("UPDATE auth_user SET email = 'edited' WHERE id = 1");
+  const auto verification_fails = [&] {
+    return fails([&] { EXPECT_FALSE(verify(log_, log_.state_at(), through_proxy(), {}).equal()); });
+  };
+  const std::size_t step = step_of(verification_fails);
+  int cuts = 0;
+  for (std::size_t bytes = 1;; bytes += step) {
+    proxy_.cut_after(GetParam(), bytes);
+    verification_fails();
+    if (!was_cut_) break;
+    ++cuts;
+  }
+  EXPECT_GE(cuts, kCutsMin);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, PostgresCutsEverywhereTest,
+                         ::testing::Values(CuttingProxy::Way::kToServer,
+                                           CuttingProxy::Way::kToClient),
+                         [](const auto& each) {
+                           return each.param == CuttingProxy::Way::kToServer ? "ToServer"
+                                                                             : "ToClient";
+                         });
 
 }  // namespace
 }  // namespace tenantry::projections
