@@ -3,36 +3,12 @@
 TENANTRY_TEST_POSTGRES is the URL of a server; psql must be there."""
 
 import json
-import os
-import subprocess
 import unittest
-import uuid
 
-from cli_case import CliTestCase
-
-SERVER = os.environ["TENANTRY_TEST_POSTGRES"]
+from postgres_case import PostgresTestCase, psql
 
 
-def psql(url, statements):
-    return subprocess.run(
-        ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url],
-        input=statements,
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-
-
-class PostgresSchemaTest(CliTestCase):
-    """A database of its own."""
-
-    def setUp(self):
-        super().setUp()
-        name = "tenantry_test_" + uuid.uuid4().hex
-        psql(SERVER, f"CREATE DATABASE {name}")
-        self.addCleanup(psql, SERVER, f"DROP DATABASE {name} WITH (FORCE)")
-        self.url = SERVER.replace("/postgres?", f"/{name}?")
-
+class PostgresSchemaTest(PostgresTestCase):
     def schema(self, *arguments):
         return self.run_program("schema", *arguments, "--read-model", self.url)
 
