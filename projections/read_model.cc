@@ -9,4 +9,21 @@ bool Probe::fits() const {
       findings, [](const ShapeFinding& finding) { return finding.severity == Severity::kFatal; });
 }
 
+void Probe::conclude() {
+  if (mark) {
+    presence = Presence::kMarked;
+  } else if (missing_tables.size() < events::tables().size()) {
+    presence = Presence::kUnmarked;
+  } else {
+    presence = Presence::kAbsent;
+    missing_tables.clear();
+  }
+}
+
+bool still_stands(const std::optional<Mark>& before, const std::optional<Mark>& now) {
+  if (!before || !now) return before.has_value() == now.has_value();
+  return now->store_id == before->store_id && now->incarnation == before->incarnation &&
+         now->epoch == before->epoch;
+}
+
 }  // namespace tenantry::projections

@@ -29,6 +29,10 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
+// Whether nobody has made, adopted or rebuilt a read model since its mark was `before`. How far a
+// projector got meanwhile does not matter.
+[[nodiscard]] bool still_stands(const std::optional<Mark>& before, const std::optional<Mark>& now);
+
 // The mark is not the expected one: somebody else moved it. Nothing was written.
 struct Fenced {
   std::optional<Mark> found;
@@ -58,6 +62,8 @@ struct Probe {
   // Of tables that are there, and of Django's record of migrations.
   std::vector<ShapeFinding> findings;
   [[nodiscard]] bool fits() const;  // No fatal finding.
+  // Finds `presence` once the mark and all missing tables are known.
+  void conclude();
 };
 
 // A Django migration that stands for our tables, and whether the database has it on record.

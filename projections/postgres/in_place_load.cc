@@ -1,6 +1,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "projections/merge_sql.h"
 #include "projections/postgres/copy_writer.h"
 #include "projections/postgres/load.h"
 #include "projections/postgres/maintenance.h"
@@ -11,115 +12,20 @@
 namespace tenantry::projections::postgres {
 namespace {
 
-using events::ColumnInfo;
-using events::SqlType;
 using events::TableInfo;
 
+std::string uuid_literal(const events::Uuid& uuid) {
+  return text_literal(events::format_uuid(uuid)) + "::uuid";
+}
 std::string staged_table(const TableInfo& table) { return "tenantry_staged_" + table.name; }
 std::string changed_table(const TableInfo& table) { return "tenantry_changed_" + table.name; }
 std::string temporary(const std::string& name) { return "pg_temp." + identifier(name); }
 
-// The statements that merge one staged table (s) into the live one (t). A rule of uniqueness is
-// checked row by row, so values that change hands are parked first: each row that is about to
-// change such a value takes one that nobody has.
-class MergeSql {
- public:
-  MergeSql(const std::string& schema, const TableInfo& table, const LoadOptions& options)
-      : table_(table),
-        live_(qualified(schema, table.name)),
-        staged_(temporary(staged_table(table))),
-        changed_(temporary(changed_table(table))),
-        id_(identifier(table.columns[table.id_column].name)) {
-    for (std::size_t place = 0; place < table.columns.size(); ++place) {
-      const bool kept =
-          table.columns[place].application_owned && !options.restore_application_columns;
-      if (place != table.id_column && !kept) compared_.push_back(place);
-    }
-    if (options.tenant && table.owner_column) {
-      only_ = " AND t." + identifier(table.columns[*table.owner_column].name) + " = " +
-              text_literal(events::format_uuid(*options.tenant)) + "::uuid";
-    }
-  }
-
-  [[nodiscard]] std::string create_changed() const {
-    return "CREATE TEMPORARY TABLE " + identifier(changed_table(table_)) +
-           " (n integer GENERATED ALWAYS AS IDENTITY, id " +
-           type_sql(table_.columns[table_.id_column]) + " PRIMARY KEY) ON COMMIT DROP";
-  }
-  [[nodiscard]] std::string count_staged() const { return "SELECT count(*) FROM " + staged_; }
-  [[nodiscard]] std::string count_unknown() const {
-    return "SELECT count(*) FROM " + live_ + " AS t WHERE " + unknown();
-  }
-  [[nodiscard]] std::string delete_unknown() const {
-    return "DELETE FROM " + live_ + " AS t WHERE " + unknown();
-  }
-  [[nodiscard]] std::string select_unknown() const {
-    return "SELECT t." + id_ + " FROM " + live_ + " AS t WHERE " + unknown();
-  }
-  [[nodiscard]] std::string collect_changed() const {
-    return "INSERT INTO " + changed_ + " (id) SELECT t." + id_ + " FROM " + live_ + " AS t JOIN " +
-           staged_ + " AS s ON s." + id_ + " = t." + id_ + " WHERE " + differs(compared_);
-  }
-  [[nodiscard]] std::vector<std::string> park() const {
-    std::vector<std::string> statements;
-    for (const events::ClaimInfo& claim : table_.claims) {
-      const ColumnInfo& column = table_.columns[claim.columns.back()];
-      std::vector<std::size_t> decisive = claim.columns;
-      if (claim.where_column) decisive.push_back(*claim.where_column);
-      statements.push_back("UPDATE " + live_ + " AS t SET " + identifier(column.name) + " = " +
-                           parking_place(column) + " FROM " + changed_ + " AS c, " + staged_ +
-                           " AS s WHERE c.id = t." + id_ + " AND s." + id_ + " = t." + id_ +
-                           " AND (" + differs(decisive) + ")");
-    }
-    return statements;
-  }
-  [[nodiscard]] std::string update() const {
-    std::string list;
-    for (const std::size_t place : compared_) {
-      const std::string name = identifier(table_.columns[place].name);
-      list += (list.empty() ? "" : ", ") + name + " = s." + name;
-    }
-    return "UPDATE " + live_ + " AS t SET " + list + " FROM " + changed_ + " AS c, " + staged_ +
-           " AS s WHERE c.id = t." + id_ + " AND s." + id_ + " = t." + id_;
-  }
-  [[nodiscard]] std::string insert() const {
-    return "INSERT INTO " + live_ + " (" + column_list(table_) + ") SELECT " +
-           column_list(table_, "s.") + " FROM " + staged_ +
-           " AS s WHERE NOT EXISTS (SELECT 1 FROM " + live_ + " AS t WHERE t." + id_ + " = s." +
-           id_ + ")";
-  }
-
- private:
-  [[nodiscard]] std::string unknown() const {
-    return "NOT EXISTS (SELECT 1 FROM " + staged_ + " AS s WHERE s." + id_ + " = t." + id_ + ")" +
-           only_;
-  }
-  // JSON documents are compared as they print: 1.0 and 1 are equal numbers, and another text.
-  [[nodiscard]] std::string differs(const std::vector<std::size_t>& places) const {
-    std::string any;
-    for (const std::size_t place : places) {
-      const ColumnInfo& column = table_.columns[place];
-      const std::string cast = column.type == SqlType::JSONB ? "::text" : "";
-      const std::string name = identifier(column.name) + cast;
-      any += (any.empty() ? "t." : " OR t.") + name + " IS DISTINCT FROM s." + name;
-    }
-    return any.empty() ? "false" : any;
-  }
-  // No name has a blank in it, no id is negative.
-  [[nodiscard]] static std::string parking_place(const ColumnInfo& column) {
-    if (column.nullable) return "NULL";
-    const bool number = column.type == SqlType::INTEGER || column.type == SqlType::BIGINT;
-    return number ? "-c.n" : "'being merged ' || c.n";
-  }
-
-  const TableInfo& table_;
-  std::string live_;
-  std::string staged_;
-  std::string changed_;
-  std::string id_;
-  std::string only_;
-  std::vector<std::size_t> compared_;
-};
+std::string create_changed_sql(const TableInfo& table) {
+  return "CREATE TEMPORARY TABLE " + identifier(changed_table(table)) +
+         " (n integer GENERATED ALWAYS AS IDENTITY, id " +
+         type_sql(table.columns[table.id_column]) + " PRIMARY KEY) ON COMMIT DROP";
+}
 
 class InPlaceLoad final : public Load {
  public:
@@ -155,7 +61,7 @@ class InPlaceLoad final : public Load {
     for (const TableInfo& table : events::tables())
       connection_.execute("ANALYZE " + name_of(table));
     const auto found = lock_mark(connection_, schema_);
-    if (!still_stands(found)) return Fenced{found};
+    if (!still_stands(before_, found)) return Fenced{found};
     create_missing_tables(connection_, schema_);
     std::vector<TableChanges> all;
     for (const TableInfo& table : events::tables()) all.push_back(merge(table));
@@ -179,14 +85,6 @@ class InPlaceLoad final : public Load {
     }
   }
 
-  [[nodiscard]] bool still_stands(const std::optional<Mark>& found) const {
-    if (!before_ || !found) return before_.has_value() == found.has_value();
-    // How far a projector got meanwhile does not matter: what is merged is compared with what there
-    // is.
-    return found->store_id == before_->store_id && found->incarnation == before_->incarnation &&
-           found->epoch == before_->epoch;
-  }
-
   [[nodiscard]] bool write_mark(const std::optional<Mark>& found, const Mark& mark) {
     if (found) return move_mark(connection_, schema_, *found, mark);
     try {
@@ -208,13 +106,18 @@ class InPlaceLoad final : public Load {
     TableChanges changes;
     changes.table = &table;
     if (options_.tenant && !table.owner_column) return changes;
-    const MergeSql sql(schema_, table, options_);
+    const MergeSql sql(table, options_,
+                       {.live = qualified(schema_, table.name),
+                        .staged = name_of(table),
+                        .changed = temporary(changed_table(table)),
+                        .tenant = options_.tenant ? uuid_literal(*options_.tenant) : "",
+                        .document_suffix = "::text"});
     if (options_.delete_unknown) {
       changes.deleted = delete_unknown(sql);
     } else {
       changes.unknown = count(sql.count_unknown());
     }
-    connection_.execute(sql.create_changed());
+    connection_.execute(create_changed_sql(table));
     changes.updated = run(sql.collect_changed());
     try {
       if (changes.updated != 0) {

@@ -41,9 +41,7 @@ class PostgresBatch final : public Batch {
     // The log outlives the read model: a crash of the server may undo the last batches, whole.
     writing_.connection.execute("SET LOCAL synchronous_commit = off");
     const auto found = lock_mark(writing_.connection, schema_);
-    if (!found || found->store_id != expected.store_id ||
-        found->incarnation != expected.incarnation || found->epoch != expected.epoch ||
-        found->position != expected.position) {
+    if (!still_stands(expected, found) || found->position != expected.position) {
       return Fenced{found};
     }
     mark_ = *found;
@@ -107,13 +105,7 @@ class PostgresReadModel final : public ReadModel {
           compare_recorded_migrations(transaction, options_.schema, probe.missing_tables),
           std::back_inserter(probe.findings));
     });
-    if (probe.mark) {
-      probe.presence = Presence::kMarked;
-    } else if (probe.missing_tables.size() < events::tables().size()) {
-      probe.presence = Presence::kUnmarked;
-    } else {
-      probe.missing_tables.clear();
-    }
+    probe.conclude();
     return probe;
   }
 

@@ -11,15 +11,6 @@ using events::ColumnInfo;
 using events::SqlType;
 using events::TableInfo;
 
-std::string quoted(std::string_view text, char quote) {
-  std::string out(1, quote);
-  for (const char c : text) {
-    if (c == quote) out += c;
-    out += c;
-  }
-  return out + quote;
-}
-
 std::string names_sql(const TableInfo& table, const IndexInfo& index) {
   std::string list;
   for (const std::size_t place : index.columns) {
@@ -186,21 +177,8 @@ std::string add_column_sql(const std::string& schema, const TableInfo& table, st
          column_sql(table, column);
 }
 
-std::string identifier(std::string_view name) { return quoted(name, '"'); }
-
 std::string qualified(const std::string& schema, std::string_view table) {
   return identifier(schema) + "." + identifier(table);
-}
-
-// Sessions have standard_conforming_strings on, so a backslash is one.
-std::string text_literal(std::string_view text) { return quoted(text, '\''); }
-
-std::string column_list(const TableInfo& table, const std::string& prefix) {
-  std::string list;
-  for (const ColumnInfo& column : table.columns) {
-    list += (list.empty() ? "" : ", ") + prefix + identifier(column.name);
-  }
-  return list;
 }
 
 std::string type_sql(const ColumnInfo& column) {

@@ -8,20 +8,14 @@
 #include "projections/contract.h"
 #include "projections/migrations.h"
 #include "projections/read_model.h"
+#include "projections/sql_text.h"
 
 // The tables as Django lays them out in PostgreSQL. Pure: statements come out, what there is comes
 // in as the rows of one query, so that whoever holds a transaction can run both.
 namespace tenantry::projections::postgres {
 
-// `name` as an identifier, always quoted.
-[[nodiscard]] std::string identifier(std::string_view name);
 // `schema`.`table`, both quoted.
 [[nodiscard]] std::string qualified(const std::string& schema, std::string_view table);
-// `text` as a literal; `text` has no U+0000.
-[[nodiscard]] std::string text_literal(std::string_view text);
-// Every column of the table in the order of its descriptor, quoted, each after `prefix`.
-[[nodiscard]] std::string column_list(const events::TableInfo& table,
-                                      const std::string& prefix = {});
 // As format_type() prints it: `character varying(150)`.
 [[nodiscard]] std::string type_sql(const events::ColumnInfo& column);
 

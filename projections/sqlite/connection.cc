@@ -87,15 +87,6 @@ int flags_of(Access access) {
   return SQLite::OPEN_READONLY;
 }
 
-std::string doubled(std::string_view text, char quote) {
-  std::string out(1, quote);
-  for (const char c : text) {
-    out += c;
-    if (c == quote) out += c;
-  }
-  return out + quote;
-}
-
 // Where nothing can be written, SQLite cannot make the files beside a database that it needs to
 // read one whose journal is WAL. If there are none, nothing is to be recovered and nobody writes:
 // the file is read as it is.
@@ -280,8 +271,5 @@ void Transaction::commit() {
     raise_references(connection_, violation);
   }
 }
-
-std::string identifier(std::string_view name) { return doubled(name, '"'); }
-std::string text_literal(std::string_view text) { return doubled(text, '\''); }
 
 }  // namespace tenantry::projections::sqlite

@@ -113,9 +113,4 @@ class Transaction {
   bool open_ = true;
 };
 
-// `name` as an identifier.
-[[nodiscard]] std::string identifier(std::string_view name);
-// `text` as a literal.
-[[nodiscard]] std::string text_literal(std::string_view text);
-
 }  // namespace tenantry::projections::sqlite

@@ -2,6 +2,8 @@
 #include <map>
 
 #include "core/error.h"
+#include "projections/merge_sql.h"
+#include "projections/sql_text.h"
 #include "projections/sqlite/load.h"
 #include "projections/sqlite/row_writer.h"
 #include "projections/sqlite/schema.h"
@@ -10,118 +12,32 @@
 namespace tenantry::projections::sqlite {
 namespace {
 
-using events::ColumnInfo;
-using events::SqlType;
 using events::TableInfo;
 
 constexpr std::string_view kLive = "main.";
 constexpr std::string_view kStaged = "temp.tenantry_staged_";
+constexpr std::string_view kChanged = "temp.tenantry_changed";
 
-// The statements that merge one staged table (s) into the live one (t). A rule of uniqueness is
-// checked row by row, so values that change hands are parked first: each row that is about to
-// change such a value takes one that nobody has.
-class MergeSql {
- public:
-  MergeSql(const TableInfo& table, const LoadOptions& options)
-      : table_(table),
-        live_(prefixed(std::string(kLive), table)),
-        staged_(prefixed(std::string(kStaged), table)),
-        id_(identifier(table.columns[table.id_column].name)) {
-    for (std::size_t place = 0; place < table.columns.size(); ++place) {
-      const bool kept =
-          table.columns[place].application_owned && !options.restore_application_columns;
-      if (place != table.id_column && !kept) compared_.push_back(place);
-    }
-    if (options.tenant && table.owner_column) {
-      only_ = " AND t." + identifier(table.columns[*table.owner_column].name) + " = " +
-              text_literal(to_django_uuid(*options.tenant));
-    }
-  }
+std::string staged_table(const TableInfo& table) { return prefixed(std::string(kStaged), table); }
 
-  // Without the constraints of the live one, which the rows need not obey before they are merged.
-  [[nodiscard]] std::string create_staged() const {
-    const bool integer = table_.integer_ids;
-    std::string columns;
-    for (std::size_t place = 0; place < table_.columns.size(); ++place) {
-      const std::string type = place != table_.id_column ? ""
-                               : integer                 ? " integer PRIMARY KEY"
-                                                         : " text PRIMARY KEY";
-      columns += (place == 0 ? "" : ", ") + identifier(table_.columns[place].name) + type;
-    }
-    return "CREATE TABLE " + staged_ + " (" + columns + ")" + (integer ? "" : " WITHOUT ROWID");
-  }
-  [[nodiscard]] std::string drop_staged() const { return "DROP TABLE IF EXISTS " + staged_; }
-  [[nodiscard]] std::string count_staged() const { return "SELECT count(*) FROM " + staged_; }
+std::string id_type(const TableInfo& table) { return table.integer_ids ? "integer" : "text"; }
 
-  [[nodiscard]] std::string count_unknown() const {
-    return "SELECT count(*) FROM " + live_ + " AS t WHERE " + unknown();
-  }
-  [[nodiscard]] std::string delete_unknown() const {
-    return "DELETE FROM " + live_ + " AS t WHERE " + unknown();
-  }
-  [[nodiscard]] std::string collect_changed() const {
-    return "INSERT INTO temp.tenantry_changed SELECT t." + id_ + " FROM " + live_ + " AS t JOIN " +
-           staged_ + " AS s ON s." + id_ + " = t." + id_ + " WHERE " + differs(compared_);
-  }
-  [[nodiscard]] std::vector<std::string> park() const {
-    std::vector<std::string> statements;
-    for (const events::ClaimInfo& claim : table_.claims) {
-      const ColumnInfo& column = table_.columns[claim.columns.back()];
-      std::vector<std::size_t> decisive = claim.columns;
-      if (claim.where_column) decisive.push_back(*claim.where_column);
-      statements.push_back("UPDATE " + live_ + " AS t SET " + identifier(column.name) + " = " +
-                           parking_place(column) + " WHERE " + changed() +
-                           " AND EXISTS (SELECT 1 FROM " + staged_ + " AS s WHERE s." + id_ +
-                           " = t." + id_ + " AND (" + differs(decisive) + "))");
-    }
-    return statements;
-  }
-  [[nodiscard]] std::string update() const {
-    std::string list;
-    for (const std::size_t place : compared_) {
-      const std::string name = identifier(table_.columns[place].name);
-      list += (list.empty() ? "" : ", ") + name + " = s." + name;
-    }
-    return "UPDATE " + live_ + " AS t SET " + list + " FROM " + staged_ + " AS s WHERE s." + id_ +
-           " = t." + id_ + " AND " + changed();
-  }
-  [[nodiscard]] std::string insert() const {
-    return "INSERT INTO " + live_ + " (" + column_list(table_) + ") SELECT " + column_list(table_) +
-           " FROM " + staged_ + " AS s WHERE NOT EXISTS (SELECT 1 FROM " + live_ +
-           " AS t WHERE t." + id_ + " = s." + id_ + ")";
-  }
+// Ids have the live ones' type and no index, so that SQLite begins with them and looks up the rest.
+std::string create_changed_sql(const TableInfo& table) {
+  return "DROP TABLE IF EXISTS " + std::string(kChanged) + "; CREATE TABLE " +
+         std::string(kChanged) + " (n integer PRIMARY KEY, id " + id_type(table) + ")";
+}
 
- private:
-  [[nodiscard]] std::string unknown() const {
-    return "NOT EXISTS (SELECT 1 FROM " + staged_ + " AS s WHERE s." + id_ + " = t." + id_ + ")" +
-           only_;
+// Without the constraints of the live one, which the rows need not obey before they are merged.
+std::string create_staged_sql(const TableInfo& table) {
+  std::string columns;
+  for (std::size_t place = 0; place < table.columns.size(); ++place) {
+    columns += (place == 0 ? "" : ", ") + identifier(table.columns[place].name);
+    if (place == table.id_column) columns += " " + id_type(table) + " PRIMARY KEY";
   }
-  [[nodiscard]] std::string changed() const {
-    return "t." + id_ + " IN (SELECT id FROM temp.tenantry_changed)";
-  }
-  [[nodiscard]] std::string differs(const std::vector<std::size_t>& places) const {
-    std::string any;
-    for (const std::size_t place : places) {
-      const std::string name = identifier(table_.columns[place].name);
-      any += (any.empty() ? "t." : " OR t.") + name + " IS NOT s." + name;
-    }
-    return any.empty() ? "0" : any;
-  }
-  // No name has a blank in it, no id is negative.
-  [[nodiscard]] std::string parking_place(const ColumnInfo& column) const {
-    if (column.nullable) return "NULL";
-    const bool number = column.type == SqlType::INTEGER || column.type == SqlType::BIGINT;
-    TENANTRY_ASSERT(!number || table_.integer_ids);
-    return number ? "-t." + id_ : "'being merged ' || t." + id_;
-  }
-
-  const TableInfo& table_;
-  std::string live_;
-  std::string staged_;
-  std::string id_;
-  std::string only_;
-  std::vector<std::size_t> compared_;
-};
+  return "CREATE TABLE " + staged_table(table) + " (" + columns + ")" +
+         (table.integer_ids ? "" : " WITHOUT ROWID");
+}
 
 class InPlaceLoad final : public Load {
  public:
@@ -134,9 +50,8 @@ class InPlaceLoad final : public Load {
     connection_.execute("PRAGMA temp.cache_size=-16384");
     staging_.emplace(connection_, Lock::kDeferred);  // Touches temporary tables only.
     for (const TableInfo& table : events::tables()) {
-      connection_.execute(MergeSql(table, options_).create_staged());
+      connection_.execute(create_staged_sql(table));
     }
-    connection_.execute("CREATE TABLE temp.tenantry_changed (id PRIMARY KEY) WITHOUT ROWID");
   }
   InPlaceLoad(const InPlaceLoad&) = delete;
   InPlaceLoad& operator=(const InPlaceLoad&) = delete;
@@ -162,7 +77,7 @@ class InPlaceLoad final : public Load {
     connection_.execute("PRAGMA synchronous=FULL");
     Transaction transaction(connection_, Lock::kImmediate);
     const auto found = read_mark(connection_);
-    if (!still_stands(found)) return Fenced{found};
+    if (!still_stands(before_, found)) return Fenced{found};
     create_tables(connection_);
     std::vector<TableChanges> all;
     for (const TableInfo& table : events::tables()) all.push_back(merge(table));
@@ -174,14 +89,6 @@ class InPlaceLoad final : public Load {
   }
 
  private:
-  bool still_stands(const std::optional<Mark>& found) const {
-    if (!before_ || !found) return before_.has_value() == found.has_value();
-    // How far a projector got meanwhile does not matter: what is merged is compared with what there
-    // is.
-    return found->store_id == before_->store_id && found->incarnation == before_->incarnation &&
-           found->epoch == before_->epoch;
-  }
-
   std::uint64_t run(const std::string& sql) {
     connection_.execute(sql);
     return static_cast<std::uint64_t>(connection_.changes());
@@ -194,13 +101,18 @@ class InPlaceLoad final : public Load {
     TableChanges changes;
     changes.table = &table;
     if (options_.tenant && !table.owner_column) return changes;
-    const MergeSql sql(table, options_);
+    const MergeSql sql(
+        table, options_,
+        {.live = prefixed(std::string(kLive), table),
+         .staged = staged_table(table),
+         .changed = std::string(kChanged),
+         .tenant = options_.tenant ? text_literal(to_django_uuid(*options_.tenant)) : ""});
     if (options_.delete_unknown) {
       changes.deleted = run(sql.delete_unknown());
     } else {
       changes.unknown = count(sql.count_unknown());
     }
-    connection_.execute("DELETE FROM temp.tenantry_changed");
+    connection_.execute(create_changed_sql(table));
     changes.updated = run(sql.collect_changed());
     try {
       if (changes.updated != 0) {
@@ -226,9 +138,9 @@ class InPlaceLoad final : public Load {
 
   void drop_staged() {
     for (const TableInfo& table : events::tables()) {
-      connection_.execute(MergeSql(table, options_).drop_staged());
+      connection_.execute("DROP TABLE IF EXISTS " + staged_table(table));
     }
-    connection_.execute("DROP TABLE IF EXISTS temp.tenantry_changed");
+    connection_.execute("DROP TABLE IF EXISTS " + std::string(kChanged));
   }
 
   Connection& connection_;

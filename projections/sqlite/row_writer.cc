@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "projections/sql_text.h"
 #include "projections/sqlite/values.h"
 
 namespace tenantry::projections::sqlite {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file_ops.h"
+#include "projections/sql_text.h"
 #include "projections/sqlite/load.h"
 #include "projections/sqlite/row_writer.h"
 #include "projections/sqlite/schema.h"
@@ -116,13 +117,7 @@ class SqliteReadModel final : public ReadModel {
     std::ranges::move(compare_migrations(read_recorded_migrations(database), probe.missing_tables,
                                          identifier(kDjangoMigrations)),
                       std::back_inserter(probe.findings));
-    if (probe.mark) {
-      probe.presence = Presence::kMarked;
-    } else if (probe.missing_tables.size() < events::tables().size()) {
-      probe.presence = Presence::kUnmarked;
-    } else {
-      probe.missing_tables.clear();
-    }
+    probe.conclude();
     return probe;
   }
 
@@ -169,9 +164,7 @@ class SqliteReadModel final : public ReadModel {
     database.execute("PRAGMA synchronous=NORMAL");
     auto transaction = std::make_unique<Transaction>(database, Lock::kImmediate);
     const auto found = read_mark(database);
-    if (!found || found->store_id != expected.store_id ||
-        found->incarnation != expected.incarnation || found->epoch != expected.epoch ||
-        found->position != expected.position) {
+    if (!still_stands(expected, found) || found->position != expected.position) {
       return Fenced{found};
     }
     if (!writer_) writer_.emplace(database, "main.");

@@ -158,12 +158,4 @@ std::string to_django_json(std::string_view jsonb) {
   return out;
 }
 
-std::string column_list(const events::TableInfo& table) {
-  std::string list;
-  for (const ColumnInfo& column : table.columns) {
-    list += (list.empty() ? "" : ", ") + identifier(column.name);
-  }
-  return list;
-}
-
 }  // namespace tenantry::projections::sqlite

@@ -26,7 +26,4 @@ void bind_value(Statement& statement, int parameter, const events::ColumnInfo& c
 // From jsonb's text, as Python's json.dumps() spells it: all but printable ASCII is escaped.
 [[nodiscard]] std::string to_django_json(std::string_view jsonb);
 
-// "a", "b", …
-[[nodiscard]] std::string column_list(const events::TableInfo& table);
-
 }  // namespace tenantry::projections::sqlite
