@@ -219,6 +219,12 @@ void Connection::rollback() noexcept {
   }
 }
 
+void Connection::enforce_foreign_keys(bool enforced) noexcept {
+  // A flag of the connection: nothing is read or written, and there is nothing to fail.
+  static_cast<void>(sqlite3_db_config(impl_->database.getHandle(), SQLITE_DBCONFIG_ENABLE_FKEY,
+                                      enforced ? 1 : 0, nullptr));
+}
+
 bool Connection::has_table(std::string_view name) {
   Statement statement = prepare("SELECT 1 FROM main.sqlite_master WHERE type='table' AND name=?");
   statement.bind(1, name);
@@ -236,7 +242,7 @@ std::string referring_column(Connection& connection, const std::string& table, s
 }
 
 // Inside the transaction that could not be committed, or that lost the statement that was refused.
-[[noreturn]] void raise_references(Connection& connection, const ConstraintViolation& violation) {
+[[noreturn]] void raise_references(Connection& connection, const std::string& otherwise) {
   std::string found;
   Statement statement = connection.prepare(
       "SELECT \"table\", parent, fkid, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2, 3");
@@ -247,7 +253,7 @@ std::string referring_column(Connection& connection, const std::string& table, s
              std::to_string(statement.integer(3)) + " row(s) refer to rows of " +
              statement.text(1) + " that are gone";
   }
-  throw UsageError("read_model_referenced", found.empty() ? std::string(violation.what()) : found,
+  throw UsageError("read_model_referenced", found.empty() ? otherwise : found,
                    "delete or change the referring rows, then run the command again", 4);
 }
 
@@ -268,8 +274,14 @@ void Transaction::commit() {
     connection_.execute("COMMIT");
     open_ = false;
   } catch (const ConstraintViolation& violation) {
-    raise_references(connection_, violation);
+    raise_references(connection_, violation.what());
   }
+}
+
+void check_references(Connection& connection, std::string_view table) {
+  const std::int64_t any = connection.query_integer(
+      "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check(" + text_literal(table) + "))");
+  if (any != 0) raise_references(connection, "rows refer to rows that are gone");
 }
 
 }  // namespace tenantry::projections::sqlite

@@ -29,12 +29,28 @@ struct NewFile {
   std::unique_ptr<Connection> connection;
 };
 
+// Keys are checked once, at the end: while a table has no indexes yet, each row that goes would have
+// every table searched that refers to it.
+class UncheckedKeys {
+ public:
+  explicit UncheckedKeys(Connection& connection) : connection_(connection) {
+    connection_.enforce_foreign_keys(false);
+  }
+  UncheckedKeys(const UncheckedKeys&) = delete;
+  UncheckedKeys& operator=(const UncheckedKeys&) = delete;
+  ~UncheckedKeys() { connection_.enforce_foreign_keys(true); }
+
+ private:
+  Connection& connection_;
+};
+
 class FreshLoad final : public Load {
  public:
   FreshLoad(std::unique_ptr<NewFile> file, Connection& connection, const LoadOptions& options)
       : file_(std::move(file)),
         connection_(connection),
         dry_run_(options.dry_run),
+        unchecked_(std::in_place, connection),
         transaction_(std::in_place, connection, Lock::kImmediate),
         writer_(std::in_place, connection, "main.") {
     create_tables(connection_);
@@ -53,6 +69,7 @@ class FreshLoad final : public Load {
     auto changes = count_rows();
     if (dry_run_) return changes;
     create_indexes(connection_);
+    for (const TableInfo& table : events::tables()) check_references(connection_, table.name);
     for (const auto& [table, id] : largest_ids_) raise_sequence(connection_, *table, id);
     write_mark(connection_, mark);
     transaction_->commit();
@@ -77,6 +94,7 @@ class FreshLoad final : public Load {
     connection_.execute("PRAGMA journal_mode=WAL");
     writer_.reset();
     transaction_.reset();
+    unchecked_.reset();
     file_->connection.reset();
     return file_->file.publish();
   }
@@ -84,6 +102,7 @@ class FreshLoad final : public Load {
   std::unique_ptr<NewFile> file_;  // None when the tables join others in a database.
   Connection& connection_;
   bool dry_run_;
+  std::optional<UncheckedKeys> unchecked_;  // Around the transaction.
   std::optional<Transaction> transaction_;
   std::optional<RowWriter> writer_;
   std::map<const TableInfo*, std::int64_t> largest_ids_;

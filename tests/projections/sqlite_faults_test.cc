@@ -128,6 +128,20 @@ TEST_F(SqliteFaultsTest, AFullDiskLeavesAnInPlaceRebuildAsItWas) {
   EXPECT_EQ(target().probe().mark, mark);
 }
 
+// Keys are not enforced while a new file is loaded: what they forbid is found at its end.
+TEST_F(SqliteFaultsTest, RowsThatReferToNothingAreNotPublished) {
+  const auto load = target().begin_load({.mode = LoadMode::kFresh}, std::nullopt);
+  const events::TableInfo& members = *events::find_table("tenants_tenant_user");
+  log_.read_state([&](const LogTail&, const StateView& state) {
+    state.scan_rows(members, std::nullopt, [&](const StoredRow& row) {
+      load->add(members, events::decode_row(members, row.bytes));
+      return true;
+    });
+  });
+  EXPECT_EQ(usage_code([&] { (void)load->publish(Mark{}); }), "read_model_referenced");
+  EXPECT_EQ(target().probe().presence, Presence::kAbsent);
+}
+
 // Fail at the n-th row for n = 1, 2, … until none fails: what there was is there after each.
 TEST_F(SqliteFaultsTest, AFailureAtAnyRowLeavesEverythingAsItWas) {
   run_rebuild();
