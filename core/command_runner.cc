@@ -53,7 +53,9 @@ std::uint16_t flags_for(const events::Circumstances& circumstances, const Head& 
 }  // namespace
 
 std::optional<CommandEntry> CommandRunner::find_answered(const events::Uuid& id) const {
-  if (const auto found = pending_.find(id); found != pending_.end()) return found->second;
+  for (const auto* entries : {&pending_, &writing_}) {
+    if (const auto found = entries->find(id); found != entries->end()) return found->second;
+  }
   std::string key;
   append_uuid(key, id);
   const auto value = storage_.get(Family::kIdempotency, key);

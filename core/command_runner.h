@@ -32,8 +32,16 @@ class CommandRunner {
   // Bytes that its records take.
   [[nodiscard]] static std::size_t record_bytes(const Decided& decided);
 
-  // The batch is written: its commands are found in the storage from now on.
-  void forget_pending() { pending_.clear(); }
+  // The batch at hand is on its way into the storage, and the one before is there.
+  void set_writing() {
+    writing_.clear();
+    writing_.swap(pending_);
+  }
+  // Nothing is on its way: commands are found in the storage from now on, or nowhere.
+  void forget_pending() {
+    pending_.clear();
+    writing_.clear();
+  }
 
  private:
   [[nodiscard]] std::optional<CommandEntry> find_answered(const events::Uuid& id) const;
@@ -43,7 +51,8 @@ class CommandRunner {
   const StorageReader& storage_;
   const Clock& clock_;
   IdSource& ids_;
-  std::map<events::Uuid, CommandEntry> pending_;  // Accepted in the batch at hand.
+  std::map<events::Uuid, CommandEntry> pending_;  // Accepted in the batch at hand,
+  std::map<events::Uuid, CommandEntry> writing_;  // and in the one that is being written.
 };
 
 }  // namespace tenantry

@@ -1,5 +1,6 @@
 #include "core/state.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -89,6 +90,58 @@ RowKey key_of(const TableInfo& table, const RowValues& row) {
   return key;
 }
 
+using Writing = std::span<const ChangeSet::Change>;
+
+Writing from_key(Writing changes, std::string_view key) {
+  const auto found = std::ranges::lower_bound(changes, key, {}, &ChangeSet::Change::key);
+  return {found, changes.end()};
+}
+
+// Walks the storage's entries as they will be once `writing`, which lies within the same bounds, is
+// written.
+class StoredCursor {
+ public:
+  StoredCursor(std::unique_ptr<Cursor> base, Writing writing)
+      : base_(std::move(base)), writing_(writing) {
+    base_->seek_first();
+    settle();
+  }
+  [[nodiscard]] bool valid() const { return at_writing_ || base_->valid(); }
+  [[nodiscard]] std::string_view key() const {
+    return at_writing_ ? std::string_view(writing_.front().key) : base_->key();
+  }
+  [[nodiscard]] std::string_view value() const {
+    return at_writing_ ? std::string_view(writing_.front().value) : base_->value();
+  }
+  void next() {
+    if (at_writing_) {
+      writing_ = writing_.subspan(1);
+    } else {
+      base_->next();
+    }
+    settle();
+  }
+
+ private:
+  void settle() {
+    at_writing_ = false;
+    while (!at_writing_ && !writing_.empty()) {
+      const ChangeSet::Change& change = writing_.front();
+      if (base_->valid() && base_->key() < change.key) return;
+      if (base_->valid() && base_->key() == change.key) base_->next();
+      if (change.is_delete) {
+        writing_ = writing_.subspan(1);
+      } else {
+        at_writing_ = true;
+      }
+    }
+  }
+
+  std::unique_ptr<Cursor> base_;
+  Writing writing_;
+  bool at_writing_ = false;
+};
+
 [[noreturn]] void does_not_fit(const RowChange& change, Position position, const std::string& why) {
   throw CorruptionError(fmt::format("event {} does not fit the state: {}/{} {}", position.value,
                                     change.table->entity_name,
@@ -134,7 +187,7 @@ const LookupInfo& lookup_on(const TableInfo& table, std::string_view column) {
 std::optional<std::string> State::get(const std::string& key) const {
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second.now;
-  auto value = base_.get(Family::kState, key);
+  auto value = get_stored(key);
   const std::size_t bytes = key.size() + (value ? value->size() : 0);
   if (reads_ == Reads::kKeep && entries_.size() < kEntriesMax &&
       kept_bytes_ + bytes <= kKeptBytesMax) {
@@ -144,10 +197,17 @@ std::optional<std::string> State::get(const std::string& key) const {
   return value;
 }
 
+std::optional<std::string> State::get_stored(const std::string& key) const {
+  const Writing change = from_key(writing_, key);
+  if (change.empty() || change.front().key != key) return base_.get(Family::kState, key);
+  if (change.front().is_delete) return std::nullopt;
+  return change.front().value;
+}
+
 State::Slot& State::slot(const std::string& key) {
   const auto [at, added] = entries_.try_emplace(key);
   Slot& slot = at->second;
-  if (added) slot.now = base_.get(Family::kState, key);
+  if (added) slot.now = get_stored(key);
   if (!slot.changed) {
     slot.changed = true;
     slot.before = slot.now;
@@ -189,17 +249,19 @@ std::optional<RowKey> State::claim_holder(const TableInfo& table, const ClaimInf
 // Merges the storage's entries with those laid over them, in key order.
 void State::scan(const std::string& lower, const std::string& upper, bool is_long,
                  const std::function<bool(std::string_view, std::string_view)>& visit) const {
-  const auto cursor = base_.cursor(Family::kState, lower, upper, is_long);
-  cursor->seek_first();
+  const Writing writing = from_key(writing_, lower);
+  const Writing beyond = upper.empty() ? Writing{} : from_key(writing, upper);
+  StoredCursor cursor(base_.cursor(Family::kState, lower, upper, is_long),
+                      writing.first(writing.size() - beyond.size()));
   auto over = changed_.lower_bound(lower);
   const auto over_end = upper.empty() ? changed_.end() : changed_.lower_bound(upper);
-  while (cursor->valid() || over != over_end) {
-    if (over == over_end || (cursor->valid() && cursor->key() < over->first)) {
-      if (!visit(cursor->key(), cursor->value())) return;
-      cursor->next();
+  while (cursor.valid() || over != over_end) {
+    if (over == over_end || (cursor.valid() && cursor.key() < over->first)) {
+      if (!visit(cursor.key(), cursor.value())) return;
+      cursor.next();
       continue;
     }
-    if (cursor->valid() && cursor->key() == over->first) cursor->next();
+    if (cursor.valid() && cursor.key() == over->first) cursor.next();
     if (over->second->now && !visit(over->first, *over->second->now)) return;
     ++over;
   }
@@ -378,10 +440,24 @@ void State::keep_reads() {
   }
   changed_.clear();
   const bool many = entries_.size() > kEntriesMax / 2 || kept_bytes_ > kKeptBytesMax / 2;
-  if (reads_ == Reads::kForget || many) forget_changes();
+  if (reads_ == Reads::kForget || many) forget_entries();
+}
+
+void State::set_writing(const ChangeSet& changes) {
+  const Writing all(changes.changes());
+  const auto of_state = [](const ChangeSet::Change& change) {
+    return change.family == Family::kState;
+  };
+  const auto first = std::ranges::find_if(all, of_state);
+  writing_ = {first, std::find_if_not(first, all.end(), of_state)};
 }
 
 void State::forget_changes() {
+  writing_ = {};
+  forget_entries();
+}
+
+void State::forget_entries() {
   changed_.clear();
   entries_.clear();
   kept_bytes_ = 0;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -53,8 +54,12 @@ class State final : public StateView {
   // Moves the effects into `changes`, keeps `counters` in step with them, and forgets them: once
   // `changes` are written, the state is what it was. If they are not written, forget_changes().
   void take_changes(ChangeSet& changes, Counters& counters);
-  // Also forgets what was read.
+  // Also forgets what was read, and what is being written.
   void forget_changes();
+  // What take_changes() put into `changes` is on its way into the storage, which may or may not show
+  // it yet: it counts as being there. `changes` stays as it is until written() or forget_changes().
+  void set_writing(const ChangeSet& changes);
+  void written() { writing_ = {}; }
   [[nodiscard]] std::size_t pending() const { return changed_.size(); }
 
  private:
@@ -66,6 +71,8 @@ class State final : public StateView {
   };
 
   [[nodiscard]] std::optional<std::string> get(const std::string& key) const;
+  // Of the storage, once what is being written is there.
+  [[nodiscard]] std::optional<std::string> get_stored(const std::string& key) const;
   void put(const std::string& key, std::string value);
   // The storage has no such entry: saves looking.
   void put_new(const std::string& key, std::string value);
@@ -74,6 +81,7 @@ class State final : public StateView {
   Slot& slot(const std::string& key);
   // Leaves what a read finds useful to the next commands, if that is wanted.
   void keep_reads();
+  void forget_entries();
   // `is_long`: more than a handful of entries.
   void scan(const std::string& lower, const std::string& upper, bool is_long,
             const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
@@ -92,6 +100,7 @@ class State final : public StateView {
 
   const StorageReader& base_;
   const Reads reads_;
+  std::span<const ChangeSet::Change> writing_;  // Of the state, in the order of keys.
   mutable std::unordered_map<std::string, Slot> entries_;  // Changed or kept from a read.
   mutable std::size_t kept_bytes_ = 0;                     // Of entries that are not changed.
   std::map<std::string_view, Slot*> changed_;              // Those of them, in order.

@@ -31,6 +31,8 @@ struct Answer {
 
 struct SubmitOptions {
   bool stop_on_refusal = false;  // Nothing after the first refusal is tried; it gets no answer.
+  // Of one call no more commands than this share a sync; 0: as many as of several calls.
+  std::size_t commit_commands_max = 0;
 };
 
 // Which events to read. What is not set does not filter.

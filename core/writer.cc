@@ -158,6 +158,9 @@ void Writer::lead(const std::vector<Ticket*>& group) {
     if (broken_) refuse_further_work();
     run_group(group);
   } catch (const std::exception&) {
+    if (written_.valid()) written_.wait();  // It is read until then.
+    written_ = {};
+    writing_.reset();
     state_.forget_changes();
     runner_.forget_pending();
     for (Ticket* ticket : group) ticket->fault = std::current_exception();
@@ -166,32 +169,60 @@ void Writer::lead(const std::vector<Ticket*>& group) {
 
 void Writer::run_group(const std::vector<Ticket*>& group) {
   const std::size_t bytes_max = parts_.log.limits().group_bytes_max;
-  std::optional<BatchWriter> batch(std::in_place, parts_.info, head_, term_, state_);
+  std::unique_ptr<Commit> commit = begin(head_);
   for (Ticket* ticket : group) {
+    const std::size_t chosen = ticket->options.commit_commands_max;
+    const std::size_t commands_max = chosen > 0 ? chosen : parts_.group_commands_max;
     for (const events::CommandRequest& command : ticket->commands) {
-      CommandRunner::Decided decided = runner_.decide_command(command, state_, batch->head());
+      CommandRunner::Decided decided =
+          runner_.decide_command(command, state_, commit->batch.head());
       if (decided.has_effect) {
-        if (!batch->empty() &&
-            batch->record_bytes() + CommandRunner::record_bytes(decided) > bytes_max) {
-          commit(*batch);
-          batch.emplace(parts_.info, head_, term_, state_);
+        const std::size_t bytes = commit->batch.record_bytes() + CommandRunner::record_bytes(decided);
+        if (commit->commands > 0 && (commit->commands >= commands_max || bytes > bytes_max)) {
+          write_meanwhile(std::move(commit));
+          commit = begin(writing_->batch.head());
         }
-        runner_.add(decided, *batch);
+        runner_.add(decided, commit->batch);
+        ++commit->commands;
       }
       const bool refused = decided.answer.status != Answer::Status::kAccepted;
       ticket->answers.push_back(std::move(decided.answer));
       if (refused && ticket->options.stop_on_refusal) break;
     }
   }
-  commit(*batch);
+  if (commit->commands > 0) {
+    const Batch finished = commit->batch.finish(commit->changes);
+    finish_writing();
+    write(commit->batch, finished, commit->changes);
+  }
+  runner_.forget_pending();
 }
 
-void Writer::commit(BatchWriter& batch) {
-  if (batch.empty()) return;
-  ChangeSet changes;
-  const Batch written = batch.finish(changes);
+std::unique_ptr<Writer::Commit> Writer::begin(const Head& head) {
+  return std::make_unique<Commit>(Commit{{parts_.info, head, term_, state_}});
+}
+
+void Writer::write_meanwhile(std::unique_ptr<Commit> commit) {
+  const Batch finished = commit->batch.finish(commit->changes);
+  finish_writing();
+  writing_ = std::move(commit);
+  state_.set_writing(writing_->changes);
+  runner_.set_writing();
+  written_ = std::async(std::launch::async, [this, finished] {
+    write(writing_->batch, finished, writing_->changes);
+  });
+}
+
+void Writer::finish_writing() {
+  if (!written_.valid()) return;
+  written_.get();
+  state_.written();
+  writing_.reset();
+}
+
+void Writer::write(const BatchWriter& batch, const Batch& finished, const ChangeSet& changes) {
   if (parts_.admit) parts_.admit(changes.bytes());
-  switch (append_patiently(written, changes)) {
+  switch (append_patiently(finished, changes)) {
     case AppendOutcome::kCommitted:
       break;
     case AppendOutcome::kStalled:
@@ -212,7 +243,6 @@ void Writer::commit(BatchWriter& batch) {
     const std::lock_guard lock(mutex_);
     head_ = batch.head();
   }
-  runner_.forget_pending();
   if (parts_.on_commit) parts_.on_commit(batch.head());
 }
 

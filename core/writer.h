@@ -19,8 +19,9 @@
 namespace tenantry {
 
 // The one writer of a store. Callers that come while a commit is on its way to the disk form the
-// next group; the first of them leads it: it decides for all, writes once, and wakes the others. A
-// lone caller never changes thread. Callers that do not wait have a thread of the writer's stand in
+// next group; the first of them leads it: it decides for all, writes once, and wakes the others. Of a
+// call with more commands than share a sync, one part is written while the next is decided. A lone
+// caller with less never changes thread. Callers that do not wait have a thread of the writer's stand in
 // for them. Threads: any thread may submit. Lifetime: borrows everything it is given; what was
 // submitted is answered before the destructor returns.
 class Writer {
@@ -94,7 +95,19 @@ class Writer {
   void stand_by();
   void lead(const std::vector<Ticket*>& group);
   void run_group(const std::vector<Ticket*>& group);
-  void commit(BatchWriter& batch);
+  // A batch, from its first command to the disk.
+  struct Commit {
+    BatchWriter batch;
+    std::size_t commands = 0;
+    ChangeSet changes = {};
+  };
+  [[nodiscard]] std::unique_ptr<Commit> begin(const Head& head);
+  // Writes it on another thread, while the next one is decided.
+  void write_meanwhile(std::unique_ptr<Commit> commit);
+  // Waits for that; throws what it threw.
+  void finish_writing();
+  // Makes a finished batch durable.
+  void write(const BatchWriter& batch, const Batch& finished, const ChangeSet& changes);
   [[nodiscard]] AppendOutcome append_patiently(const Batch& batch, const ChangeSet& changes);
 
   Parts parts_;
@@ -109,9 +122,11 @@ class Writer {
   bool closing_ = false;
   std::jthread standby_;  // Started when first needed.
   std::condition_variable standby_turn_;
-  bool broken_ =
-      false;   // A commit's fate is unknown: nothing more is taken. Of whoever holds the office.
-  Head head_;  // Changed by whoever holds the office, under mutex_.
+  Head head_;  // Changed by whoever writes, under mutex_.
+  // Of whoever holds the office, as all below. A commit's fate is unknown: nothing more is taken.
+  bool broken_ = false;
+  std::unique_ptr<Commit> writing_;  // None when nothing is being written meanwhile.
+  std::future<void> written_;
 };
 
 }  // namespace tenantry

@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -69,6 +70,13 @@ class Input {
   int descriptor_ = -1;
 };
 
+// Commands that are handed to the store at once: several commits, of which one is written while the
+// next is decided.
+std::size_t group_commands_max(std::size_t batch) {
+  constexpr std::size_t kCommits = 4;
+  return batch > std::numeric_limits<std::size_t>::max() / kCommits ? batch : kCommits * batch;
+}
+
 std::vector<GroupReader::Source> sources_of(const std::vector<Input>& inputs) {
   std::vector<GroupReader::Source> sources;
   sources.reserve(inputs.size());
@@ -118,7 +126,8 @@ class Applier {
   // Returns whether to go on.
   bool answer(const CommandGroup& group) {
     TenancyStore& store = session_.store();
-    const SubmitOptions submit{.stop_on_refusal = options_.stop_on_error};
+    const SubmitOptions submit{.stop_on_refusal = options_.stop_on_error,
+                               .commit_commands_max = options_.batch};
     std::vector<Answer> answers;
     if (!group.requests.empty()) {
       answers = options_.dry_run ? store.rehearse(group.requests, submit)
@@ -222,7 +231,7 @@ class ApplyCommand final : public Command {
     (void)session.store();  // Before a line is read: a missing store is no fault of the input.
     Applier applier(session, options_);
     GroupReader reader(sources_of(inputs), {.defaults = parse_defaults(options_.defaults),
-                                            .commands_max = options_.batch,
+                                            .commands_max = group_commands_max(options_.batch),
                                             .historic = options_.historic,
                                             .ends_at_refusal = options_.stop_on_error,
                                             .interrupt = session.interrupt().token()});

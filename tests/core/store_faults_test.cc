@@ -1,6 +1,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -57,6 +58,19 @@ class StoreFaultsTest : public StoreTestBase {
     }
   }
 
+  // All in one call, cut into commits of two.
+  void work_at_once(const Disk& disk) {
+    try {
+      store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
+      std::vector<std::string> commands;
+      for (int n = 0; n < kCommands; ++n) commands.push_back(command(n));
+      const auto answers = run_all(commands, {.commit_commands_max = 2});
+      for (int n = 0; n < kCommands; ++n) answered_[n] = answers.at(static_cast<std::size_t>(n));
+    } catch (const UnavailableError&) {
+    }
+    close();
+  }
+
   void expect_nothing_lost(long fault) {
     open();
     EXPECT_GE(store().tail().tail.value, answered_.size()) << "fault " << fault;
@@ -79,9 +93,13 @@ class StoreFaultsTest : public StoreTestBase {
 };
 
 class StoreFailedChangeTest : public StoreFaultsTest,
-                              public ::testing::WithParamInterface<FaultyFiles::Repeat> {};
+                              public ::testing::WithParamInterface<FaultyFiles::Repeat> {
+ protected:
+  // Does the work again and again, with a fault one change later each time.
+  void fail_every_change(const std::function<void(const Disk&)>& work);
+};
 
-TEST_P(StoreFailedChangeTest, NothingAnsweredIsLostWhicheverChangeFails) {
+void StoreFailedChangeTest::fail_every_change(const std::function<void(const Disk&)>& work) {
   for (long fault = 1;; ++fault) {
     ASSERT_LT(fault, kFaultsMax);
     restore();
@@ -97,10 +115,18 @@ TEST_P(StoreFailedChangeTest, NothingAnsweredIsLostWhicheverChangeFails) {
     if (HasFailure()) break;
     if (files->met_fault()) continue;
     EXPECT_EQ(answered_.size(), static_cast<std::size_t>(kCommands));
-    EXPECT_GT(fault, 50) << "the loop meets the changes of opening and of every command";
+    EXPECT_GT(fault, 20) << "the loop meets the changes of opening and of every commit";
     RecordProperty("faults", static_cast<int>(fault - 1));
     break;
   }
+}
+
+TEST_P(StoreFailedChangeTest, NothingAnsweredIsLostWhicheverChangeFails) {
+  fail_every_change([this](const Disk& disk) { this->work(disk); });
+}
+
+TEST_P(StoreFailedChangeTest, NothingAnsweredIsLostOfCommitsThatOverlap) {
+  fail_every_change([this](const Disk& disk) { work_at_once(disk); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Repeats, StoreFailedChangeTest,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "tests/core/random_history.h"
 #include "tests/core/store_test_base.h"
 
 namespace tenantry {
@@ -233,6 +234,49 @@ TEST_F(StoreTest, ConcurrentCallersWinOncePerName) {
   EXPECT_EQ(won, kNames);
   EXPECT_EQ(store().tail().tail, Position{kNames});
   EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+// Law: a call is cut into commits, of which one is written while the next is decided; its answers
+// are those of its commands one by one.
+class StorePartsTest : public StoreTestBase, public ::testing::WithParamInterface<std::size_t> {};
+
+TEST_P(StorePartsTest, AnswersAreThoseOfOneCommandAfterTheOther) {
+  constexpr int kCommands = 400;
+  constexpr std::int64_t kTenYears = std::int64_t{10} * 366 * 86'400;
+  clock_.advance_seconds(kTenYears);
+  RandomHistory history(static_cast<unsigned>(GetParam()));
+  std::vector<std::string> lines;
+  lines.reserve(kCommands);
+  for (int n = 0; n < kCommands; ++n) lines.push_back(history.next_line());
+
+  const auto at_once = run_all(lines, {.commit_commands_max = GetParam()});
+  EXPECT_GT(store().status().batches, 1U);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  std::vector<std::string> one_by_one;
+  one_by_one.reserve(kCommands);
+  close();
+  std::filesystem::remove_all(directory());
+  init_store(directory(), clock_, ids_);
+  open();
+  for (const std::string& line : lines) one_by_one.push_back(run(line));
+  EXPECT_EQ(at_once, one_by_one);
+}
+INSTANTIATE_TEST_SUITE_P(CommandsInACommit, StorePartsTest, ::testing::Values(1, 2, 7, 60));
+
+TEST_F(StoreTest, ARetryWithinACallGetsTheFirstAnswer) {
+  const std::string id = ",'id':'11111111-1111-4111-8111-11111111111";
+  const std::vector<std::string> lines{protein("a", id + "1'"), protein("b", id + "2'"),
+                                       protein("a", id + "1'"), protein("c", id + "3'"),
+                                       protein("a", id + "1'"), protein("b", id + "3'")};
+  EXPECT_THAT(run_all(lines, {.commit_commands_max = 1}),
+              ElementsAre("1", "2", "1", "3", "1", "id_reused"));
+}
+
+TEST_F(StoreTest, NothingAfterARefusalIsTriedInLaterCommitsEither) {
+  const std::vector<std::string> lines{protein("a"), protein("b"), protein("a"), protein("c")};
+  EXPECT_THAT(run_all(lines, {.stop_on_refusal = true, .commit_commands_max = 1}),
+              ElementsAre("1", "2", "protein_taken"));
+  EXPECT_EQ(store().tail().tail, Position{2});
 }
 
 TEST_F(StoreTest, CommandsUnderWayAreAnsweredInOrder) {
