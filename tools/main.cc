@@ -4,7 +4,6 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <malloc.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -200,8 +199,6 @@ ExitCode guarded_run(const std::vector<std::string>& arguments) {
 }  // namespace tenantry::tools
 
 int main(int argc, char** argv) {
-  // Each thread of RocksDB would keep an arena of its own, and memory would grow with every one.
-  ::mallopt(M_ARENA_MAX, 2);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   try {
     return static_cast<int>(tenantry::tools::guarded_run(arguments));
