@@ -1,6 +1,7 @@
 #include "core/rocks_options.h"
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -11,16 +12,20 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
+#include "core/rocks_partitioner.h"
+
 namespace tenantry {
 namespace {
+
+// Which keys may not share a table file, so that whole files can be dropped.
+enum class Partition : std::uint8_t { kNone, kByScope, kByEpoch };
 
 // Where the families differ. The names stand in every store and never change.
 struct FamilyTraits {
   const char* name;
   std::size_t block_bytes;
   bool point_reads;  // Whole-key blooms, in the memtable too; seeks gain nothing from them.
-  std::size_t
-      file_prefix;  // No table file spans two of these prefixes, so whole files can be dropped.
+  Partition partition;
   rocksdb::CompressionType compression;
   rocksdb::CompressionType bottommost;
   int l0_trigger;
@@ -29,12 +34,17 @@ struct FamilyTraits {
 
 constexpr std::size_t kKiB = 1024;
 constexpr std::array<FamilyTraits, kFamilyCount> kFamilies{{
-    {"default", 4 * kKiB, false, 0, rocksdb::kNoCompression, rocksdb::kNoCompression, 4, false},
-    {"log", 16 * kKiB, false, 2, rocksdb::kLZ4Compression, rocksdb::kZSTD, 8, false},
-    {"idx", 16 * kKiB, false, 7, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, false},
+    {"default", 4 * kKiB, false, Partition::kNone, rocksdb::kNoCompression, rocksdb::kNoCompression,
+     4, false},
+    {"log", 16 * kKiB, false, Partition::kByScope, rocksdb::kLZ4Compression, rocksdb::kZSTD, 8,
+     false},
+    {"idx", 16 * kKiB, false, Partition::kByEpoch, rocksdb::kLZ4Compression,
+     rocksdb::kLZ4Compression, 4, false},
     // Rows are read at random and most lie on the last level: quick to unpack, not small.
-    {"state", 4 * kKiB, true, 0, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, true},
-    {"idem", 4 * kKiB, true, 0, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression, 4, true},
+    {"state", 4 * kKiB, true, Partition::kNone, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression,
+     4, true},
+    {"idem", 4 * kKiB, true, Partition::kNone, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression,
+     4, true},
 }};
 
 constexpr std::uint32_t kProtectionBytes = 8;
@@ -70,6 +80,19 @@ std::shared_ptr<rocksdb::TableFactory> table_factory(const FamilyTraits& traits,
   return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
 }
 
+std::shared_ptr<rocksdb::SstPartitionerFactory> partitioner(Partition partition) {
+  constexpr std::size_t kScopeBytes = 2;  // A key of the log begins with its scope.
+  switch (partition) {
+    case Partition::kNone:
+      return nullptr;
+    case Partition::kByScope:
+      return rocksdb::NewSstPartitionerFixedPrefixFactory(kScopeBytes);
+    case Partition::kByEpoch:
+      return make_index_partitioner();
+  }
+  return nullptr;
+}
+
 void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& traits) {
   family.compaction_style = rocksdb::kCompactionStyleLevel;
   family.level_compaction_dynamic_level_bytes = true;
@@ -86,10 +109,7 @@ void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& tr
   // Nothing is rewritten for its age alone.
   family.ttl = 0;
   family.periodic_compaction_seconds = 0;
-  if (traits.file_prefix != 0) {
-    family.sst_partitioner_factory =
-        rocksdb::NewSstPartitionerFixedPrefixFactory(traits.file_prefix);
-  }
+  family.sst_partitioner_factory = partitioner(traits.partition);
   if (traits.collects_deletions) {
     constexpr std::size_t kWindow = 32768;
     constexpr std::size_t kDeletions = 16384;

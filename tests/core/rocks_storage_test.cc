@@ -22,7 +22,9 @@
 
 #include "core/error.h"
 #include "core/file_ops.h"
+#include "core/keys.h"
 #include "core/rocks_diagnostics.h"
+#include "core/rocks_options.h"
 #include "core/rocks_testing.h"
 #include "core/storage.h"
 #include "tests/support/temp_directory.h"
@@ -225,6 +227,40 @@ TEST_F(RocksStorageTest, FamiliesKeepTheirNamesAndOptions) {
     EXPECT_EQ(family.ttl, 0U);
     EXPECT_TRUE(family.level_compaction_dynamic_level_bytes);
   }
+}
+
+// Whether a compaction ends a file between these keys of the index, which follow each other.
+bool index_file_ends_between(const std::string& before, const std::string& after) {
+  RocksOptions options;
+  options.directory = "not opened";
+  options.read_only = true;
+  const RocksConfiguration configuration = configure_rocks(options, *rocksdb::Env::Default());
+  const auto& family = configuration.families.at(static_cast<std::size_t>(Family::kIndex)).options;
+  const auto partitioner = family.sst_partitioner_factory->CreatePartitioner({});
+  const bool ends = partitioner->ShouldPartition({before, after, 0}) == rocksdb::kRequired;
+  EXPECT_NE(partitioner->CanDoTrivialMove(before, after), ends);
+  return ends;
+}
+
+TEST(RocksPartitionTest, EachEpochOfAScopeHasIndexFilesOfItsOwn) {
+  const auto key = [](char kind, events::Scope scope, std::uint32_t epoch, std::uint8_t id) {
+    events::Uuid uuid{};
+    uuid.bytes.fill(id);
+    return keys::index(kind, scope, epoch, uuid, 1);
+  };
+  using events::Scope;
+  EXPECT_FALSE(
+      index_file_ends_between(key('S', Scope::TENANTS, 1, 1), key('S', Scope::TENANTS, 1, 200)));
+  EXPECT_TRUE(
+      index_file_ends_between(key('S', Scope::TENANTS, 1, 1), key('S', Scope::TENANTS, 2, 1)));
+  EXPECT_TRUE(
+      index_file_ends_between(key('S', Scope::TENANTS, 1, 1), key('T', Scope::TENANTS, 1, 1)));
+}
+
+TEST(RocksPartitionTest, TimesShareAnIndexFileHoweverFarApart) {
+  EXPECT_FALSE(index_file_ends_between(
+      keys::time_mark(events::Timestamp{}),
+      keys::time_mark(events::Timestamp{std::int64_t{50} * 365 * 86400 * 1000000})));
 }
 
 TEST_F(RocksStorageTest, TableFilesDoNotNameTheMachine) {
