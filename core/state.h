@@ -56,8 +56,9 @@ class State final : public StateView {
   void take_changes(ChangeSet& changes, Counters& counters);
   // Also forgets what was read, and what is being written.
   void forget_changes();
-  // What take_changes() put into `changes` is on its way into the storage, which may or may not show
-  // it yet: it counts as being there. `changes` stays as it is until written() or forget_changes().
+  // What take_changes() put into `changes` is on its way into the storage, which may or may not
+  // show it yet: it counts as being there. `changes` stays as it is until written() or
+  // forget_changes().
   void set_writing(const ChangeSet& changes);
   void written() { writing_ = {}; }
   [[nodiscard]] std::size_t pending() const { return changed_.size(); }
@@ -100,7 +101,7 @@ class State final : public StateView {
 
   const StorageReader& base_;
   const Reads reads_;
-  std::span<const ChangeSet::Change> writing_;  // Of the state, in the order of keys.
+  std::span<const ChangeSet::Change> writing_;             // Of the state, in the order of keys.
   mutable std::unordered_map<std::string, Slot> entries_;  // Changed or kept from a read.
   mutable std::size_t kept_bytes_ = 0;                     // Of entries that are not changed.
   std::map<std::string_view, Slot*> changed_;              // Those of them, in order.

@@ -177,7 +177,8 @@ void Writer::run_group(const std::vector<Ticket*>& group) {
       CommandRunner::Decided decided =
           runner_.decide_command(command, state_, commit->batch.head());
       if (decided.has_effect) {
-        const std::size_t bytes = commit->batch.record_bytes() + CommandRunner::record_bytes(decided);
+        const std::size_t bytes =
+            commit->batch.record_bytes() + CommandRunner::record_bytes(decided);
         if (commit->commands > 0 && (commit->commands >= commands_max || bytes > bytes_max)) {
           write_meanwhile(std::move(commit));
           commit = begin(writing_->batch.head());
@@ -208,9 +209,8 @@ void Writer::write_meanwhile(std::unique_ptr<Commit> commit) {
   writing_ = std::move(commit);
   state_.set_writing(writing_->changes);
   runner_.set_writing();
-  written_ = std::async(std::launch::async, [this, finished] {
-    write(writing_->batch, finished, writing_->changes);
-  });
+  written_ = std::async(std::launch::async,
+                        [this, finished] { write(writing_->batch, finished, writing_->changes); });
 }
 
 void Writer::finish_writing() {

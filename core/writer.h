@@ -19,11 +19,11 @@
 namespace tenantry {
 
 // The one writer of a store. Callers that come while a commit is on its way to the disk form the
-// next group; the first of them leads it: it decides for all, writes once, and wakes the others. Of a
-// call with more commands than share a sync, one part is written while the next is decided. A lone
-// caller with less never changes thread. Callers that do not wait have a thread of the writer's stand in
-// for them. Threads: any thread may submit. Lifetime: borrows everything it is given; what was
-// submitted is answered before the destructor returns.
+// next group; the first of them leads it: it decides for all, writes once, and wakes the others. Of
+// a call with more commands than share a sync, one part is written while the next is decided. A
+// lone caller with less never changes thread. Callers that do not wait have a thread of the
+// writer's stand in for them. Threads: any thread may submit. Lifetime: borrows everything it is
+// given; what was submitted is answered before the destructor returns.
 class Writer {
  public:
   struct Parts {
