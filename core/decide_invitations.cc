@@ -79,10 +79,10 @@ std::optional<Refusal> check_future(const Deciding& deciding, std::int64_t expir
 // through.
 bool has_active_member(const Deciding& deciding, const Uuid& tenant, std::string_view email) {
   bool found = false;
-  deciding.visit_tenant<events::MemberRow>(tenant, [&](const FoundMember& member) {
-    if (!member.read().getIsActive()) return true;
-    const auto user = deciding.find<events::UserRow>(member.read().getUserId());
-    found = user && equal_ignoring_case(view_of(user->read().getEmail()), email);
+  deciding.visit_lookup<events::UserRow>("email", lookup_value(email), [&](const FoundUser& user) {
+    if (!equal_ignoring_case(view_of(user.read().getEmail()), email)) return true;
+    const auto member = deciding.find_member(tenant, user.read().getId());
+    found = member && member->read().getIsActive();
     return !found;
   });
   return found;

@@ -32,6 +32,9 @@ class Sha256 {
 // telling it.
 [[nodiscard]] events::Uuid keyed_hash(std::string_view key, std::string_view bytes);
 
+// XXH3-64: spreads keys; anybody can make two texts that share one.
+[[nodiscard]] std::uint64_t quick_hash(std::string_view bytes);
+
 // A count and a digest of a set of rows that does not depend on their order: the sum modulo 2^128
 // of XXH3-128 of each (key, value). Finds lost and changed rows; forgery is the hash chain's
 // business.

@@ -8,6 +8,7 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/keys.h"
 #include "events/text.h"
 
@@ -75,6 +76,8 @@ std::optional<std::int64_t> looked_up(const LookupInfo& lookup, const RowValues&
   const Value& value = row[lookup.column];
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
   if (const auto* time = std::get_if<events::Timestamp>(&value)) return time->micros;
+  const auto* text = std::get_if<std::string>(&value);
+  if (text != nullptr && !text->empty()) return lookup_value(*text);
   return std::nullopt;
 }
 
@@ -175,6 +178,10 @@ const ClaimInfo& claim_on(const TableInfo& table, const std::vector<std::string_
     if (same) return claim;
   }
   throw std::logic_error("no such claim on " + table.name);
+}
+
+std::int64_t lookup_value(std::string_view text) {
+  return static_cast<std::int64_t>(quick_hash(events::to_ascii_lower(text)));
 }
 
 const LookupInfo& lookup_on(const TableInfo& table, std::string_view column) {

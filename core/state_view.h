@@ -45,7 +45,8 @@ class StateView {
   // Rows in key order: all, or those of one tenant.
   virtual void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
                          const std::function<bool(const StoredRow&)>& visit) const = 0;
-  // Rows whose lookup column has a value in [first, last], by value, then key. Integers and times.
+  // Rows whose lookup column has a value in [first, last], by value, then key. Integers and times;
+  // of a text its lookup_value().
   virtual void scan_lookup(const events::TableInfo& table, const events::LookupInfo& lookup,
                            std::int64_t first, std::int64_t last,
                            const std::function<bool(const RowKey&)>& visit) const = 0;
@@ -63,6 +64,9 @@ class StateView {
 // The claim of `table` over exactly these columns; it exists.
 [[nodiscard]] const events::ClaimInfo& claim_on(const events::TableInfo& table,
                                                 const std::vector<std::string_view>& columns);
+// The value under which rows with that text, in whatever ASCII case, are looked up. Rows with
+// another text may share it.
+[[nodiscard]] std::int64_t lookup_value(std::string_view text);
 [[nodiscard]] const events::LookupInfo& lookup_on(const events::TableInfo& table,
                                                   std::string_view column);
 

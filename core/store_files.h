@@ -18,7 +18,7 @@
 // A store's directory: making it, and opening it without ever making damage worse.
 namespace tenantry {
 
-inline constexpr std::uint16_t kFormatMajor = 1;
+inline constexpr std::uint16_t kFormatMajor = 2;
 inline constexpr std::uint16_t kFormatMinor = 0;
 
 // Where things lie under a store's directory.
@@ -61,8 +61,7 @@ struct OpenedStore {
 struct OpenOptions {
   std::filesystem::path directory;
   bool read_only = false;  // What was checked is what is handed out; no `ack`, no `ballast`.
-  std::size_t write_buffer_bytes = std::size_t{8} << 20;
-  std::size_t block_cache_bytes = std::size_t{32} << 20;
+  DatabaseMemory memory{};
   Disk disk{};
   std::function<bool()> wait_for_owner{};  // As StoreLock takes it.
 };

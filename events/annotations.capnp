@@ -69,7 +69,9 @@ struct Claim @0xcc1aa48e48a6bdb9 {
 }
 
 struct Lookup @0xee277dc790eee32d {
-  # A way to find rows that is not unique: by a referenced row, or in the order of a column.
+  # A way to find rows that is not unique: by a referenced row, in the order of a column, or by a
+  # text without regard to ASCII case. A text is looked up by a 64-bit hash, so readers compare; an
+  # empty one is not.
   number @0 :UInt8;           # 0..47, stands in keys, never reused.
   column @1 :Text;
   whereColumn @2 :Text;

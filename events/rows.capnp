@@ -17,7 +17,8 @@ struct NullableTime @0xc90c24a0025c87d4 {  # A null pointer is SQL NULL.
 
 struct UserRow @0xae00bf4090181f47
     $A.table(name = "auth_user", scope = auth, entity = user, integerIds = true, key = ["username"])
-    $A.claims([(number = 1, columns = ["username"], code = "username_taken")]) {
+    $A.claims([(number = 1, columns = ["username"], code = "username_taken")])
+    $A.lookups([(number = 6, column = "email")]) {
   id @0 :Int32 $A.sql(type = integer);
   password @1 :Text $A.sql(type = varchar, length = 128) $A.secret $A.applicationOwned;
   lastLogin @2 :NullableTime $A.sql(type = timestamptz, nullable = true) $A.applicationOwned;

@@ -93,6 +93,16 @@ TEST_F(InviteTest, ActiveMembersAreNotInvited) {
   EXPECT_EQ(refused("invite", "{'tenant':'acme','email':'ann@example.org'}"), "accepted");
 }
 
+TEST_F(InviteTest, TheEmailThatAMemberHasNowCounts) {
+  member("acme", "ann", "user");
+  (void)run("change_user_profile", "{'user':'ann','email':'Ann@new.example'}");
+  EXPECT_EQ(refused("invite", "{'tenant':'acme','email':'ann@example.org'}"), "accepted");
+  EXPECT_EQ(refused("invite", "{'tenant':'acme','email':'ann@NEW.example'}"),
+            "already_member email");
+  (void)run("delete_user", "{'user':'ann'}");
+  EXPECT_EQ(refused("invite", "{'tenant':'acme','email':'ann@new.example'}"), "accepted");
+}
+
 TEST_F(InviteTest, AnyMemberWithTheEmailCounts) {
   (void)run("register_user", "{'username':'ann2','email':'Ann@example.org'}");
   member("acme", "ben", "user");

@@ -31,6 +31,8 @@ std::optional<std::int64_t> looked_up(const LookupInfo& lookup, const RowValues&
   const Value& value = row[lookup.column];
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
   if (const auto* time = std::get_if<events::Timestamp>(&value)) return time->micros;
+  const auto* text = std::get_if<std::string>(&value);
+  if (text != nullptr && !text->empty()) return lookup_value(*text);
   return std::nullopt;
 }
 
