@@ -15,8 +15,8 @@ namespace {
 constexpr std::uint64_t kEventsInMemory = 50'000;
 constexpr std::size_t kPendingMax = 20'000;
 // Beside the store's own: what is kept of the state makes up for a small cache.
-constexpr std::size_t kScratchBufferBytes = std::size_t{8} << 20;
-constexpr std::size_t kScratchCacheBytes = std::size_t{8} << 20;
+constexpr DatabaseMemory kScratchMemory{.write_buffer_bytes = std::size_t{8} << 20,
+                                        .block_cache_bytes = std::size_t{8} << 20};
 
 void write(Storage& storage, const ChangeSet& changes) {
   using namespace std::chrono_literals;
@@ -47,8 +47,7 @@ Fold::Fold(const std::filesystem::path& directory, std::uint64_t events) {
     options.directory = directory_;
     options.create = true;
     options.scratch = true;
-    options.write_buffer_bytes = kScratchBufferBytes;
-    options.block_cache_bytes = kScratchCacheBytes;
+    options.memory = kScratchMemory;
     storage_ = open_rocks_storage(options);
   }
   state_ = std::make_unique<State>(*storage_, State::Reads::kKeep);

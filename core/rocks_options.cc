@@ -101,7 +101,7 @@ void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& tr
   // What leaves level 0 spans nearly all keys (of every scope of the log, of every row), so that
   // all of the next level is rewritten with it. A next level of a few flushes bounds that; from
   // there on single files go down, and those of the log overlap with nothing.
-  family.max_bytes_for_level_base = std::uint64_t{32} << 20;
+  family.max_bytes_for_level_base = std::uint64_t{64} << 20;
   family.target_file_size_base = std::uint64_t{16} << 20;
   family.level0_stop_writes_trigger = 60;
   family.compression = traits.compression;
@@ -125,7 +125,7 @@ rocksdb::ColumnFamilyOptions configure_family(const FamilyTraits& traits,
   family.table_factory = table_factory(traits, cache);
   configure_tree(family, traits);
   // Equal everywhere, so that the log, which grows fastest, decides when all are flushed together.
-  family.write_buffer_size = options.write_buffer_bytes;
+  family.write_buffer_size = options.memory.write_buffer_bytes;
   // A fold may wait for its flushes; whoever waits for an answer should not.
   family.max_write_buffer_number = options.scratch ? 2 : 4;
   if (traits.point_reads) {
@@ -189,7 +189,7 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
       options.read_only
           ? std::make_shared<BoundedInfoLog>()
           : std::make_shared<BoundedInfoLog>(options.directory / BoundedInfoLog::kFileName);
-  const std::shared_ptr<rocksdb::Cache> cache = block_cache(options.block_cache_bytes);
+  const std::shared_ptr<rocksdb::Cache> cache = block_cache(options.memory.block_cache_bytes);
   for (const FamilyTraits& traits : kFamilies) {
     configuration.families.emplace_back(traits.name, configure_family(traits, options, cache));
   }

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/database_memory.h"
+
 // The ordered key-value storage under the store: five column families that change together. Two
 // implementations: RocksDB (durable) and memory (tests, scratch folds of small histories).
 namespace tenantry {
@@ -121,8 +123,7 @@ struct RocksOptions {
   // A throw-away fold: no write-ahead log, nothing synced, small memory. What is in memory is lost
   // when it closes; the caller deletes the directory. write() may stall as everywhere.
   bool scratch = false;
-  std::size_t write_buffer_bytes = std::size_t{8} << 20;
-  std::size_t block_cache_bytes = std::size_t{32} << 20;
+  DatabaseMemory memory{};
 };
 
 // Opens (or creates) a RocksDB. Throws CorruptionError for damage, UnavailableError for all else.

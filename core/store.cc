@@ -255,8 +255,8 @@ Position noted_tail(const std::filesystem::path& directory) {
 
 std::unique_ptr<TenancyStore> open_store(const StoreOptions& options, const Clock& clock,
                                          IdSource& ids) {
-  const OpenOptions open{options.directory,         options.read_only, options.write_buffer_bytes,
-                         options.block_cache_bytes, options.disk,      options.wait_for_owner};
+  const OpenOptions open{options.directory, options.read_only, options.memory, options.disk,
+                         options.wait_for_owner};
   return std::make_unique<Store>(open_store_files(open, clock), options, clock, ids);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/database_memory.h"
 #include "core/disk.h"
 #include "core/tenancy_store.h"
 
@@ -14,8 +15,7 @@ namespace tenantry {
 struct StoreOptions {
   std::filesystem::path directory;
   bool read_only = false;  // Commands are refused, and no file of the store is changed.
-  std::size_t write_buffer_bytes = std::size_t{8} << 20;  // Of each of RocksDB's five families.
-  std::size_t block_cache_bytes = std::size_t{32} << 20;
+  DatabaseMemory memory{};
   std::size_t group_commands_max = 1024;  // Commands that share one sync.
   // Called again and again while another process owns the store; waits a little, and returns
   // whether to try again. Empty: who finds an owner gives up.

@@ -145,8 +145,7 @@ void check_clock(const Head& head, const Clock& clock) {
 RocksOptions rocks_options(const OpenOptions& options, const StorePaths& paths) {
   RocksOptions rocks;
   rocks.directory = paths.database();
-  rocks.write_buffer_bytes = options.write_buffer_bytes;
-  rocks.block_cache_bytes = options.block_cache_bytes;
+  rocks.memory = options.memory;
   return rocks;
 }
 
@@ -354,7 +353,7 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
   opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head),
                                          opened.disk->sync_ack);
   opened.ballast = std::make_unique<Ballast>(
-      Ballast::Options{opened.paths.ballast(), Ballast::full_bytes(rocks.write_buffer_bytes),
+      Ballast::Options{opened.paths.ballast(), Ballast::full_bytes(rocks.memory.write_buffer_bytes),
                        opened.storage->size_bytes()},
       *opened.disk);
   return opened;

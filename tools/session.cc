@@ -52,6 +52,8 @@ void Session::open(const std::function<bool()>& wait_for_owner) {
   StoreOptions options;
   options.directory = options_.store;
   options.read_only = !writing_;
+  // Who reads once and goes away gains nothing from a full cache.
+  if (!writing_) options.memory.block_cache_bytes = std::size_t{8} << 20;
   options.wait_for_owner = wait_for_owner;
   options.warn = [this](const std::string& trouble) { remark("warning: " + trouble); };
   store_ = open_store(options, *clock_, *ids_);

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "events/values.h"
+#include "projections/sql_text.h"
 
 namespace tenantry::projections::sqlite {
 namespace {
@@ -186,7 +187,8 @@ class Connection::Impl {
 
 Connection::Connection(const ConnectOptions& options) : path_(options.path) {
   translated(path_, [&] { impl_ = std::make_unique<Impl>(options); });
-  execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE; PRAGMA cache_size=-16384");
+  // Tables are written and read from end to end: a cache would only be filled.
+  execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE; PRAGMA cache_size=-2048");
   // A checkpoint writes a page once however often it changed: every 32 MiB of log, not every 4.
   execute("PRAGMA wal_autocheckpoint=8192");
   if (options.pages_max != 0) {

@@ -81,8 +81,8 @@ class Connection {
   [[nodiscard]] Statement prepare(const std::string& sql);
   // The first column of the first row.
   [[nodiscard]] std::int64_t query_integer(const std::string& sql);
-  [[nodiscard]] std::int64_t changes() const;  // Rows that the last statement wrote.
-  void rollback() noexcept;                    // If a transaction is open.
+  [[nodiscard]] std::int64_t changes() const;         // Rows that the last statement wrote.
+  void rollback() noexcept;                           // If a transaction is open.
   void enforce_foreign_keys(bool enforced) noexcept;  // Outside of transactions; true at first.
   [[nodiscard]] bool has_table(std::string_view name);
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -114,8 +114,8 @@ class Transaction {
   bool open_ = true;
 };
 
-// Throws as Transaction::commit() when rows of `table` refer to rows that are not there, though keys
-// are not enforced.
+// Throws as Transaction::commit() when rows of `table` refer to rows that are not there, though
+// keys are not enforced.
 void check_references(Connection& connection, std::string_view table);
 
 }  // namespace tenantry::projections::sqlite

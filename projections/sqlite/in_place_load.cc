@@ -47,7 +47,7 @@ class InPlaceLoad final : public Load {
         before_(before),
         writer_(std::in_place, connection, std::string(kStaged)) {
     drop_staged();
-    connection_.execute("PRAGMA temp.cache_size=-16384");
+    connection_.execute("PRAGMA temp.cache_size=-2048");
     staging_.emplace(connection_, Lock::kDeferred);  // Touches temporary tables only.
     for (const TableInfo& table : events::tables()) {
       connection_.execute(create_staged_sql(table));

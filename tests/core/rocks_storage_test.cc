@@ -455,7 +455,7 @@ constexpr int kWritesMax = 20'000;
 // Fills the disk, then says how many rows were acknowledged, or -1 if the end was not as promised.
 int write_until_full(const fs::path& database) {
   RocksOptions options = fresh(database);
-  options.write_buffer_bytes = std::size_t{1} << 20;
+  options.memory.write_buffer_bytes = std::size_t{1} << 20;
   const auto storage = open_rocks_storage(options);
   int stalls = 0;
   for (int row = 0; row < kWritesMax; ++row) {
