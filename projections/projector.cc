@@ -30,6 +30,7 @@ class Run {
 
   ProjectOutcome project() {
     if (auto fenced = start()) return *std::move(fenced);
+    if (done_.stopped) return done_;
     const Position through = std::min(options_.through.value_or(tail_), tail_);
     if (through > done_.mark.position) {
       source_.read_after(done_.mark.position, through,
@@ -48,12 +49,41 @@ class Run {
       done_.mark = *probe.mark;
       return std::nullopt;
     }
+    if (is_loaded(probe)) return load();
     const StoreIdentity identity = source_.identity();
     done_.mark =
         Mark{identity.store, identity.incarnation, 1, Position{}, digest_at(source_, Position{})};
     if (options_.dry_run) return std::nullopt;
     target_.create_missing();
     return target_.adopt(done_.mark);
+  }
+
+  [[nodiscard]] bool is_loaded(const Probe& probe) const {
+    return options_.load_above && tail_.value > *options_.load_above && !options_.dry_run &&
+           !options_.through && probe.presence == Presence::kAbsent;
+  }
+
+  std::optional<Fenced> load() {
+    const RebuildOutcome outcome = rebuild(
+        source_, target_,
+        {.mode = LoadMode::kFresh, .stop = options_.stop, .progress = options_.load_progress});
+    if (const auto* fenced = std::get_if<Fenced>(&outcome)) return *fenced;
+    const auto* certificate = std::get_if<Certificate>(&outcome);
+    if (certificate == nullptr) {
+      done_.stopped = true;
+      return std::nullopt;
+    }
+    if (!certificate->correct()) {
+      throw CorruptionError("the rows that were loaded into " + target_.name() +
+                            " are not those that came back: run `tenantry rebuild`");
+    }
+    done_.mark = certificate->mark;
+    done_.loaded = true;
+    done_.events = certificate->mark.position.value;
+    for (const TableCertificate& table : certificate->tables) {
+      done_.row_changes += table.changes.inserted;
+    }
+    return std::nullopt;
   }
 
   bool take(const StoredEvent& event, Position through) {

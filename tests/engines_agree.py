@@ -39,6 +39,7 @@ def digests(tables):
 
 def run_engine(tenantry, read_model, batch):
     tenantry.use(read_model)
+    tenantry.run("schema", "apply", "-q", "-y")  # Absent tables would be loaded, not projected.
     tenantry.run("project", "-q", "--batch", str(batch))
     tenantry.run("verify", "-q")
     projected = certificate(tenantry, "--in-place")

@@ -10,9 +10,13 @@
 #include "tools/command.h"
 #include "tools/fenced.h"
 #include "tools/follow.h"
+#include "tools/row_progress.h"
 
 namespace tenantry::tools {
 namespace {
+
+// Events that are replayed into an absent read model; more take longer than to load their outcome.
+constexpr std::uint64_t kLoadAbove = 10'000;
 
 const std::vector<Column>& project_columns() {
   static const std::vector<Column> columns = {{"read_model"}, {"checkpoint"}, {"tail"},
@@ -25,7 +29,9 @@ class ProjectCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "project"; }
   [[nodiscard]] std::string_view help() const override {
-    return "Apply to the read model what the log has beyond its checkpoint.";
+    return "Apply to the read model what the log has beyond its checkpoint. An absent one is "
+           "loaded from "
+           "the state when the log is long.";
   }
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry project\n"
@@ -84,17 +90,24 @@ class ProjectCommand final : public Command {
   [[nodiscard]] projections::Projected project_new(const Session& session,
                                                    const TenancyStore& store,
                                                    projections::ReadModel& target) const {
+    ProgressMeter loading(session.progress_mode(false), "load", "rows");
     ProgressMeter meter(session.progress_mode(false), "project", "events");
     projections::ProjectOptions options;
     options.batch_events = batch_;
     options.dry_run = dry_run_;
+    options.load_above = kLoadAbove;
+    options.load_progress = row_progress(loading);
     options.stop = session.interrupt().token();
     options.progress = [&meter](const projections::ProjectProgress& progress) {
       meter.update(progress.checkpoint.value, progress.tail.value);
     };
     const auto outcome = projections::project(store, target, options);
     if (const auto* fenced = std::get_if<projections::Fenced>(&outcome)) throw_fenced(*fenced);
-    return std::get<projections::Projected>(outcome);
+    const auto projected = std::get<projections::Projected>(outcome);
+    if (projected.loaded) {
+      session.remark("the read model was absent: it was loaded from the state");
+    }
+    return projected;
   }
 
   [[nodiscard]] std::vector<Cell> cells_of(const projections::ReadModel& target,

@@ -10,6 +10,7 @@
 #include "tools/command.h"
 #include "tools/fenced.h"
 #include "tools/references.h"
+#include "tools/row_progress.h"
 #include "tools/terminal.h"
 
 namespace tenantry::tools {
@@ -181,15 +182,7 @@ class RebuildCommand final : public Command {
   static Certificate rebuild(Session& session, projections::ReadModel& target,
                              projections::RebuildOptions options) {
     ProgressMeter meter(session.progress_mode(false), "rebuild", "rows");
-    std::uint64_t before = 0;  // Rows of tables that are done.
-    std::uint64_t last = 0;
-    const events::TableInfo* table = nullptr;
-    options.progress = [&](const projections::RebuildProgress& progress) {
-      if (progress.table != table || progress.done < last) before += last;
-      table = progress.table;
-      last = progress.done;
-      meter.update(before + last, 0);
-    };
+    options.progress = row_progress(meter);
     auto outcome = projections::rebuild(session.store(), target, options);
     if (const auto* fenced = std::get_if<projections::Fenced>(&outcome)) throw_fenced(*fenced);
     if (std::holds_alternative<projections::RebuildStopped>(outcome)) throw Interrupted{};

@@ -93,6 +93,44 @@ TEST_F(ProjectorTest, StoppedBetweenTransactionsItGoesOnFromThere) {
   EXPECT_TRUE(run_verify().equal());
 }
 
+TEST_F(ProjectorTest, AnAbsentReadModelOfALongLogIsLoadedAndProjectedFromThere) {
+  log_.fill_every_table();
+  bool replayed = false;
+  ProjectOptions options{.load_above = log_.end().value - 1};
+  options.progress = [&](const ProjectProgress&) { replayed = true; };
+  const Projected loaded = run_projector(options);
+  EXPECT_TRUE(loaded.loaded);
+  EXPECT_FALSE(replayed);
+  EXPECT_EQ(loaded.mark.position, log_.end());
+  EXPECT_EQ(loaded.events, log_.end().value);
+  EXPECT_TRUE(run_verify().equal());
+  log_.register_user(77, "new");
+  const Projected next = run_projector(options);
+  EXPECT_FALSE(next.loaded);
+  EXPECT_EQ(next.events, 1U);
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(ProjectorTest, AShortLogAndWhatIsThereAlreadyAreReplayed) {
+  log_.fill_every_table();
+  const ProjectOptions long_enough{.load_above = log_.end().value};
+  EXPECT_FALSE(run_projector(long_enough).loaded);
+  log_.register_user(77, "new");
+  log_.register_user(78, "newer");
+  EXPECT_FALSE(run_projector(long_enough).loaded);
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(ProjectorTest, AStoppedLoadLeavesTheReadModelAbsent) {
+  log_.fill_every_table();
+  std::stop_source stop;
+  stop.request_stop();
+  const Projected stopped = run_projector({.stop = stop.get_token(), .load_above = 1});
+  EXPECT_TRUE(stopped.stopped);
+  EXPECT_EQ(stopped.mark.position, Position{});
+  EXPECT_EQ(target().probe().presence, Presence::kAbsent);
+}
+
 TEST_F(ProjectorTest, ReadsNoFurtherThanAsked) {
   log_.fill_every_table();
   EXPECT_EQ(run_projector({.through = Position{3}}).mark.position, Position{3});
