@@ -93,7 +93,8 @@ std::shared_ptr<rocksdb::SstPartitionerFactory> partitioner(Partition partition)
   return nullptr;
 }
 
-void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& traits) {
+void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& traits,
+                    bool scratch) {
   family.compaction_style = rocksdb::kCompactionStyleLevel;
   family.level_compaction_dynamic_level_bytes = true;
   family.level0_file_num_compaction_trigger = traits.l0_trigger;
@@ -104,8 +105,9 @@ void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& tr
   family.max_bytes_for_level_base = std::uint64_t{64} << 20;
   family.target_file_size_base = std::uint64_t{16} << 20;
   family.level0_stop_writes_trigger = 60;
-  family.compression = traits.compression;
-  family.bottommost_compression = traits.bottommost;
+  // What is thrown away soon is packed for nothing.
+  family.compression = scratch ? rocksdb::kNoCompression : traits.compression;
+  family.bottommost_compression = scratch ? rocksdb::kNoCompression : traits.bottommost;
   // Nothing is rewritten for its age alone.
   family.ttl = 0;
   family.periodic_compaction_seconds = 0;
@@ -123,7 +125,7 @@ rocksdb::ColumnFamilyOptions configure_family(const FamilyTraits& traits,
                                               const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions family;
   family.table_factory = table_factory(traits, cache);
-  configure_tree(family, traits);
+  configure_tree(family, traits, options.scratch);
   // Equal everywhere, so that the log, which grows fastest, decides when all are flushed together.
   family.write_buffer_size = options.memory.write_buffer_bytes;
   // A fold may wait for its flushes; whoever waits for an answer should not.
