@@ -93,6 +93,8 @@ const char* const kSessionSettings =
     "SET bytea_output = 'hex';"
     "SET quote_all_identifiers = off;"
     "SET row_security = off;"
+    // A rebuild stages rows in temporary tables; what does not fit goes to files. Taken when used.
+    "SET temp_buffers = '64MB';"
     // A stopped process does not hold its locks for ever, and nobody waits for them for ever.
     "SET idle_in_transaction_session_timeout = '5min';"
     "SET lock_timeout = '10s'";
