@@ -75,8 +75,7 @@ std::optional<Refusal> check_future(const Deciding& deciding, std::int64_t expir
       "an invitation expires in the future, after " + events::format_timestamp(deciding.now()));
 }
 
-// E-mail addresses of users are neither unique nor indexed, so the tenant's members are gone
-// through.
+// E-mail addresses are not unique: every user who has this one is asked for.
 bool has_active_member(const Deciding& deciding, const Uuid& tenant, std::string_view email) {
   bool found = false;
   deciding.visit_lookup<events::UserRow>("email", lookup_value(email), [&](const FoundUser& user) {

@@ -19,7 +19,8 @@ namespace tenantry {
 // The current rows: what a storage holds, with the effects of events laid over it that are not
 // written yet. Rows, claims, lookups and counters all follow from events::row_changes(); nothing
 // else changes them, so a fold of the log gives the same bytes wherever it runs. Threads: one.
-// Lifetime: borrows `base`, whose contents must not change while effects lie over it. Errors:
+// Lifetime: borrows `base`, whose contents must not change while effects lie over it, but by what
+// set_writing() named. Errors:
 // CorruptionError when an event does not fit: a row that is there already, or is not, or a unique
 // value that another row holds. The effects of earlier events stay; those of this one are half
 // done, so the caller throws the whole overlay away.

@@ -60,7 +60,8 @@ void check_format(const StorePaths& paths) {
         "store_format",
         fmt::format("{} has format {} (features {:#x}); this tenantry {} reads format {}",
                     paths.directory.string(), major, required, kSoftwareVersion, kFormatMajor),
-        "use the version of tenantry that wrote it, or a newer one");
+        major < kFormatMajor ? "use the version of tenantry that wrote it"
+                             : "use the version of tenantry that wrote it, or a newer one");
   }
 }
 

@@ -33,6 +33,9 @@ struct SubmitOptions {
   bool stop_on_refusal = false;  // Nothing after the first refusal is tried; it gets no answer.
   // Of one call no more commands than this share a sync; 0: as many as of several calls.
   std::size_t commit_commands_max = 0;
+  // When the call throws: receives the answers that are durable all the same, those of its first
+  // commands. Borrowed until the call is over.
+  std::vector<Answer>* answered = nullptr;
 };
 
 // Which events to read. What is not set does not filter.
@@ -115,7 +118,8 @@ using VisitCommand = std::function<bool(const events::CommandRequest&)>;
 class TenancyStore : public EventSource {
  public:
   // Decides the commands one after the other and answers once all that is answered is durable. Each
-  // command is one atomic unit; the span is not.
+  // command is one atomic unit; the span is not: after an error its first commands may be done
+  // (`answered`).
   [[nodiscard]] virtual std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                                                    SubmitOptions options) = 0;
   // Gives back at once, for callers that have many commands under way: the answers come when they

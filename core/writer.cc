@@ -50,7 +50,9 @@ void Writer::close() {
 
 std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> commands,
                                    SubmitOptions options) {
-  Ticket mine{commands, options, {}, nullptr};
+  Ticket mine;
+  mine.commands = commands;
+  mine.options = options;
   Place place;
   {
     const std::lock_guard lock(mutex_);
@@ -152,18 +154,32 @@ void Writer::stand_by() {
   }
 }
 
-// A fault is everybody's: what the group decided rests on each other's effects.
 void Writer::lead(const std::vector<Ticket*>& group) {
   try {
     if (broken_) refuse_further_work();
     run_group(group);
   } catch (const std::exception&) {
-    if (written_.valid()) written_.wait();  // It is read until then.
-    written_ = {};
+    std::exception_ptr fault = std::current_exception();
+    try {
+      finish_writing(group);
+    } catch (const std::exception&) {
+      fault = std::current_exception();  // That a write failed matters more than what came after.
+    }
     writing_.reset();
     state_.forget_changes();
     runner_.forget_pending();
-    for (Ticket* ticket : group) ticket->fault = std::current_exception();
+    answer_fault(group, fault);
+  }
+}
+
+// What the group decided rests on each other's effects, so who is not wholly durable shares it.
+void Writer::answer_fault(const std::vector<Ticket*>& group, const std::exception_ptr& fault) {
+  for (Ticket* ticket : group) {
+    if (ticket->is_decided && ticket->durable == ticket->answers.size()) continue;
+    ticket->fault = fault;
+    if (ticket->options.answered == nullptr) continue;
+    ticket->answers.resize(ticket->durable);
+    *ticket->options.answered = std::move(ticket->answers);
   }
 }
 
@@ -180,7 +196,7 @@ void Writer::run_group(const std::vector<Ticket*>& group) {
         const std::size_t bytes =
             commit->batch.record_bytes() + CommandRunner::record_bytes(decided);
         if (commit->commands > 0 && (commit->commands >= commands_max || bytes > bytes_max)) {
-          write_meanwhile(std::move(commit));
+          write_meanwhile(std::move(commit), group);
           commit = begin(writing_->batch.head());
         }
         runner_.add(decided, commit->batch);
@@ -190,10 +206,11 @@ void Writer::run_group(const std::vector<Ticket*>& group) {
       ticket->answers.push_back(std::move(decided.answer));
       if (refused && ticket->options.stop_on_refusal) break;
     }
+    ticket->is_decided = true;
   }
   if (commit->commands > 0) {
     const Batch finished = commit->batch.finish(commit->changes);
-    finish_writing();
+    finish_writing(group);
     write(commit->batch, finished, commit->changes);
   }
   runner_.forget_pending();
@@ -203,9 +220,10 @@ std::unique_ptr<Writer::Commit> Writer::begin(const Head& head) {
   return std::make_unique<Commit>(Commit{{parts_.info, head, term_, state_}});
 }
 
-void Writer::write_meanwhile(std::unique_ptr<Commit> commit) {
+void Writer::write_meanwhile(std::unique_ptr<Commit> commit, const std::vector<Ticket*>& group) {
   const Batch finished = commit->batch.finish(commit->changes);
-  finish_writing();
+  finish_writing(group);
+  for (Ticket* ticket : group) ticket->written = ticket->answers.size();
   writing_ = std::move(commit);
   state_.set_writing(writing_->changes);
   runner_.set_writing();
@@ -213,9 +231,10 @@ void Writer::write_meanwhile(std::unique_ptr<Commit> commit) {
                         [this, finished] { write(writing_->batch, finished, writing_->changes); });
 }
 
-void Writer::finish_writing() {
+void Writer::finish_writing(const std::vector<Ticket*>& group) {
   if (!written_.valid()) return;
   written_.get();
+  for (Ticket* ticket : group) ticket->durable = ticket->written;
   state_.written();
   writing_.reset();
 }

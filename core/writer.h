@@ -65,6 +65,9 @@ class Writer {
     std::span<const events::CommandRequest> commands;
     SubmitOptions options;
     std::vector<Answer> answers;
+    std::size_t written = 0;  // Answers that rest on what is being written, and before it;
+    std::size_t durable = 0;  // on what is durable.
+    bool is_decided = false;  // The answers are all there.
     std::exception_ptr fault;
   };
   // Those of a caller that does not wait.
@@ -103,9 +106,11 @@ class Writer {
   };
   [[nodiscard]] std::unique_ptr<Commit> begin(const Head& head);
   // Writes it on another thread, while the next one is decided.
-  void write_meanwhile(std::unique_ptr<Commit> commit);
+  void write_meanwhile(std::unique_ptr<Commit> commit, const std::vector<Ticket*>& group);
   // Waits for that; throws what it threw.
-  void finish_writing();
+  void finish_writing(const std::vector<Ticket*>& group);
+  // Whoever rests on more than is durable gets the fault.
+  static void answer_fault(const std::vector<Ticket*>& group, const std::exception_ptr& fault);
   // Makes a finished batch durable.
   void write(const BatchWriter& batch, const Batch& finished, const ChangeSet& changes);
   [[nodiscard]] AppendOutcome append_patiently(const Batch& batch, const ChangeSet& changes);

@@ -126,17 +126,28 @@ class Applier {
   // Returns whether to go on.
   bool answer(const CommandGroup& group) {
     TenancyStore& store = session_.store();
-    const SubmitOptions submit{.stop_on_refusal = options_.stop_on_error,
-                               .commit_commands_max = options_.batch};
+    SubmitOptions submit{.stop_on_refusal = options_.stop_on_error,
+                         .commit_commands_max = options_.batch};
     std::vector<Answer> answers;
-    if (!group.requests.empty()) {
-      answers = options_.dry_run ? store.rehearse(group.requests, submit)
-                                 : store.submit(group.requests, submit);
+    submit.answered = &answers;
+    try {
+      if (!group.requests.empty()) {
+        answers = options_.dry_run ? store.rehearse(group.requests, submit)
+                                   : store.submit(group.requests, submit);
+      }
+    } catch (const std::exception&) {
+      print(group, answers);  // What is durable is answered, whatever came after.
+      throw;
     }
+    return print(group, answers);
+  }
+
+  // Returns whether to go on.
+  bool print(const CommandGroup& group, const std::vector<Answer>& answers) {
     bool go_on = true;
     std::size_t next = 0;
     for (const CommandGroup::Entry& entry : group.entries) {
-      if (!entry.answer && next == answers.size()) break;  // The store stopped here.
+      if (!entry.answer && next == answers.size()) break;  // The store came no further.
       const Answer& answer = entry.answer ? *entry.answer : answers[next++];
       print(entry.line, answer);
       go_on = !options_.stop_on_error || answer.status == Answer::Status::kAccepted;

@@ -29,8 +29,8 @@ struct NewFile {
   std::unique_ptr<Connection> connection;
 };
 
-// Keys are checked once, at the end: while a table has no indexes yet, each row that goes would have
-// every table searched that refers to it.
+// Keys are checked once, at the end: while a table has no indexes yet, each row that goes would
+// have every table searched that refers to it.
 class UncheckedKeys {
  public:
   explicit UncheckedKeys(Connection& connection) : connection_(connection) {

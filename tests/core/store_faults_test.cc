@@ -60,20 +60,25 @@ class StoreFaultsTest : public StoreTestBase {
 
   // All in one call, cut into commits of two.
   void work_at_once(const Disk& disk) {
+    std::vector<Answer> durable;
+    std::vector<std::string> answers;
     try {
       store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
       std::vector<std::string> commands;
       for (int n = 0; n < kCommands; ++n) commands.push_back(command(n));
-      const auto answers = run_all(commands, {.commit_commands_max = 2});
-      for (int n = 0; n < kCommands; ++n) answered_[n] = answers.at(static_cast<std::size_t>(n));
+      answers = run_all(commands, {.commit_commands_max = 2, .answered = &durable});
     } catch (const UnavailableError&) {
+      for (const Answer& answer : durable) answers.push_back(brief(answer));
+      if (!answers.empty()) ++calls_answered_in_part_;
     }
+    for (std::size_t n = 0; n < answers.size(); ++n) answered_[static_cast<int>(n)] = answers[n];
     close();
   }
 
   void expect_nothing_lost(long fault) {
     open();
     EXPECT_GE(store().tail().tail.value, answered_.size()) << "fault " << fault;
+    EXPECT_LE(store().tail().tail.value, answered_.size() + 2) << "one commit may be in doubt";
     for (const auto& [n, answer] : answered_) {
       EXPECT_EQ(run(command(n)), answer) << "fault " << fault << ", command " << n;
     }
@@ -88,6 +93,7 @@ class StoreFaultsTest : public StoreTestBase {
   void TearDown() override { close(); }
 
   std::map<int, std::string> answered_;
+  int calls_answered_in_part_ = 0;
   std::atomic<bool> ack_fails_ = false;
   std::vector<std::string> warnings_;
 };
@@ -127,6 +133,7 @@ TEST_P(StoreFailedChangeTest, NothingAnsweredIsLostWhicheverChangeFails) {
 
 TEST_P(StoreFailedChangeTest, NothingAnsweredIsLostOfCommitsThatOverlap) {
   fail_every_change([this](const Disk& disk) { work_at_once(disk); });
+  EXPECT_GE(calls_answered_in_part_, 3) << "of six commits those before the fault are answered";
 }
 
 INSTANTIATE_TEST_SUITE_P(Repeats, StoreFailedChangeTest,
