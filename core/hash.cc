@@ -116,9 +116,7 @@ events::Uuid keyed_hash(std::string_view key, std::string_view bytes) {
   return result;
 }
 
-std::uint64_t quick_hash(std::string_view bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
-}
+std::uint64_t quick_hash(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 void RowSum::add(std::string_view key, std::string_view value) {
   const XXH128_hash_t hash = row_hash(key, value);

@@ -103,7 +103,7 @@ class ProjectCommand final : public Command {
     };
     const auto outcome = projections::project(store, target, options);
     if (const auto* fenced = std::get_if<projections::Fenced>(&outcome)) throw_fenced(*fenced);
-    const auto projected = std::get<projections::Projected>(outcome);
+    auto projected = std::get<projections::Projected>(outcome);
     if (projected.loaded) {
       session.remark("the read model was absent: it was loaded from the state");
     }
