@@ -60,7 +60,8 @@ void check_format(const StorePaths& paths) {
         "store_format",
         fmt::format("{} has format {} (features {:#x}); this tenantry {} reads format {}",
                     paths.directory.string(), major, required, kSoftwareVersion, kFormatMajor),
-        major < kFormatMajor ? "use the version of tenantry that wrote it"
+        major < kFormatMajor ? "let the version that wrote it run `tenantry export --reveal`, and "
+                               "apply that to a new store with --historic"
                              : "use the version of tenantry that wrote it, or a newer one");
   }
 }

@@ -561,6 +561,22 @@ TEST_F(StoreDamageTest, AStoreOfANewerFormatIsRefusedByName) {
     FAIL() << "opened";
   } catch (const UsageError& error) {
     EXPECT_THAT(error.what(), HasSubstr("has format 9"));
+    EXPECT_THAT(error.hint(), HasSubstr("a newer one"));
+  }
+}
+
+TEST_F(StoreDamageTest, AStoreOfAnOlderFormatIsRefusedWithAWayOut) {
+  close();
+  std::fstream file(directory() / "FORMAT", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(16);
+  file.put(1);
+  file.close();
+  try {
+    open();
+    FAIL() << "opened";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("has format 1"));
+    EXPECT_THAT(error.hint(), HasSubstr("tenantry export"));
   }
 }
 
