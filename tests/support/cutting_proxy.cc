@@ -84,8 +84,10 @@ void CuttingProxy::cut_after_answer_to(const std::string& text) {
   make({.text = text, .answered = true});
 }
 
+// One connection's end is seen before the others are closed: what is used next must not meet that.
 bool CuttingProxy::take_cut() {
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
+  closed_.wait(lock, [this] { return !closing_; });
   plan_.reset();
   return std::exchange(cut_, false);
 }
@@ -103,7 +105,12 @@ void CuttingProxy::run(const std::stop_token& stop) {
       watched.push_back({pair.server, POLLIN, 0});
     }
     if (::poll(watched.data(), watched.size(), -1) < 0) continue;
-    if (carry_all(std::span(watched).subspan(2)) == Fate::kCut) close_all();
+    if (carry_all(std::span(watched).subspan(2)) == Fate::kCut) {
+      close_all();
+      const std::scoped_lock lock(mutex_);
+      closing_ = false;
+      closed_.notify_all();
+    }
     if (watched[1].revents != 0) connect();
   }
   close_all();
@@ -148,8 +155,9 @@ CuttingProxy::Fate CuttingProxy::carry(Way way, const Pair& pair) {
   if (read <= 0) return Fate::kEnded;
   std::string_view bytes(buffer.data(), static_cast<std::size_t>(read));
   const bool over = decide(way, bytes);
-  if (!send_all(up ? pair.server : pair.client, bytes)) return Fate::kEnded;
-  return over ? Fate::kCut : Fate::kOpen;
+  const bool sent = send_all(up ? pair.server : pair.client, bytes);
+  if (over) return Fate::kCut;
+  return sent ? Fate::kOpen : Fate::kEnded;
 }
 
 bool CuttingProxy::decide(Way way, std::string_view& bytes) {
@@ -173,6 +181,7 @@ bool CuttingProxy::decide(Way way, std::string_view& bytes) {
     bytes = {};
   }
   plan_.reset();
+  closing_ = true;
   return cut_ = true;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -77,10 +78,12 @@ class CuttingProxy {
   int listener_ = -1;
   int wake_[2] = {-1, -1};
   std::list<Pair> pairs_;  // Of the thread.
-  std::mutex mutex_;       // Guards the next three.
+  std::mutex mutex_;       // Guards the next four.
   std::optional<Plan> plan_;
   bool cut_ = false;
+  bool closing_ = false;  // It was cut, and not all connections are closed yet.
   std::array<std::size_t, 2> carried_{};
+  std::condition_variable closed_;
   std::jthread thread_;
 };
 
