@@ -322,7 +322,7 @@ CASES = [
     ("file-ops", "core/a.cc", "std::filesystem::rename(a, b);\n", "ops.rename(a, b);\n"),
     ("stands-alone", "README.md", "see ../" "shared/x\n", "see ../core/x\n"),
     ("stands-alone", "tools/a.sh", "cd /ho" "me/ann/x\n", 'cd "$HOME/x"\n'),
-    ("stands-alone", "core/a.cc", "// /wo" "rk/x\n", "// events/work/x and ./work/x\n"),
+    ("stands-alone", "core/a.cc", "// /wo" "rk/x\n", "// events/wo" "rk/x and ./wo" "rk/x\n"),
     ("tracker-number", "core/a.cc", "// Fixes #" "12.\n", "// Part #12 of the batch.\n"),
 ]
 

@@ -550,34 +550,34 @@ TEST_F(StoreDamageTest, RefusingToOpenChangesNoFile) {
   EXPECT_EQ(listing(), before);
 }
 
-TEST_F(StoreDamageTest, AStoreOfANewerFormatIsRefusedByName) {
-  close();
-  std::fstream file(directory() / "FORMAT", std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(16);  // After the root pointer and the magic: the major version.
-  file.put(9);
-  file.close();
-  try {
-    open();
-    FAIL() << "opened";
-  } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("has format 9"));
-    EXPECT_THAT(error.hint(), HasSubstr("a newer one"));
+class StoreFormatTest : public StoreDamageTest {
+ protected:
+  // Makes the store one of that format, and gives back why it is refused.
+  UsageError refusal_of_format(char major) {
+    close();
+    std::fstream file(directory() / "FORMAT", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(16);  // After the root pointer and the magic: the major version.
+    file.put(major);
+    file.close();
+    try {
+      open();
+    } catch (const UsageError& error) {
+      return error;
+    }
+    throw std::logic_error("opened");
   }
+};
+
+TEST_F(StoreFormatTest, ANewerOneIsRefusedByName) {
+  const UsageError refusal = refusal_of_format(9);
+  EXPECT_THAT(refusal.what(), HasSubstr("has format 9"));
+  EXPECT_THAT(refusal.hint(), HasSubstr("a newer one"));
 }
 
-TEST_F(StoreDamageTest, AStoreOfAnOlderFormatIsRefusedWithAWayOut) {
-  close();
-  std::fstream file(directory() / "FORMAT", std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(16);
-  file.put(1);
-  file.close();
-  try {
-    open();
-    FAIL() << "opened";
-  } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("has format 1"));
-    EXPECT_THAT(error.hint(), HasSubstr("tenantry export"));
-  }
+TEST_F(StoreFormatTest, AnOlderOneIsRefusedWithAWayOut) {
+  const UsageError refusal = refusal_of_format(1);
+  EXPECT_THAT(refusal.what(), HasSubstr("has format 1"));
+  EXPECT_THAT(refusal.hint(), HasSubstr("tenantry export"));
 }
 
 TEST_F(StoreTest, ReadingOnlyChangesNoFileAndTakesNoCommand) {
