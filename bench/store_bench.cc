@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <future>
 #include <memory>
@@ -86,34 +85,34 @@ void decide_and_apply(benchmark::State& state) {
 }
 BENCHMARK(decide_and_apply)->Unit(benchmark::kMillisecond);
 
-// One store for all threads of a run, and a command for each of their turns.
+// One store for all threads of a run.
 class SharedStore {
  public:
-  void start(std::size_t commands) {
-    store_ = std::make_unique<StoreFixture>();
-    commands_ = draw(Mix::kRandom, /*with_ids=*/true, commands);
-    next_ = 0;
-  }
+  void start() { store_ = std::make_unique<StoreFixture>(); }
   void stop() { store_.reset(); }
   TenancyStore& store() { return **store_; }
-  const events::CommandRequest& next() { return commands_.at(next_++); }
 
  private:
   std::unique_ptr<StoreFixture> store_;
-  std::vector<events::CommandRequest> commands_;
-  std::atomic<std::size_t> next_ = 0;
 };
 SharedStore shared_store;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): see below.
-void start_shared(const benchmark::State& state) {
-  shared_store.start(state.max_iterations * static_cast<std::size_t>(state.threads()));
-}
+void start_shared(const benchmark::State&) { shared_store.start(); }
 void stop_shared(const benchmark::State&) { shared_store.stop(); }
+
+// The commands of one of a run's threads.
+std::vector<events::CommandRequest> draw_share(const benchmark::State& state) {
+  const auto thread = static_cast<std::size_t>(state.thread_index());
+  return draw_commands({.tenants = 100, .seed = thread + 1, .first = thread * state.max_iterations},
+                       state.max_iterations);
+}
 
 // One event to a call; callers that come together share a sync. Google Benchmark hands its threads
 // nothing but the state, hence the global above.
 void submit_one(benchmark::State& state) {
+  const std::vector<events::CommandRequest> commands = draw_share(state);
+  std::size_t next = 0;
   for ([[maybe_unused]] auto turn : state) {
-    require_accepted(shared_store.store().submit({&shared_store.next(), 1}, {}));
+    require_accepted(shared_store.store().submit({&commands[next++], 1}, {}));
   }
   state.SetItemsProcessed(state.iterations());
 }
@@ -128,11 +127,13 @@ BENCHMARK(submit_one)
 // Each caller has `range(0)` commands under way.
 void submit_in_flight(benchmark::State& state) {
   const auto window = static_cast<std::size_t>(state.range(0));
+  const std::vector<events::CommandRequest> commands = draw_share(state);
   std::vector<std::future<std::vector<Answer>>> under_way(window);
   std::size_t at = 0;
+  std::size_t next = 0;
   for ([[maybe_unused]] auto turn : state) {
     if (under_way[at].valid()) require_accepted(under_way[at].get());
-    under_way[at] = shared_store.store().submit_later({shared_store.next()}, {});
+    under_way[at] = shared_store.store().submit_later({commands[next++]}, {});
     at = (at + 1) % window;
   }
   for (auto& answers : under_way) {

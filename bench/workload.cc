@@ -87,7 +87,7 @@ std::vector<events::CommandRequest> draw_commands(const WorkloadOptions& options
   std::mt19937_64 random(options.seed);
   std::vector<events::CommandRequest> commands;
   commands.reserve(count);
-  for (std::size_t n = 0; n < count; ++n) {
+  for (std::size_t n = options.first; n < options.first + count; ++n) {
     const std::uint64_t drawn = random();
     const std::size_t tenant = options.mix == Mix::kImportDomains
                                    ? n / kDomainsPerTenant % options.tenants

@@ -22,6 +22,7 @@ struct WorkloadOptions {
   std::size_t tenants = 2000;
   bool with_ids = true;  // Each command has an id of its own and is remembered by it.
   std::uint64_t seed = 1;
+  std::size_t first = 0;  // The first new entity's number: runs that share none never collide.
 };
 
 // The tenants that the commands of draw_commands() speak of; they come first.

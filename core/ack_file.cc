@@ -126,8 +126,7 @@ class AckFile::Writer {
     const std::lock_guard lock(mutex_);
     if (!newer(ack, noted_)) return;
     noted_ = ack;
-    pending_ = true;
-    changed_.notify_one();
+    if (!std::exchange(pending_, true)) changed_.notify_one();
   }
 
   // Afterwards everything noted is written, and the caller is the only one who writes.

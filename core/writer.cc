@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -43,205 +43,259 @@ void Writer::close() {
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
-    standby_turn_.notify_one();
+    standby_turn_.notify_all();
   }
-  if (standby_.joinable()) standby_.join();
+  standbys_.clear();
 }
 
 std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> commands,
                                    SubmitOptions options) {
-  Ticket mine;
-  mine.commands = commands;
-  mine.options = options;
-  Place place;
+  const auto mine = std::make_shared<Ticket>(commands, options);
+  bool leads = false;
   {
     const std::lock_guard lock(mutex_);
-    place = join(mine, nullptr);
+    leads = join(mine);
   }
-  if (place.is_first) {
-    if (!place.holds_office) place.group->may_lead.wait(0);
-    lead_first_group();
-  } else {
-    place.group->done.wait(0);
+  if (!leads) {
+    mine->turn.wait(Turn::kWaits);
+    leads = mine->turn.load() == Turn::kLeads;
   }
-  if (mine.fault) std::rethrow_exception(mine.fault);
-  return std::move(mine.answers);
+  if (leads) lead();
+  if (mine->fault) std::rethrow_exception(mine->fault);
+  return std::move(mine->answers);
 }
 
 std::future<std::vector<Answer>> Writer::submit_later(std::vector<events::CommandRequest> commands,
                                                       SubmitOptions options) {
-  auto later = std::make_unique<LaterTicket>();
-  later->owned = std::move(commands);
-  later->commands = later->owned;
-  later->options = options;
-  std::future<std::vector<Answer>> answers = later->promise.get_future();
-  LaterTicket& ticket = *later;
+  auto ticket = std::make_shared<Ticket>();
+  Later& later = ticket->later.emplace(std::move(commands));
+  ticket->commands = later.commands;
+  ticket->options = options;
+  std::future<std::vector<Answer>> answers = later.promise.get_future();
   const std::lock_guard lock(mutex_);
-  if (!standby_.joinable()) standby_ = std::jthread([this] { stand_by(); });
-  if (join(ticket, std::move(later)).holds_office) {
+  // While one writes, the other decides.
+  while (standbys_.size() < 2) standbys_.emplace_back([this] { stand_by(); });
+  if (join(std::move(ticket))) {
     standby_may_lead_ = true;
     standby_turn_.notify_one();
   }
   return answers;
 }
 
-Writer::Place Writer::join(Ticket& ticket, std::unique_ptr<LaterTicket> later) {
-  const std::size_t count = ticket.commands.size();
-  if (groups_.empty() || groups_.back()->commands + count > parts_.group_commands_max) {
-    groups_.push_back(std::make_shared<Group>());
-    groups_.back()->led_by_standby = later != nullptr;
-  }
-  Place place;
-  place.group = groups_.back();
-  place.is_first = place.group->tickets.empty();
-  place.group->tickets.push_back(&ticket);
-  place.group->commands += count;
-  if (later) place.group->later.push_back(std::move(later));
-  place.holds_office = !std::exchange(office_taken_, true);
-  return place;
-}
-
-// The group stays open until here: whoever came before has a place in it. It is woken before the
-// office is free, so that its callers' next commands are in the next group.
-void Writer::lead_first_group() {
-  std::shared_ptr<Group> group;
-  {
-    const std::lock_guard lock(mutex_);
-    group = groups_.front();
-    groups_.pop_front();
-  }
-  lead(group->tickets);
-  group->done.store(1);
-  group->done.notify_all();
-  for (const std::unique_ptr<LaterTicket>& ticket : group->later) {
-    if (ticket->fault) {
-      ticket->promise.set_exception(ticket->fault);
-    } else {
-      ticket->promise.set_value(std::move(ticket->answers));
-    }
-  }
-  hand_over();
-}
-
-void Writer::hand_over() {
-  std::shared_ptr<Group> next;
-  {
-    const std::lock_guard lock(mutex_);
-    if (groups_.empty()) {
-      office_taken_ = false;
-      return;
-    }
-    next = groups_.front();
-    if (next->led_by_standby) {
-      standby_may_lead_ = true;
-      standby_turn_.notify_one();
-      return;
-    }
-  }
-  next->may_lead.store(1);
-  next->may_lead.notify_one();
+bool Writer::join(std::shared_ptr<Ticket> ticket) {
+  queue_.push_back(std::move(ticket));
+  progress_.notify_one();
+  return !std::exchange(office_taken_, true);
 }
 
 void Writer::stand_by() {
   std::unique_lock lock(mutex_);
   while (true) {
-    standby_turn_.wait(lock, [&] { return standby_may_lead_ || (closing_ && groups_.empty()); });
+    standby_turn_.wait(lock, [&] { return standby_may_lead_ || (closing_ && queue_.empty()); });
     if (!standby_may_lead_) return;
     standby_may_lead_ = false;
     lock.unlock();
-    lead_first_group();
+    lead();
     lock.lock();
   }
 }
 
-void Writer::lead(const std::vector<Ticket*>& group) {
+void Writer::lead() {
+  Group group;
+  std::shared_ptr<Commit> commit;
+  std::exception_ptr fault;
   try {
-    if (broken_) refuse_further_work();
-    run_group(group);
+    commit = decide_group(group);
   } catch (const std::exception&) {
-    std::exception_ptr fault = std::current_exception();
-    try {
-      finish_writing(group);
-    } catch (const std::exception&) {
-      fault = std::current_exception();  // That a write failed matters more than what came after.
+    fault = give_up(group);
+  }
+  hand_over();
+  if (commit) fault = write_out(*commit);
+  answer(group, fault);
+}
+
+void Writer::hand_over() {
+  std::shared_ptr<Ticket> next;
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty()) {
+      office_taken_ = false;
+      if (closing_) standby_turn_.notify_all();
+      return;
     }
-    writing_.reset();
+    next = queue_.front();
+    if (next->later) {
+      standby_may_lead_ = true;
+      standby_turn_.notify_one();
+      return;
+    }
+  }
+  next->turn.store(Turn::kLeads);
+  next->turn.notify_one();
+}
+
+std::shared_ptr<Writer::Commit> Writer::decide_group(Group& group) {
+  std::shared_ptr<Ticket> ticket = take_next(group);
+  if (broken_) refuse_further_work();
+  settle();
+  std::shared_ptr<Commit> commit = begin();
+  for (; ticket; ticket = take_next(group)) decide_ticket(*ticket, group, commit);
+  finish_writing(group);
+  if (commit->commands == 0) return nullptr;
+  launch(commit);
+  return commit;
+}
+
+// A group takes whoever is there while the commit before it is being written. Then it leaves half
+// of them to the next one, which is decided while this one is written.
+std::shared_ptr<Writer::Ticket> Writer::take_next(Group& group) {
+  const auto fits = [&](const Ticket& ticket) {
+    return group.tickets.empty() ||
+           group.commands + ticket.commands.size() <= parts_.group_commands_max;
+  };
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const bool is_written = !writing_ || writing_->ended;
+    const bool has_enough = is_written && group.tickets.size() >= queue_.size();
+    const bool may_take = !queue_.empty() && fits(*queue_.front());
+    if (may_take && (group.tickets.empty() || !has_enough)) break;
+    if (is_written) return nullptr;
+    progress_.wait(lock);
+  }
+  std::shared_ptr<Ticket> ticket = std::move(queue_.front());
+  queue_.pop_front();
+  group.tickets.push_back(ticket);
+  group.commands += ticket->commands.size();
+  return ticket;
+}
+
+void Writer::decide_ticket(Ticket& ticket, const Group& group, std::shared_ptr<Commit>& commit) {
+  const std::size_t bytes_max = parts_.log.limits().group_bytes_max;
+  const std::size_t chosen = ticket.options.commit_commands_max;
+  const std::size_t commands_max = chosen > 0 ? chosen : parts_.group_commands_max;
+  for (const events::CommandRequest& command : ticket.commands) {
+    CommandRunner::Decided decided = runner_.decide_command(command, state_, commit->batch.head());
+    if (decided.has_effect) {
+      const std::size_t bytes = commit->batch.record_bytes() + CommandRunner::record_bytes(decided);
+      if (commit->commands > 0 && (commit->commands >= commands_max || bytes > bytes_max)) {
+        write_meanwhile(commit, group);
+        commit = begin();
+      }
+      runner_.add(decided, commit->batch);
+      ++commit->commands;
+    }
+    const bool refused = decided.answer.status != Answer::Status::kAccepted;
+    ticket.answers.push_back(std::move(decided.answer));
+    if (refused && ticket.options.stop_on_refusal) break;
+  }
+  ticket.is_decided = true;
+}
+
+// Nothing was decided on top of what ended since, so its failure is only its own callers' matter.
+void Writer::settle() {
+  std::exception_ptr fault;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!writing_ || !writing_->ended) return;
+    fault = writing_->fault;
+  }
+  if (fault) {
     state_.forget_changes();
     runner_.forget_pending();
-    answer_fault(group, fault);
   }
-}
-
-// What the group decided rests on each other's effects, so who is not wholly durable shares it.
-void Writer::answer_fault(const std::vector<Ticket*>& group, const std::exception_ptr& fault) {
-  for (Ticket* ticket : group) {
-    if (ticket->is_decided && ticket->durable == ticket->answers.size()) continue;
-    ticket->fault = fault;
-    if (ticket->options.answered == nullptr) continue;
-    ticket->answers.resize(ticket->durable);
-    *ticket->options.answered = std::move(ticket->answers);
-  }
-}
-
-void Writer::run_group(const std::vector<Ticket*>& group) {
-  const std::size_t bytes_max = parts_.log.limits().group_bytes_max;
-  std::unique_ptr<Commit> commit = begin(head_);
-  for (Ticket* ticket : group) {
-    const std::size_t chosen = ticket->options.commit_commands_max;
-    const std::size_t commands_max = chosen > 0 ? chosen : parts_.group_commands_max;
-    for (const events::CommandRequest& command : ticket->commands) {
-      CommandRunner::Decided decided =
-          runner_.decide_command(command, state_, commit->batch.head());
-      if (decided.has_effect) {
-        const std::size_t bytes =
-            commit->batch.record_bytes() + CommandRunner::record_bytes(decided);
-        if (commit->commands > 0 && (commit->commands >= commands_max || bytes > bytes_max)) {
-          write_meanwhile(std::move(commit), group);
-          commit = begin(writing_->batch.head());
-        }
-        runner_.add(decided, commit->batch);
-        ++commit->commands;
-      }
-      const bool refused = decided.answer.status != Answer::Status::kAccepted;
-      ticket->answers.push_back(std::move(decided.answer));
-      if (refused && ticket->options.stop_on_refusal) break;
-    }
-    ticket->is_decided = true;
-  }
-  if (commit->commands > 0) {
-    const Batch finished = commit->batch.finish(commit->changes);
-    finish_writing(group);
-    write(commit->batch, finished, commit->changes);
-  }
-  runner_.forget_pending();
-}
-
-std::unique_ptr<Writer::Commit> Writer::begin(const Head& head) {
-  return std::make_unique<Commit>(Commit{{parts_.info, head, term_, state_}});
-}
-
-void Writer::write_meanwhile(std::unique_ptr<Commit> commit, const std::vector<Ticket*>& group) {
-  const Batch finished = commit->batch.finish(commit->changes);
-  finish_writing(group);
-  for (Ticket* ticket : group) ticket->written = ticket->answers.size();
-  writing_ = std::move(commit);
-  state_.set_writing(writing_->changes);
-  runner_.set_writing();
-  written_ = std::async(std::launch::async,
-                        [this, finished] { write(writing_->batch, finished, writing_->changes); });
-}
-
-void Writer::finish_writing(const std::vector<Ticket*>& group) {
-  if (!written_.valid()) return;
-  written_.get();
-  for (Ticket* ticket : group) ticket->durable = ticket->written;
   state_.written();
   writing_.reset();
 }
 
-void Writer::write(const BatchWriter& batch, const Batch& finished, const ChangeSet& changes) {
-  if (parts_.admit) parts_.admit(changes.bytes());
-  switch (append_patiently(finished, changes)) {
+std::shared_ptr<Writer::Commit> Writer::begin() {
+  const Head last = writing_ ? writing_->batch.head() : head();
+  return std::make_shared<Commit>(Commit{{parts_.info, last, term_, state_}});
+}
+
+void Writer::launch(const std::shared_ptr<Commit>& commit) {
+  commit->finished = commit->batch.finish(commit->changes);
+  writing_ = commit;
+  state_.set_writing(commit->changes);
+  runner_.set_writing();
+}
+
+void Writer::write_meanwhile(const std::shared_ptr<Commit>& commit, const Group& group) {
+  finish_writing(group);
+  for (const auto& ticket : group.tickets) ticket->written = ticket->answers.size();
+  launch(commit);
+  try {
+    helper_ = std::async(std::launch::async, [this, commit] { write_out(*commit); });
+  } catch (const std::system_error&) {  // No thread is to be had: it goes without.
+    write_out(*commit);
+  }
+}
+
+void Writer::finish_writing(const Group& group) {
+  if (!writing_) return;
+  {
+    std::unique_lock lock(mutex_);
+    progress_.wait(lock, [&] { return writing_->ended; });
+  }
+  if (helper_.valid()) helper_.get();
+  if (writing_->fault) std::rethrow_exception(writing_->fault);
+  for (const auto& ticket : group.tickets) ticket->durable = ticket->written;
+  state_.written();
+  writing_.reset();
+}
+
+std::exception_ptr Writer::give_up(const Group& group) {
+  std::exception_ptr fault = std::current_exception();
+  try {
+    finish_writing(group);
+  } catch (const std::exception&) {
+    fault = std::current_exception();  // That a write failed matters more than what came after.
+  }
+  writing_.reset();
+  state_.forget_changes();
+  runner_.forget_pending();
+  return fault;
+}
+
+// What the group decided rests on each other's effects, so who is not wholly durable shares it.
+void Writer::answer(const Group& group, const std::exception_ptr& fault) {
+  for (const std::shared_ptr<Ticket>& ticket : group.tickets) {
+    const bool is_durable = ticket->is_decided && ticket->durable == ticket->answers.size();
+    if (fault && !is_durable) {
+      ticket->fault = fault;
+      if (ticket->options.answered != nullptr) {
+        ticket->answers.resize(ticket->durable);
+        *ticket->options.answered = std::move(ticket->answers);
+      }
+    }
+    if (!ticket->later) {
+      ticket->turn.store(Turn::kAnswered);
+      ticket->turn.notify_one();
+    } else if (ticket->fault) {
+      ticket->later->promise.set_exception(ticket->fault);
+    } else {
+      ticket->later->promise.set_value(std::move(ticket->answers));
+    }
+  }
+}
+
+// Its end is told before anybody is answered: the next commit goes to the disk meanwhile.
+std::exception_ptr Writer::write_out(Commit& commit) {
+  std::exception_ptr fault;
+  try {
+    write(commit);
+  } catch (const std::exception&) {
+    fault = std::current_exception();
+  }
+  const std::lock_guard lock(mutex_);
+  commit.fault = fault;
+  commit.ended = true;
+  progress_.notify_one();
+  return fault;
+}
+
+void Writer::write(const Commit& commit) {
+  if (parts_.admit) parts_.admit(commit.changes.bytes());
+  switch (append_patiently(commit.finished, commit.changes)) {
     case AppendOutcome::kCommitted:
       break;
     case AppendOutcome::kStalled:
@@ -258,11 +312,12 @@ void Writer::write(const BatchWriter& batch, const Batch& finished, const Change
     case AppendOutcome::kFenced:
       TENANTRY_ASSERT(false && "another writer got past the store's lock");
   }
+  const Head head = commit.batch.head();
   {
     const std::lock_guard lock(mutex_);
-    head_ = batch.head();
+    head_ = head;
   }
-  if (parts_.on_commit) parts_.on_commit(batch.head());
+  if (parts_.on_commit) parts_.on_commit(head);
 }
 
 // A stall wrote nothing: wait and try again, for a bounded time.

@@ -9,6 +9,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -18,12 +19,13 @@
 
 namespace tenantry {
 
-// The one writer of a store. Callers that come while a commit is on its way to the disk form the
-// next group; the first of them leads it: it decides for all, writes once, and wakes the others. Of
-// a call with more commands than share a sync, one part is written while the next is decided. A
-// lone caller with less never changes thread. Callers that do not wait have a thread of the
-// writer's stand in for them. Threads: any thread may submit. Lifetime: borrows everything it is
-// given; what was submitted is answered before the destructor returns.
+// The one writer of a store. The caller that finds nobody deciding takes the office: it decides its
+// commands and those of whoever comes while the commit before is on its way to the disk, hands the
+// office to the next who waits, writes once, and wakes the others. So one commit is written while
+// the next is decided, and a lone caller never changes thread. Of a call with more commands than
+// share a sync, one part is written by a helper while the next is decided. Callers that do not wait
+// have threads of the writer's stand in for them. Threads: any thread may submit. Lifetime: borrows
+// everything it is given; what was submitted is answered before the destructor returns.
 class Writer {
  public:
   struct Parts {
@@ -60,78 +62,95 @@ class Writer {
   [[nodiscard]] bool broken() const { return broken_; }
 
  private:
-  // One caller's commands, on its stack while it waits.
+  enum class Turn : std::uint8_t {
+    kWaits,
+    kLeads,     // The office is the caller's.
+    kAnswered,  // The answers are there, or the fault.
+  };
+  // What a caller that does not wait leaves behind.
+  struct Later {
+    std::vector<events::CommandRequest> commands;
+    std::promise<std::vector<Answer>> promise;
+  };
+  // One call. Shared by its caller and who leads it: each may be gone before the other.
   struct Ticket {
     std::span<const events::CommandRequest> commands;
     SubmitOptions options;
-    std::vector<Answer> answers;
+    std::optional<Later> later{};
+    std::vector<Answer> answers{};
     std::size_t written = 0;  // Answers that rest on what is being written, and before it;
     std::size_t durable = 0;  // on what is durable.
     bool is_decided = false;  // The answers are all there.
-    std::exception_ptr fault;
+    std::exception_ptr fault{};
+    std::atomic<Turn> turn = Turn::kWaits;
   };
-  // Those of a caller that does not wait.
-  struct LaterTicket : Ticket {
-    std::vector<events::CommandRequest> owned;
-    std::promise<std::vector<Answer>> promise;
-  };
-  // Who shares a commit. Shared by all of its callers: one may be gone before another is woken.
+  // Who is led together, and answered together.
   struct Group {
-    std::vector<Ticket*> tickets;
-    std::vector<std::unique_ptr<LaterTicket>> later;  // Those of them that nobody waits with.
+    std::vector<std::shared_ptr<Ticket>> tickets;
     std::size_t commands = 0;
-    bool led_by_standby = false;   // The first of them does not wait.
-    std::atomic<int> may_lead{0};  // 1: the first one's turn has come.
-    std::atomic<int> done{0};      // 1: everybody's answers are there.
   };
-
-  struct Place {
-    std::shared_ptr<Group> group;
-    bool is_first = false;      // Of its group, which it will lead.
-    bool holds_office = false;  // And may do so now.
-  };
-  // Under mutex_: puts the ticket into the last group, or into a new one.
-  Place join(Ticket& ticket, std::unique_ptr<LaterTicket> later);
-  // By who holds the office: commits for the first group and hands the office on.
-  void lead_first_group();
-  void hand_over();
-  void stand_by();
-  void lead(const std::vector<Ticket*>& group);
-  void run_group(const std::vector<Ticket*>& group);
-  // A batch, from its first command to the disk.
+  // A batch, from its first command to the disk. From launch() on it stays as it is.
   struct Commit {
     BatchWriter batch;
     std::size_t commands = 0;
-    ChangeSet changes = {};
+    ChangeSet changes{};
+    Batch finished{};
+    bool ended = false;          // Guarded by mutex_, as is the next: nobody writes it any more.
+    std::exception_ptr fault{};  // Why it is not durable.
   };
-  [[nodiscard]] std::unique_ptr<Commit> begin(const Head& head);
-  // Writes it on another thread, while the next one is decided.
-  void write_meanwhile(std::unique_ptr<Commit> commit, const std::vector<Ticket*>& group);
-  // Waits for that; throws what it threw.
-  void finish_writing(const std::vector<Ticket*>& group);
-  // Whoever rests on more than is durable gets the fault.
-  static void answer_fault(const std::vector<Ticket*>& group, const std::exception_ptr& fault);
-  // Makes a finished batch durable.
-  void write(const BatchWriter& batch, const Batch& finished, const ChangeSet& changes);
+
+  // Under mutex_: whether the caller leads.
+  [[nodiscard]] bool join(std::shared_ptr<Ticket> ticket);
+  void stand_by();
+  // By who holds the office and whose ticket is the first: decides a group, hands the office on,
+  // writes and answers.
+  void lead();
+  // The commit that the group shares, launched and yet to be written; none if it has no effect.
+  [[nodiscard]] std::shared_ptr<Commit> decide_group(Group& group);
+  void decide_ticket(Ticket& ticket, const Group& group, std::shared_ptr<Commit>& commit);
+  // The next ticket of the group; none when its commit should be written.
+  [[nodiscard]] std::shared_ptr<Ticket> take_next(Group& group);
+  void hand_over();
+
+  // Lets go of a commit that ended before anything was decided on top of it.
+  void settle();
+  // The commit that follows the last one that was launched, or what is durable.
+  [[nodiscard]] std::shared_ptr<Commit> begin();
+  // Finishes the batch: what is decided from here on rests on it.
+  void launch(const std::shared_ptr<Commit>& commit);
+  // Launches it and has it written by another thread.
+  void write_meanwhile(const std::shared_ptr<Commit>& commit, const Group& group);
+  // Waits until nothing is being written; throws why it is not durable.
+  void finish_writing(const Group& group);
+  // Forgets what was decided and is not durable; returns what became of the group.
+  [[nodiscard]] std::exception_ptr give_up(const Group& group);
+  // Makes the commit durable, or notes why it is not, and returns that.
+  std::exception_ptr write_out(Commit& commit);
+  void write(const Commit& commit);
   [[nodiscard]] AppendOutcome append_patiently(const Batch& batch, const ChangeSet& changes);
+  // Whoever rests on more than is durable gets the fault, if there is one.
+  static void answer(const Group& group, const std::exception_ptr& fault);
 
   Parts parts_;
-  State state_;
-  CommandRunner runner_;
+  State state_;           // Of whoever holds the office, as is the next.
+  CommandRunner runner_;  // Its commands of the last commit are remembered with it.
   std::uint64_t term_ = 0;
+  std::atomic<bool> broken_ = false;  // A commit's fate is unknown: nothing more is taken.
 
   mutable std::mutex mutex_;
-  std::deque<std::shared_ptr<Group>> groups_;  // Guarded by mutex_, as are the next four.
-  bool office_taken_ = false;
+  std::deque<std::shared_ptr<Ticket>> queue_;  // Guarded by mutex_, as are the next five.
+  bool office_taken_ = false;                  // Else the queue is empty.
   bool standby_may_lead_ = false;
   bool closing_ = false;
-  std::jthread standby_;  // Started when first needed.
+  std::vector<std::jthread> standbys_;  // Started when first needed.
+  Head head_;                           // Changed by whoever writes.
   std::condition_variable standby_turn_;
-  Head head_;  // Changed by whoever writes, under mutex_.
-  // Of whoever holds the office, as all below. A commit's fate is unknown: nothing more is taken.
-  bool broken_ = false;
-  std::unique_ptr<Commit> writing_;  // None when nothing is being written meanwhile.
-  std::future<void> written_;
+  std::condition_variable progress_;  // For who leads: a ticket came, or a commit ended.
+
+  // Of whoever holds the office: the last commit that was launched, while it may be unwritten, and
+  // the thread that writes it, if it is not its leader.
+  std::shared_ptr<Commit> writing_;
+  std::future<void> helper_;
 };
 
 }  // namespace tenantry

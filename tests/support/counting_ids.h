@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,16 +10,16 @@
 namespace tenantry {
 
 // Identifiers that a test can foretell: UUIDs 00000000-0000-4000-8000-00000000000N and tokens
-// `N-xxx…`, with N = 1, 2, 3, … counted over both.
+// `N-xxx…`, with N = 1, 2, 3, … counted over both. Any thread may ask how many were drawn.
 class CountingIds final : public IdSource {
  public:
   [[nodiscard]] events::Uuid new_uuid() override {
     events::Uuid uuid;
     uuid.bytes[6] = 0x40;
     uuid.bytes[8] = 0x80;
-    ++drawn_;
+    const std::uint64_t number = ++drawn_;
     for (std::size_t i = 0; i < 6; ++i) {
-      uuid.bytes[15 - i] = static_cast<std::uint8_t>(drawn_ >> (8 * i));
+      uuid.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
     }
     return uuid;
   }
@@ -30,7 +31,7 @@ class CountingIds final : public IdSource {
   [[nodiscard]] std::uint64_t drawn() const { return drawn_; }
 
  private:
-  std::uint64_t drawn_ = 0;
+  std::atomic<std::uint64_t> drawn_ = 0;
 };
 
 }  // namespace tenantry
