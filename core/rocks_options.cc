@@ -64,10 +64,12 @@ std::shared_ptr<rocksdb::TableFactory> table_factory(const FamilyTraits& traits,
   table.block_cache = cache;
   // Indexes and filters grow with the table files. Outside of the cache all of them would be held
   // as long as a file is open; inside, in parts of 4 KiB, only those in use are, and they leave
-  // after data blocks do. What finds the parts stays: a hundredth of them.
+  // after data blocks do. What finds the parts stays: a hundredth of them. So do those of what was
+  // flushed and not merged yet, which is bounded too, and asked for every key.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_top_level_index_and_filter = true;
+  table.metadata_cache_options.partition_pinning = rocksdb::PinningTier::kFlushedAndSimilar;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
