@@ -26,7 +26,11 @@ std::vector<events::RowChange> changes_of(const StoredEvent& event) {
 class Run {
  public:
   Run(const EventSource& source, ReadModel& target, const ProjectOptions& options)
-      : source_(source), target_(target), options_(options), tail_(source.tail().tail) {}
+      : source_(source),
+        target_(target),
+        options_(options),
+        batch_events_max_(options.batch_events.value_or(target.batch_events())),
+        tail_(source.tail().tail) {}
 
   ProjectOutcome project() {
     if (auto fenced = start()) return *std::move(fenced);
@@ -97,7 +101,7 @@ class Run {
     bytes_ += event.payload.size();
     // Readers never see half of a command.
     const bool stop = options_.stop.stop_requested();
-    const bool full = events_ >= options_.batch_events || bytes_ >= options_.batch_bytes_max;
+    const bool full = events_ >= batch_events_max_ || bytes_ >= options_.batch_bytes_max;
     const bool last = event.position == through;
     if (last || (ends_command(event) && (full || stop))) commit(event);
     done_.stopped = stop && !last && events_ == 0;
@@ -129,6 +133,7 @@ class Run {
   const EventSource& source_;
   ReadModel& target_;
   const ProjectOptions& options_;
+  const std::size_t batch_events_max_;
   Position tail_;
   Projected done_;
   std::unique_ptr<Batch> batch_;

@@ -21,8 +21,9 @@ struct ProjectProgress {
 };
 
 struct ProjectOptions {
-  std::size_t batch_events = 1000;                     // A transaction holds at most this many,
-  std::size_t batch_bytes_max = std::size_t{8} << 20;  // or this many bytes of events, if less.
+  // A transaction holds at most this many events, by itself ReadModel::batch_events(),
+  std::optional<std::size_t> batch_events = {};
+  std::size_t batch_bytes_max = std::size_t{8} << 20;  // or this many bytes of them, if less.
   std::optional<Position> through = {};                // The tail at the start unless given.
   bool dry_run = false;                                // Counts what there is to do.
   std::stop_token stop = {};                           // Heeded between transactions.

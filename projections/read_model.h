@@ -167,6 +167,10 @@ class ReadModel {
 
   [[nodiscard]] virtual std::string name() const = 0;  // For people; no password in it.
 
+  // How many events a batch should hold when many are due: more make each cheaper, and lock rows,
+  // or the file, for longer.
+  [[nodiscard]] virtual std::size_t batch_events() const = 0;
+
   // Looks and changes nothing.
   [[nodiscard]] virtual Probe probe() = 0;
   [[nodiscard]] virtual std::vector<Migration> migrations() = 0;

@@ -40,7 +40,8 @@ class ProjectCommand final : public Command {
            "tenantry project --dry-run";
   }
   void declare(CLI::App& app) override {
-    add_count(app, "--batch", batch_, "events in one transaction at most (default 1000)");
+    add_count(app, "--batch", batch_,
+              "events in one transaction at most (default: SQLite 10000, PostgreSQL 1000)");
     auto* const dry_run =
         app.add_flag("--dry-run", dry_run_, "count what there is to do and write nothing");
     app.add_flag("--follow", follow_,
@@ -93,7 +94,7 @@ class ProjectCommand final : public Command {
     ProgressMeter loading(session.progress_mode(false), "load", "rows");
     ProgressMeter meter(session.progress_mode(false), "project", "events");
     projections::ProjectOptions options;
-    options.batch_events = batch_;
+    if (batch_ > 0) options.batch_events = batch_;
     options.dry_run = dry_run_;
     options.load_above = kLoadAbove;
     options.load_progress = row_progress(loading);
@@ -126,7 +127,7 @@ class ProjectCommand final : public Command {
             projected.stopped};
   }
 
-  std::uint64_t batch_ = 1000;
+  std::uint64_t batch_ = 0;  // 0: not given.
   bool dry_run_ = false;
   bool follow_ = false;
 };

@@ -81,6 +81,7 @@ class PostgresReadModel final : public ReadModel {
       : options_(std::move(options)), info_(parse_connection(options_.connection)) {}
 
   [[nodiscard]] std::string name() const override { return info_.name; }
+  [[nodiscard]] std::size_t batch_events() const override { return 1000; }
 
   [[nodiscard]] Probe probe() override {
     Probe probe;

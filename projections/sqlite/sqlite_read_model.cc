@@ -106,6 +106,9 @@ class SqliteReadModel final : public ReadModel {
   explicit SqliteReadModel(SqliteOptions options) : options_(std::move(options)) {}
 
   [[nodiscard]] std::string name() const override { return "sqlite:" + options_.path.string(); }
+  // A page that several events change is written once for all of them: a million events took half
+  // the time of batches of 1000, and the file is locked for a quarter of a second each time.
+  [[nodiscard]] std::size_t batch_events() const override { return 10'000; }
 
   [[nodiscard]] Probe probe() override {
     Probe probe;
