@@ -154,7 +154,7 @@ Position BatchWriter::add(const AcceptedCommand& command) {
   Position first = command.events.empty() ? head_.tail : Position{head_.tail.value + 1};
   std::uint32_t index = 0;
   for (const events::EncodedEvent& payload : command.events) {
-    events::EventView view(payload);
+    const events::EventView view(payload, events::Origin::kEncodedHere);
     StoredEvent event;
     event.recorded_at = command.recorded_at;
     event.flags = command.flags;
@@ -174,7 +174,7 @@ Position BatchWriter::add(const AcceptedCommand& command) {
   return first;
 }
 
-void BatchWriter::add_record(StoredEvent event, events::EventView& view) {
+void BatchWriter::add_record(StoredEvent event, const events::EventView& view) {
   const events::Scope scope = view.kind().table->scope;
   ScopeHead& end = head_.scopes[scope];
   event.scope = scope;

@@ -106,7 +106,7 @@ class BatchWriter {
     std::optional<events::Uuid> other_tenant;
   };
 
-  void add_record(StoredEvent event, events::EventView& view);
+  void add_record(StoredEvent event, const events::EventView& view);
   void write_blocks(ChangeSet& changes);
   void write_block(events::Scope scope, const std::vector<const Record*>& records,
                    ChangeSet& changes);

@@ -311,7 +311,8 @@ Version State::stream_version(const TableInfo& table, const Uuid& id) const {
   return gone ? Version{read_le<std::uint64_t>(*gone, 0)} : Version{};
 }
 
-Version State::apply(events::EventView& event, events::Timestamp recorded_at, Position position) {
+Version State::apply(const events::EventView& event, events::Timestamp recorded_at,
+                     Position position) {
   Version version{};
   for (const RowChange& change : events::row_changes(event, recorded_at)) {
     switch (change.effect) {

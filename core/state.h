@@ -50,7 +50,7 @@ class State final : public StateView {
                                        const events::Uuid& id) const override;
 
   // Applies one event; returns the version that it has in its stream.
-  Version apply(events::EventView& event, events::Timestamp recorded_at, Position position);
+  Version apply(const events::EventView& event, events::Timestamp recorded_at, Position position);
 
   // Moves the effects into `changes`, keeps `counters` in step with them, and forgets them: once
   // `changes` are written, the state is what it was. If they are not written, forget_changes().

@@ -1,11 +1,12 @@
 #include "events/encoding.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 
 #include <capnp/any.h>
-#include <capnp/dynamic.h>
 #include <capnp/message.h>
 #include <kj/exception.h>
 
@@ -30,57 +31,85 @@ constexpr capnp::ReaderOptions kCheckedLimits = {
     .traversalLimitInWords = std::numeric_limits<std::uint64_t>::max(),
     .nestingLimit = kNestingMax};
 
-// A message read for writing a row or an event: most fit into the first segment.
-constexpr std::size_t kScratchWords = 512;
-
 }  // namespace
 
-std::string to_bytes(const kj::Array<capnp::word>& words) {
-  const auto bytes = words.asBytes();
-  return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
+kj::ArrayPtr<capnp::word> words_of(std::string& bytes) {
+  return {reinterpret_cast<capnp::word*>(bytes.data()), bytes.size() / sizeof(capnp::word)};
 }
 
-MessageView::MessageView(std::string_view bytes) {
+MessageView::Content::Content(std::string_view bytes)
+    : MessageReader(kCheckedLimits),
+      words_(kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word))) {
+  std::memcpy(words_.begin(), bytes.data(), bytes.size());
+}
+
+kj::ArrayPtr<const capnp::word> MessageView::Content::getSegment(unsigned int id) {
+  if (id != 0) return nullptr;
+  return words_;
+}
+
+void MessageView::Content::check_canonical() {
+  const kj::ArrayPtr<const capnp::word> segment = words_;
+  capnp::SegmentArrayMessageReader checked(kj::arrayPtr(&segment, 1), limits_for(words_.size()));
+  if (!checked.isCanonical()) throw MalformedError("the bytes are not a canonical message");
+}
+
+MessageView::MessageView(std::string_view bytes, Origin origin) {
   if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
     throw MalformedError("a message of " + std::to_string(bytes.size()) +
                          " bytes is not whole words");
   }
-  const std::size_t count = bytes.size() / sizeof(capnp::word);
-  words_ = kj::heapArray<capnp::word>(count);
-  std::memcpy(words_.begin(), bytes.data(), bytes.size());
-  segment_ = std::make_unique<kj::ArrayPtr<const capnp::word>>(words_.asPtr());
-  const auto segments = kj::arrayPtr(segment_.get(), 1);
+  content_ = std::make_unique<Content>(bytes);
+  if (origin == Origin::kEncodedHere) return;
   try {
-    capnp::SegmentArrayMessageReader checked(segments, limits_for(count));
-    if (!checked.isCanonical()) throw MalformedError("the bytes are not a canonical message");
-    reader_ = std::make_unique<capnp::SegmentArrayMessageReader>(segments, kCheckedLimits);
+    content_->check_canonical();
   } catch (const kj::Exception& error) {
     throw MalformedError(std::string("unreadable message: ") + error.getDescription().cStr());
   }
 }
 
-capnp::DynamicStruct::Reader MessageView::root(capnp::StructSchema schema) {
-  return reader_->getRoot<capnp::DynamicStruct>(schema);
-}
-
+// Canonical as it is written: the sections end before what is zero or null to their end, and what
+// the pointers lead to lies in their order.
 EncodedRow encode_row(const TableInfo& table, const RowValues& row) {
-  capnp::word scratch[kScratchWords] = {};
-  capnp::MallocMessageBuilder message(kj::arrayPtr(scratch, kScratchWords));
-  auto root = message.initRoot<capnp::DynamicStruct>(table.schema);
-  for (std::size_t place = 0; place < table.columns.size(); ++place) {
-    set_field(root, table.columns[place].field, row[place]);
+  std::array<kj::byte, kRowDataBytesMax> data{};
+  std::size_t pointers = 0;
+  std::size_t words = 1;  // The root pointer.
+  for (std::size_t at = 0; at < row.size(); ++at) {
+    const FieldPlace& place = table.columns[at].place;
+    if (std::holds_alternative<Null>(row[at])) continue;
+    if (is_pointer(place)) {
+      pointers = place.offset + 1;
+      words += object_words(row[at]);
+    } else {
+      set_number(data, place, row[at]);
+    }
   }
-  return to_bytes(message.getRoot<capnp::AnyStruct>().asReader().canonicalize());
+  const auto last = std::find_if(data.rbegin(), data.rend(), [](kj::byte b) { return b != 0; });
+  const std::size_t data_words = words_for(static_cast<std::size_t>(data.rend() - last));
+  words += data_words + pointers;
+
+  EncodedRow bytes(words * sizeof(capnp::word), '\0');
+  capnp::FlatMessageBuilder message(words_of(bytes));
+  auto root = message.getRoot<capnp::AnyPointer>().initAsAnyStruct(
+      static_cast<std::uint16_t>(data_words), static_cast<std::uint16_t>(pointers));
+  std::copy_n(data.begin(), data_words * sizeof(capnp::word), root.getDataSection().begin());
+  auto targets = root.getPointerSection();
+  for (std::size_t at = 0; at < row.size(); ++at) {
+    const FieldPlace& place = table.columns[at].place;
+    if (is_pointer(place)) set_pointer(targets[place.offset], row[at]);
+  }
+  message.requireFilled();
+  return bytes;
 }
 
 RowValues decode_row(const TableInfo& table, std::string_view bytes) {
   MessageView view(bytes);
   try {
-    const auto root = view.root(table.schema);
+    const auto root = view.root<capnp::AnyStruct>();
     RowValues row;
     row.reserve(table.columns.size());
     for (const ColumnInfo& column : table.columns)
-      row.push_back(get_field(root, column.field, column));
+      row.push_back(get_field(root, column.place, column));
     return row;
   } catch (const kj::Exception& error) {
     throw MalformedError("unreadable row of " + table.name + ": " + error.getDescription().cStr());

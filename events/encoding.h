@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include <capnp/dynamic.h>
+#include <capnp/any.h>
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 #include <kj/array.h>
@@ -32,31 +32,48 @@ using EncodedEvent = std::string;
 using EncodedRow = std::string;
 using EncodedCommand = std::string;
 
+// The bytes as words to build a message in; whole words. A string's own memory is aligned enough.
+[[nodiscard]] kj::ArrayPtr<capnp::word> words_of(std::string& bytes);
+
+// Where bytes come from. What this process has just encoded is not checked again.
+enum class Origin : std::uint8_t { kElsewhere, kEncodedHere };
+
 // A message read from a canonical segment. The bytes are copied into an aligned buffer, so the
-// source may go away; readers live as long as the message. Traversal and nesting are limited, and
-// bytes that are not canonical are refused: MalformedError, never a wild read.
+// source may go away; readers live as long as the message, wherever it is moved. Traversal and
+// nesting are limited, and bytes that are not canonical are refused: MalformedError, never a wild
+// read.
 class MessageView {
  public:
-  explicit MessageView(std::string_view bytes);
+  explicit MessageView(std::string_view bytes, Origin origin = Origin::kElsewhere);
 
   template <class T>
   [[nodiscard]] typename T::Reader root() {
-    return reader_->getRoot<T>();
+    return content_->getRoot<T>();
   }
-  [[nodiscard]] capnp::DynamicStruct::Reader root(capnp::StructSchema schema);
 
  private:
-  kj::Array<capnp::word> words_;
-  std::unique_ptr<kj::ArrayPtr<const capnp::word>> segment_;  // Stays put when the view is moved.
-  std::unique_ptr<capnp::SegmentArrayMessageReader> reader_;
-};
+  // The message, with its bytes.
+  class Content final : public capnp::MessageReader {
+   public:
+    explicit Content(std::string_view bytes);
+    kj::ArrayPtr<const capnp::word> getSegment(unsigned int id) override;
+    void check_canonical();
 
-[[nodiscard]] std::string to_bytes(const kj::Array<capnp::word>& words);
+   private:
+    kj::Array<capnp::word> words_;
+  };
+  std::unique_ptr<Content> content_;
+};
 
 // The canonical segment of a struct.
 template <class Reader>
-[[nodiscard]] std::string encode_canonical(Reader&& reader) {
-  return to_bytes(capnp::canonicalize(std::forward<Reader>(reader)));
+[[nodiscard]] std::string encode_canonical(const Reader& reader) {
+  // Whole at once, where it is to stay: canonical is what is copied so into one zeroed segment.
+  std::string bytes((reader.totalSize().wordCount + 1) * sizeof(capnp::word), '\0');
+  capnp::FlatMessageBuilder message(words_of(bytes));
+  message.getRoot<capnp::AnyPointer>().setCanonicalAs<capnp::FromReader<Reader>>(reader);
+  bytes.resize(message.getSegmentsForOutput()[0].asBytes().size());
+  return bytes;
 }
 
 [[nodiscard]] EncodedRow encode_row(const TableInfo& table, const RowValues& row);

@@ -2,7 +2,6 @@
 
 #include <stdexcept>
 
-#include <capnp/dynamic.h>
 #include <kj/exception.h>
 
 #include "events/annotation_reader.h"
@@ -22,6 +21,7 @@ EventField read_event_field(const TableInfo& table, const KindInfo& kind,
   EventField result;
   const auto annotations = field.getProto().getAnnotations();
   result.field = field;
+  result.place = place_of(field);
   result.name = snake_case(to_string(field.getProto().getName()));
   const std::string renamed = annotation_text(annotations, annotation::column);
   const auto place = table.find_column(renamed.empty() ? result.name : renamed);
@@ -51,6 +51,7 @@ void check_insert(const KindInfo& kind) {
 KindInfo read_kind(capnp::StructSchema::Field member) {
   KindInfo kind;
   kind.member = member;
+  kind.pointer = member.getProto().getSlot().getOffset();
   kind.schema = member.getType().asStruct();
   kind.number = member.getProto().getDiscriminantValue() + 1U;
   kind.name = to_string(kind.schema.getShortDisplayName());
@@ -82,17 +83,15 @@ std::vector<KindInfo> read_kinds() {
   return all;
 }
 
-bool is_flag(const EventField& field) { return field.field.getType().isEnum(); }
-
 // Whether a field that could be left out was.
-bool is_absent(capnp::DynamicStruct::Reader fact, const EventField& field) {
-  if (is_flag(field)) return fact.get(field.field).as<capnp::DynamicEnum>().getRaw() == 0;
-  if (!field.field.getType().isText()) return false;
-  return !fact.has(field.field) && !field.type->nullable;
+bool is_absent(capnp::AnyStruct::Reader fact, const EventField& field) {
+  if (field.place.type == capnp::schema::Type::ENUM) return is_unchanged(fact, field.place);
+  if (field.place.type != capnp::schema::Type::TEXT || field.type->nullable) return false;
+  return !has_pointer(fact, field.place);
 }
 
-std::optional<Uuid> read_uuid(capnp::DynamicStruct::Reader fact, const EventField& field) {
-  const Value value = get_field(fact, field.field, *field.type);
+Uuid read_uuid(capnp::AnyStruct::Reader fact, const EventField& field) {
+  const Value value = get_field(fact, field.place, *field.type);
   if (const auto* uuid = std::get_if<Uuid>(&value)) return *uuid;
   throw MalformedError(field.name + " is missing");
 }
@@ -132,47 +131,49 @@ const KindInfo* find_kind(std::string_view name) {
   return nullptr;
 }
 
-EventView::EventView(std::string_view payload) : view_(of_permitted_size(payload)) {
+EventView::EventView(std::string_view payload, Origin origin)
+    : view_(of_permitted_size(payload), origin) {
   try {
-    const auto which = static_cast<std::uint32_t>(event().which()) + 1U;
+    event_ = view_.root<Event>();
+    const auto which = static_cast<std::uint32_t>(event_.which()) + 1U;
     kind_ = find_kind(which);
     if (kind_ == nullptr) {
       throw MalformedError("an event of kind " + std::to_string(which) +
                            ", which this version of tenantry does not know");
     }
-    check_circumstances(event());
-    const auto fact = this->fact();
-    for (const EventField& field : kind_->fields) {
-      if (field.is_id) {
-        const Value id = get_field(fact, field.field, *field.type);
-        if (std::holds_alternative<Null>(id)) throw MalformedError(kind_->name + " without an id");
-        entity_ = entity_key(id);
-        if (field.type->is_owner) tenant_ = entity_;
-      } else if (field.type->is_owner) {
-        const bool moved_to = kind_->effect == Effect::PATCH && field.column.has_value();
-        (moved_to ? other_tenant_.emplace() : tenant_) = *read_uuid(fact, field);
-      }
-    }
+    check_circumstances(event_);
+    const auto pointers = capnp::AnyStruct::Reader(event_).getPointerSection();
+    if (kind_->pointer >= pointers.size() || pointers[kind_->pointer].isNull())
+      throw MalformedError(kind_->name + " without its fact");
+    fact_ = pointers[kind_->pointer].getAs<capnp::AnyStruct>();
+    read_ids();
   } catch (const kj::Exception& error) {
     throw MalformedError(std::string("unreadable event: ") + error.getDescription().cStr());
   }
 }
 
-capnp::DynamicStruct::Reader EventView::fact() {
-  capnp::DynamicStruct::Reader event = view_.root(capnp::Schema::from<Event>());
-  if (!event.has(kind_->member)) throw MalformedError(kind_->name + " without its fact");
-  return event.get(kind_->member).as<capnp::DynamicStruct>();
+void EventView::read_ids() {
+  for (const EventField& field : kind_->fields) {
+    if (field.is_id) {
+      const Value id = get_field(fact_, field.place, *field.type);
+      if (std::holds_alternative<Null>(id)) throw MalformedError(kind_->name + " without an id");
+      entity_ = entity_key(id);
+      if (field.type->is_owner) tenant_ = entity_;
+    } else if (field.type->is_owner) {
+      const bool moved_to = kind_->effect == Effect::PATCH && field.column.has_value();
+      (moved_to ? other_tenant_.emplace() : tenant_) = read_uuid(fact_, field);
+    }
+  }
 }
 
-std::vector<std::pair<const EventField*, Value>> EventView::fields() {
+std::vector<std::pair<const EventField*, Value>> EventView::fields() const {
   try {
-    const auto fact = this->fact();
     std::vector<std::pair<const EventField*, Value>> found;
     found.reserve(kind_->fields.size());
     for (const EventField& field : kind_->fields) {
       // An insert leaves nothing out: a text that is not there is empty.
-      const bool left_out = kind_->effect != Effect::INSERT && is_absent(fact, field);
-      if (!left_out) found.emplace_back(&field, get_field(fact, field.field, *field.type));
+      const bool left_out = kind_->effect != Effect::INSERT && is_absent(fact_, field);
+      if (!left_out) found.emplace_back(&field, get_field(fact_, field.place, *field.type));
     }
     return found;
   } catch (const kj::Exception& error) {
@@ -180,7 +181,7 @@ std::vector<std::pair<const EventField*, Value>> EventView::fields() {
   }
 }
 
-bool EventView::concerns_user(std::int64_t user) {
+bool EventView::concerns_user(std::int64_t user) const {
   for (const auto& [field, value] : fields()) {
     const bool names_user = field->type->references == "auth_user" ||
                             (field->is_id && kind_->table->entity == EntityKind::USER);
@@ -190,11 +191,33 @@ bool EventView::concerns_user(std::int64_t user) {
   return false;
 }
 
-std::vector<RowChange> row_changes(EventView& event, Timestamp recorded_at) {
+namespace {
+
+// Every column of a new row, in order; what is not given is NULL.
+void complete_row(const KindInfo& kind, std::vector<std::pair<std::size_t, Value>>& columns) {
+  std::vector<std::pair<std::size_t, Value>> row;
+  row.reserve(kind.table->columns.size());
+  for (std::size_t place = 0; place < kind.table->columns.size(); ++place)
+    row.emplace_back(place, Null{});
+  for (auto& [place, value] : columns) row[place].second = std::move(value);
+  for (const auto& [place, value] : row) {
+    const ColumnInfo& column = kind.table->columns[place];
+    if (!column.nullable && std::holds_alternative<Null>(value))
+      throw MalformedError(kind.name + " without " + column.name);
+  }
+  columns = std::move(row);
+}
+
+}  // namespace
+
+std::vector<RowChange> row_changes(const EventView& event, Timestamp recorded_at) {
   const KindInfo& kind = event.kind();
   const TableInfo& table = *kind.table;
-  RowChange change{&table, kind.effect, event.entity(), event.tenant(), {}};
-  if (kind.effect == Effect::REMOVE) return {std::move(change)};
+  std::vector<RowChange> changes;
+  RowChange& change =
+      changes.emplace_back(RowChange{&table, kind.effect, event.entity(), event.tenant(), {}});
+  if (kind.effect == Effect::REMOVE) return changes;
+  change.columns.reserve(table.columns.size());
   for (auto& [field, value] : event.fields()) {
     if (field->column) change.columns.emplace_back(*field->column, std::move(value));
   }
@@ -205,24 +228,16 @@ std::vector<RowChange> row_changes(EventView& event, Timestamp recorded_at) {
     if (stamp && (insert || *stamp == Stamp::UPDATED))
       change.columns.emplace_back(place, recorded_at);
   }
-  if (insert) {
-    RowValues row(table.columns.size(), Null{});
-    apply_patch(row, change);
-    for (std::size_t place = 0; place < row.size(); ++place) {
-      if (!table.columns[place].nullable && std::holds_alternative<Null>(row[place])) {
-        throw MalformedError(kind.name + " without " + table.columns[place].name);
-      }
-    }
-    change.columns.clear();
-    for (std::size_t place = 0; place < row.size(); ++place) {
-      change.columns.emplace_back(place, std::move(row[place]));
-    }
-  }
-  return {std::move(change)};
+  if (insert) complete_row(kind, change.columns);
+  return changes;
 }
 
 void apply_patch(RowValues& row, const RowChange& change) {
   for (const auto& [place, value] : change.columns) row[place] = value;
+}
+
+void apply_patch(RowValues& row, RowChange&& change) {
+  for (auto& [place, value] : change.columns) row[place] = std::move(value);
 }
 
 }  // namespace tenantry::events

@@ -21,6 +21,7 @@ namespace tenantry::events {
 struct EventField {
   std::string name;  // In JSON.
   capnp::StructSchema::Field field;
+  FieldPlace place;
   std::optional<std::size_t> column;  // The column that it sets.
   const ColumnInfo* type = nullptr;   // The column whose type it has; never null.
   bool secret = false;
@@ -35,6 +36,7 @@ struct KindInfo {
   std::vector<EventField> fields;
   std::vector<std::pair<std::size_t, Value>> constants;  // Columns set without being carried.
   capnp::StructSchema::Field member;                     // In Event's union.
+  std::uint32_t pointer = 0;                             // Of the member.
   capnp::StructSchema schema;
 };
 
@@ -56,23 +58,25 @@ struct RowChange {
 // kind (which is never skipped: an older program must stop), or fields outside their range.
 class EventView {
  public:
-  explicit EventView(std::string_view payload);
+  explicit EventView(std::string_view payload, Origin origin = Origin::kElsewhere);
 
   [[nodiscard]] const KindInfo& kind() const { return *kind_; }
-  [[nodiscard]] Event::Reader event() { return view_.root<Event>(); }
+  [[nodiscard]] Event::Reader event() const { return event_; }
   [[nodiscard]] Uuid entity() const { return entity_; }  // The stream.
   [[nodiscard]] Uuid tenant() const { return tenant_; }  // Zero for events of no tenant.
   // A second tenant that it concerns: where a domain moved to.
   [[nodiscard]] const std::optional<Uuid>& other_tenant() const { return other_tenant_; }
   // The user that it is about or names in a column; for audit filters.
-  [[nodiscard]] bool concerns_user(std::int64_t user);
+  [[nodiscard]] bool concerns_user(std::int64_t user) const;
   // The fields it carries, absent ones left out.
-  [[nodiscard]] std::vector<std::pair<const EventField*, Value>> fields();
+  [[nodiscard]] std::vector<std::pair<const EventField*, Value>> fields() const;
 
  private:
-  [[nodiscard]] capnp::DynamicStruct::Reader fact();
+  void read_ids();
 
   MessageView view_;
+  Event::Reader event_;
+  capnp::AnyStruct::Reader fact_;  // The member of its union.
   const KindInfo* kind_ = nullptr;
   Uuid entity_;
   Uuid tenant_;
@@ -82,9 +86,10 @@ class EventView {
 // What the event means for its row: pure, and the only place that says so. `recorded_at` is the
 // event's time. One change for every event of this version; the vector leaves room for kinds that
 // touch more.
-[[nodiscard]] std::vector<RowChange> row_changes(EventView& event, Timestamp recorded_at);
+[[nodiscard]] std::vector<RowChange> row_changes(const EventView& event, Timestamp recorded_at);
 
 // `row` after a patch; `row` has every column of its table.
 void apply_patch(RowValues& row, const RowChange& change);
+void apply_patch(RowValues& row, RowChange&& change);  // Takes the values out of `change`.
 
 }  // namespace tenantry::events

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include <capnp/dynamic.h>
-
 #include "events/annotation_reader.h"
 #include "events/rows.capnp.h"
+#include "events/typed_values.h"
 
 namespace tenantry::events {
 namespace {
@@ -15,7 +14,7 @@ ColumnInfo read_column(capnp::StructSchema::Field field) {
   ColumnInfo column;
   const auto annotations = field.getProto().getAnnotations();
   column.name = snake_case(to_string(field.getProto().getName()));
-  column.field = field;
+  column.place = place_of(field);
   const auto sql = find_annotation(annotations, annotation::sql);
   if (!sql) throw std::logic_error("row field without $sql: " + column.name);
   const auto declared = sql->getValue().getStruct().getAs<Column>();
@@ -71,6 +70,18 @@ void read_lookups(TableInfo& table, Annotations annotations) {
   }
 }
 
+// What encode_row() takes for granted.
+void check_places(const TableInfo& table) {
+  const auto shape = table.schema.getProto().getStruct();
+  if (shape.getDataWordCount() * sizeof(capnp::word) > kRowDataBytesMax)
+    throw std::logic_error(table.name + " has too many numbers");
+  std::uint32_t next = 0;
+  for (const ColumnInfo& column : table.columns) {
+    if (is_pointer(column.place) && column.place.offset != next++)
+      throw std::logic_error(table.name + "." + column.name + " is not where it was expected");
+  }
+}
+
 TableInfo read_table(capnp::StructSchema schema) {
   TableInfo table;
   table.schema = schema;
@@ -84,6 +95,7 @@ TableInfo read_table(capnp::StructSchema schema) {
   table.entity_name = entity_name(table.entity);
   table.integer_ids = declared.getIntegerIds();
   for (const auto field : schema.getFields()) table.columns.push_back(read_column(field));
+  check_places(table);
   table.id_column = column_place(table, "id");
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
     if (table.columns[place].is_owner) table.owner_column = place;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include <gmock/gmock.h>
+#include <capnp/dynamic.h>
 #include <gtest/gtest.h>
 
 #include "events/commands.h"
@@ -201,7 +202,7 @@ TEST(CommandParserTest, EveryFieldTakesAGoodValueAndKeepsIt) {
     const Parsed parsed = parse(command.name, fields_with(command, field, good_value(field)));
     ASSERT_EQ(outcome(parsed), "accepted");
     MessageView view(std::get<CommandRequest>(parsed).command);
-    const auto root = view.root(capnp::Schema::from<Command>());
+    const capnp::DynamicStruct::Reader root(view.root<Command>());
     ASSERT_EQ(KJ_ASSERT_NONNULL(root.which()), command.member);
     EXPECT_TRUE(root.get(command.member).as<capnp::DynamicStruct>().has(field.field));
   });

@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include "events/text.h"
-#include "events/typed_values.h"
 
 namespace tenantry::events {
 namespace {
@@ -103,6 +102,30 @@ Value sample(const KindInfo& kind, const EventField& field) {
       break;
   }
   return field.name + " é";
+}
+
+// By the schema's own means, so that what reads the event later is not what wrote it.
+void set_field(capnp::DynamicStruct::Builder target, capnp::StructSchema::Field field,
+               const Value& value) {
+  const auto set_integer = [&](std::int64_t number) {
+    if (!field.getType().isStruct()) {
+      target.set(field, number);
+      return;
+    }
+    auto wrapper = target.init(field).as<capnp::DynamicStruct>();
+    wrapper.set(wrapper.getSchema().getFields()[0], number);
+  };
+  if (const auto* flag = std::get_if<bool>(&value)) {
+    target.set(field, *flag);
+  } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+    set_integer(*number);
+  } else if (const auto* time = std::get_if<Timestamp>(&value)) {
+    set_integer(time->micros);
+  } else if (const auto* uuid = std::get_if<Uuid>(&value)) {
+    target.set(field, capnp::Data::Reader(uuid->bytes.data(), uuid->bytes.size()));
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    target.set(field, capnp::Text::Reader(text->data(), text->size()));
+  }
 }
 
 void set_sample(capnp::DynamicStruct::Builder fact, const EventField& field, const Value& value) {
