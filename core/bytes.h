@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,16 +15,20 @@ namespace tenantry {
 
 template <class Integer>
 void append_be(std::string& out, Integer value) {
-  for (std::size_t shift = sizeof(Integer) * 8; shift > 0; shift -= 8) {
-    out += static_cast<char>((static_cast<std::uint64_t>(value) >> (shift - 8)) & 0xffU);
+  std::array<char, sizeof(Integer)> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::size_t shift = 8 * (bytes.size() - 1 - i);
+    bytes[i] = static_cast<char>((static_cast<std::uint64_t>(value) >> shift) & 0xffU);
   }
+  out.append(bytes.data(), bytes.size());
 }
 
 template <class Integer>
 void append_le(std::string& out, Integer value) {
-  for (std::size_t shift = 0; shift < sizeof(Integer) * 8; shift += 8) {
-    out += static_cast<char>((static_cast<std::uint64_t>(value) >> shift) & 0xffU);
-  }
+  std::array<char, sizeof(Integer)> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>((static_cast<std::uint64_t>(value) >> (8 * i)) & 0xffU);
+  out.append(bytes.data(), bytes.size());
 }
 
 template <class Integer>
@@ -51,13 +57,12 @@ void write_le(std::string& out, std::size_t at, Integer value) {
 }
 
 inline void append_uuid(std::string& out, const events::Uuid& uuid) {
-  for (const std::uint8_t byte : uuid.bytes) out += static_cast<char>(byte);
+  out.append(reinterpret_cast<const char*>(uuid.bytes.data()), uuid.bytes.size());
 }
 
 [[nodiscard]] inline events::Uuid read_uuid(std::string_view bytes, std::size_t at) {
   events::Uuid uuid;
-  for (std::size_t i = 0; i < uuid.bytes.size(); ++i)
-    uuid.bytes[i] = static_cast<std::uint8_t>(bytes[at + i]);
+  std::copy_n(bytes.begin() + at, uuid.bytes.size(), uuid.bytes.begin());
   return uuid;
 }
 

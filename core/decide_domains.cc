@@ -29,12 +29,8 @@ void emit_primary_changed(Deciding& deciding, const Uuid& tenant, std::int64_t d
 }
 
 bool has_primary(const Deciding& deciding, const Uuid& tenant) {
-  bool found = false;
-  deciding.visit_tenant<events::DomainRow>(tenant, [&](const FoundDomain& domain) {
-    found = domain.read().getIsPrimary();
-    return !found;
-  });
-  return found;
+  return deciding.tenant_has<events::DomainRow>(
+      tenant, [](const FoundDomain& domain) { return domain.read().getIsPrimary(); });
 }
 
 void demote_others(Deciding& deciding, const Uuid& tenant, std::int64_t primary) {

@@ -320,16 +320,11 @@ bool is_active_owner(const FoundMember& member) {
 
 bool would_lose_last_owner(const Deciding& deciding, const Uuid& tenant,
                            std::span<const Uuid> leaving) {
-  bool leaves = false;
-  bool stays = false;
-  deciding.visit_tenant<events::MemberRow>(tenant, [&](const FoundMember& member) {
-    if (!is_active_owner(member)) return true;
-    const bool is_leaving =
-        std::find(leaving.begin(), leaving.end(), member.key.id) != leaving.end();
-    (is_leaving ? leaves : stays) = true;
-    return !stays;
+  const bool stays = deciding.tenant_has<events::MemberRow>(tenant, [&](const FoundMember& member) {
+    return is_active_owner(member) &&
+           std::find(leaving.begin(), leaving.end(), member.key.id) == leaving.end();
   });
-  return leaves && !stays;
+  return !stays && deciding.tenant_has<events::MemberRow>(tenant, is_active_owner);
 }
 
 }  // namespace tenantry

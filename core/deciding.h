@@ -193,6 +193,15 @@ class Deciding {
     state_.scan_rows(table_for<Row>(), tenant,
                      [&](const StoredRow& row) { return visit(Found<Row>(row)); });
   }
+  // Whether `holds` is true of a row of the tenant.
+  template <class Row>
+  [[nodiscard]] bool tenant_has(const events::Uuid& tenant,
+                                const std::function<bool(const Found<Row>&)>& holds) const {
+    return state_
+        .find_row(table_for<Row>(), tenant,
+                  [&](const StoredRow& row) { return holds(Found<Row>(row)); })
+        .has_value();
+  }
   // Rows whose lookup column (`user_id`, `created_by_id`, `invited_by_id`, …) holds `value`.
   template <class Row>
   void visit_lookup(std::string_view column, std::int64_t value,

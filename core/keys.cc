@@ -6,6 +6,7 @@ namespace tenantry::keys {
 namespace {
 
 constexpr std::size_t kStatePrefixBytes = 3;
+constexpr std::size_t kStateKeyBytes = 43;  // Of the longest with a fixed length: a lookup's.
 
 // Moves the sign so that negative numbers sort before positive ones.
 std::uint64_t sortable(std::int64_t value) {
@@ -20,6 +21,7 @@ std::uint8_t kind_byte(const events::TableInfo& table) {
 
 std::string state_prefix(events::Scope scope, std::uint8_t kind) {
   std::string key;
+  key.reserve(kStateKeyBytes);
   append_be(key, static_cast<std::uint16_t>(scope));
   append_be(key, kind);
   return key;
@@ -97,7 +99,9 @@ std::string block(events::Scope scope, Position first) {
 
 std::string index_prefix(char kind, events::Scope scope, std::uint32_t epoch,
                          const events::Uuid& id) {
-  std::string key(1, kind);
+  std::string key;
+  key.reserve(kIndexKeyBytes);
+  key += kind;
   append_be(key, static_cast<std::uint16_t>(scope));
   append_be(key, epoch);
   append_uuid(key, id);

@@ -1,6 +1,7 @@
 #include "core/record.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -58,9 +59,14 @@ std::uint32_t checksum_of(std::string_view block) {
 Hash chain_hash(const Hash& previous, std::string_view header, std::string_view payload) {
   thread_local Sha256 sha;
   const Hash payload_hash = sha.add(payload).finish();
-  std::string cleared(header.substr(0, kRecordHashedBytes));
-  write_le(cleared, 2, static_cast<std::uint16_t>(read_le<std::uint16_t>(header, 2) & ~kFlagStub));
-  return sha.add(kChainTag).add(previous).add(cleared).add(payload_hash).finish();
+  std::array<char, kRecordHashedBytes> cleared{};
+  std::copy_n(header.begin(), cleared.size(), cleared.begin());
+  cleared[2] = static_cast<char>(static_cast<std::uint8_t>(cleared[2]) & ~kFlagStub);
+  return sha.add(kChainTag)
+      .add(previous)
+      .add({cleared.data(), cleared.size()})
+      .add(payload_hash)
+      .finish();
 }
 
 std::string encode_record_header(const StoredEvent& event, const Hash& previous, Hash& chain) {

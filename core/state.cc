@@ -25,6 +25,8 @@ using events::Value;
 
 // A row's value: version, last position, the row.
 constexpr std::size_t kRowPrefixBytes = 16;
+// A claim's value: the tenant and the id of the row that holds it.
+constexpr std::size_t kHolderBytes = 32;
 // No further entry is kept in memory just because it was read.
 constexpr std::size_t kEntriesMax = 20'000;
 constexpr std::size_t kKeptBytesMax = std::size_t{8} << 20;
@@ -37,23 +39,24 @@ std::string encode_entry(Version version, Position last, std::string_view row) {
   return value.append(row);
 }
 
-StoredRow decode_entry(const RowKey& key, std::string_view value) {
+StoredRow decode_entry(const RowKey& key, std::string value) {
   if (value.size() < kRowPrefixBytes) throw CorruptionError("a row of the state is cut short");
-  return {key,
-          {read_le<std::uint64_t>(value, 0)},
-          {read_le<std::uint64_t>(value, 8)},
-          std::string(value.substr(kRowPrefixBytes))};
+  const Version version{read_le<std::uint64_t>(value, 0)};
+  const Position last{read_le<std::uint64_t>(value, 8)};
+  value.erase(0, kRowPrefixBytes);
+  return {key, version, last, std::move(value)};
 }
 
 std::string encode_holder(const RowKey& key) {
   std::string value;
+  value.reserve(kHolderBytes);
   append_uuid(value, key.tenant);
   append_uuid(value, key.id);
   return value;
 }
 
 RowKey decode_holder(std::string_view value) {
-  if (value.size() != 32) throw CorruptionError("a claim of the state is cut short");
+  if (value.size() != kHolderBytes) throw CorruptionError("a claim of the state is cut short");
   return {read_uuid(value, 0), read_uuid(value, 16)};
 }
 
@@ -63,12 +66,28 @@ bool holds(const RowValues& row, std::optional<std::size_t> column, const std::s
   return text != nullptr && *text == wanted;
 }
 
+// False for NULL: then nothing is claimed.
+bool append_claimed(std::string& bytes, const ClaimInfo& claim, const Value& value) {
+  if (const auto* uuid = std::get_if<Uuid>(&value)) {
+    append_uuid(bytes, *uuid);
+  } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+    append_be(bytes, *number);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    bytes += claim.fold ? events::to_ascii_lower(*text) : *text;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 // What `row` claims under `claim`; nullopt for nothing.
 std::optional<std::string> claimed(const ClaimInfo& claim, const RowValues& row) {
   if (!holds(row, claim.where_column, claim.where_value)) return std::nullopt;
-  std::vector<Value> values;
-  for (const std::size_t column : claim.columns) values.push_back(row[column]);
-  return claim_value(claim, values);
+  std::string bytes;
+  for (const std::size_t column : claim.columns) {
+    if (!append_claimed(bytes, claim, row[column])) return std::nullopt;
+  }
+  return bytes;
 }
 
 std::optional<std::int64_t> looked_up(const LookupInfo& lookup, const RowValues& row) {
@@ -156,15 +175,7 @@ class StoredCursor {
 std::optional<std::string> claim_value(const ClaimInfo& claim, const std::vector<Value>& values) {
   std::string bytes;
   for (const Value& value : values) {
-    if (const auto* uuid = std::get_if<Uuid>(&value)) {
-      append_uuid(bytes, *uuid);
-    } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      append_be(bytes, *number);
-    } else if (const auto* text = std::get_if<std::string>(&value)) {
-      bytes += claim.fold ? events::to_ascii_lower(*text) : *text;
-    } else {
-      return std::nullopt;
-    }
+    if (!append_claimed(bytes, claim, value)) return std::nullopt;
   }
   return bytes;
 }
@@ -191,14 +202,25 @@ const LookupInfo& lookup_on(const TableInfo& table, std::string_view column) {
   throw std::logic_error("no lookup on " + table.name + "." + std::string(column));
 }
 
-std::optional<std::string> State::get(const std::string& key) const {
+std::optional<StoredRow> StateView::find_row(
+    const TableInfo& table, const Uuid& tenant,
+    const std::function<bool(const StoredRow&)>& holds) const {
+  std::optional<StoredRow> found;
+  scan_rows(table, tenant, [&](const StoredRow& row) {
+    if (holds(row)) found = row;
+    return !found;
+  });
+  return found;
+}
+
+std::optional<std::string> State::get(std::string key) const {
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second.now;
   auto value = get_stored(key);
   const std::size_t bytes = key.size() + (value ? value->size() : 0);
   if (reads_ == Reads::kKeep && entries_.size() < kEntriesMax &&
       kept_bytes_ + bytes <= kKeptBytesMax) {
-    entries_[key].now = value;
+    entries_[std::move(key)].now = value;
     kept_bytes_ += bytes;
   }
   return value;
@@ -211,31 +233,34 @@ std::optional<std::string> State::get_stored(const std::string& key) const {
   return change.front().value;
 }
 
-State::Slot& State::slot(const std::string& key) {
-  const auto [at, added] = entries_.try_emplace(key);
-  Slot& slot = at->second;
-  if (added) slot.now = get_stored(key);
+State::Slot& State::slot(std::string key) {
+  const auto [entry, added] = entries_.try_emplace(std::move(key));
+  if (added) entry->second.now = get_stored(entry->first);
+  return changing(entry);
+}
+
+State::Slot& State::changing(Entries::iterator entry) {
+  Slot& slot = entry->second;
   if (!slot.changed) {
     slot.changed = true;
     slot.before = slot.now;
-    changed_.emplace(at->first, &slot);
+    changed_.emplace(entry->first, &slot);
   }
   return slot;
 }
 
-void State::put(const std::string& key, std::string value) { slot(key).now = std::move(value); }
+void State::put(std::string key, std::string value) { slot(std::move(key)).now = std::move(value); }
 
-void State::put_new(const std::string& key, std::string value) {
-  entries_.try_emplace(key);
-  put(key, std::move(value));
+void State::put_new(std::string key, std::string value) {
+  changing(entries_.try_emplace(std::move(key)).first).now = std::move(value);
 }
 
-void State::remove(const std::string& key) { slot(key).now.reset(); }
+void State::remove(std::string key) { slot(std::move(key)).now.reset(); }
 
 std::optional<StoredRow> State::row(const TableInfo& table, const RowKey& key) const {
-  const auto value = get(keys::row(table, key));
+  auto value = get(keys::row(table, key));
   if (!value) return std::nullopt;
-  return decode_entry(key, *value);
+  return decode_entry(key, std::move(*value));
 }
 
 std::optional<StoredRow> State::row_by_id(const TableInfo& table, const Uuid& id) const {
@@ -281,8 +306,20 @@ void State::scan_rows(const TableInfo& table, const std::optional<Uuid>& tenant,
              : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
   scan(lower, keys::after_prefix(lower), /*is_long=*/!tenant,
        [&](std::string_view key, std::string_view value) {
-         return visit(decode_entry(keys::read_row_key(key), value));
+         return visit(decode_entry(keys::read_row_key(key), std::string(value)));
        });
+}
+
+std::optional<StoredRow> State::find_row(const TableInfo& table, const Uuid& tenant,
+                                         const std::function<bool(const StoredRow&)>& holds) const {
+  std::string range = keys::rows_of_tenant(table, tenant);
+  if (const auto last = found_.find(range); last != found_.end()) {
+    if (auto again = row(table, last->second); again && holds(*again)) return again;
+  }
+  auto found = StateView::find_row(table, tenant, holds);
+  if (found_.size() >= kEntriesMax) found_.clear();
+  if (found) found_[std::move(range)] = found->key;
+  return found;
 }
 
 void State::scan_lookup(const TableInfo& table, const LookupInfo& lookup, std::int64_t first,
@@ -314,30 +351,33 @@ Version State::stream_version(const TableInfo& table, const Uuid& id) const {
 Version State::apply(const events::EventView& event, events::Timestamp recorded_at,
                      Position position) {
   Version version{};
-  for (const RowChange& change : events::row_changes(event, recorded_at)) {
+  for (RowChange& change : events::row_changes(event, recorded_at)) {
     switch (change.effect) {
       case events::Effect::INSERT:
-        version = {stream_version(*change.table, change.id).value + 1};
-        insert(change, version, position);
+        version = insert(std::move(change), position);
         break;
       case events::Effect::PATCH:
-        patch(change, position, version);
+        version = patch(std::move(change), position);
         break;
       case events::Effect::REMOVE:
-        remove_row(change, position, version);
+        version = remove_row(change, position);
         break;
     }
   }
   return version;
 }
 
-void State::insert(const RowChange& change, Version version, Position position) {
+Version State::insert(RowChange change, Position position) {
   const TableInfo& table = *change.table;
-  if (row_by_id(table, change.id)) does_not_fit(change, position, "exists already");
+  Version version{1};
+  if (!never_used(table, change.id)) {
+    if (row_by_id(table, change.id)) does_not_fit(change, position, "exists already");
+    version = {stream_version(table, change.id).value + 1};
+    remove(keys::gone(table, change.id));
+  }
   RowValues row(table.columns.size());
-  events::apply_patch(row, change);
+  events::apply_patch(row, std::move(change));
   const RowKey key = key_of(table, row);
-  if (!never_used(table, change.id)) remove(keys::gone(table, change.id));
   // No row has this id, so none has this key, and nothing leads to it.
   put_new(keys::row(table, key), encode_row(table, row, version, position));
   if (lies_under_tenant(table)) put_new(keys::by_id(table, key.id), encode_holder(key));
@@ -349,17 +389,18 @@ void State::insert(const RowChange& change, Version version, Position position) 
       put_new(keys::lookup(table, lookup, *value, key), {});
   }
   note_id(table, row);
+  return version;
 }
 
-void State::patch(const RowChange& change, Position position, Version& version) {
+Version State::patch(RowChange change, Position position) {
   const TableInfo& table = *change.table;
   const RowKey before{change.tenant, change.id};
   const auto stored = row(table, before);
   if (!stored) does_not_fit(change, position, "is not there");
-  version = {stored->version.value + 1};
+  const Version version{stored->version.value + 1};
   const RowValues old = events::decode_row(table, stored->bytes);
   RowValues row = old;
-  events::apply_patch(row, change);
+  events::apply_patch(row, std::move(change));
   const RowKey after = key_of(table, row);
   const bool moves = after != before;
   if (moves) remove(keys::row(table, before));
@@ -380,14 +421,15 @@ void State::patch(const RowChange& change, Position position, Version& version) 
     if (had) remove(keys::lookup(table, lookup, *had, before));
     if (has) put(keys::lookup(table, lookup, *has, after), {});
   }
+  return version;
 }
 
-void State::remove_row(const RowChange& change, Position position, Version& version) {
+Version State::remove_row(const RowChange& change, Position position) {
   const TableInfo& table = *change.table;
   const RowKey key{change.tenant, change.id};
   const auto stored = row(table, key);
   if (!stored) does_not_fit(change, position, "is not there");
-  version = {stored->version.value + 1};
+  const Version version{stored->version.value + 1};
   const RowValues row = events::decode_row(table, stored->bytes);
   if (lies_under_tenant(table)) remove(keys::by_id(table, key.id));
   for (const ClaimInfo& claim : table.claims) {
@@ -398,6 +440,7 @@ void State::remove_row(const RowChange& change, Position position, Version& vers
   }
   remove(keys::row(table, key));
   put(keys::gone(table, key.id), encode_entry(version, position, {}));
+  return version;
 }
 
 std::string State::encode_row(const TableInfo& table, const RowValues& row, Version version,
@@ -468,6 +511,7 @@ void State::forget_changes() {
 void State::forget_entries() {
   changed_.clear();
   entries_.clear();
+  found_.clear();
   kept_bytes_ = 0;
 }
 

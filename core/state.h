@@ -42,6 +42,9 @@ class State final : public StateView {
                                                    std::string_view value) const override;
   void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
                  const std::function<bool(const StoredRow&)>& visit) const override;
+  [[nodiscard]] std::optional<StoredRow> find_row(
+      const events::TableInfo& table, const events::Uuid& tenant,
+      const std::function<bool(const StoredRow&)>& holds) const override;
   void scan_lookup(const events::TableInfo& table, const events::LookupInfo& lookup,
                    std::int64_t first, std::int64_t last,
                    const std::function<bool(const RowKey&)>& visit) const override;
@@ -72,15 +75,18 @@ class State final : public StateView {
     bool changed = false;
   };
 
-  [[nodiscard]] std::optional<std::string> get(const std::string& key) const;
+  using Entries = std::unordered_map<std::string, Slot>;
+
+  [[nodiscard]] std::optional<std::string> get(std::string key) const;
   // Of the storage, once what is being written is there.
   [[nodiscard]] std::optional<std::string> get_stored(const std::string& key) const;
-  void put(const std::string& key, std::string value);
+  void put(std::string key, std::string value);
   // The storage has no such entry: saves looking.
-  void put_new(const std::string& key, std::string value);
-  void remove(const std::string& key);
+  void put_new(std::string key, std::string value);
+  void remove(std::string key);
   // The entry, to be changed.
-  Slot& slot(const std::string& key);
+  Slot& slot(std::string key);
+  Slot& changing(Entries::iterator entry);
   // Leaves what a read finds useful to the next commands, if that is wanted.
   void keep_reads();
   void forget_entries();
@@ -90,9 +96,10 @@ class State final : public StateView {
 
   // Larger than every id that the table ever had: no row, and none that is gone.
   [[nodiscard]] bool never_used(const events::TableInfo& table, const events::Uuid& id) const;
-  void insert(const events::RowChange& change, Version version, Position position);
-  void patch(const events::RowChange& change, Position position, Version& version);
-  void remove_row(const events::RowChange& change, Position position, Version& version);
+  // Each gives the version of the event in its stream.
+  Version insert(events::RowChange change, Position position);
+  Version patch(events::RowChange change, Position position);
+  Version remove_row(const events::RowChange& change, Position position);
   [[nodiscard]] static std::string encode_row(const events::TableInfo& table,
                                               const events::RowValues& row, Version version,
                                               Position position);
@@ -102,10 +109,13 @@ class State final : public StateView {
 
   const StorageReader& base_;
   const Reads reads_;
-  std::span<const ChangeSet::Change> writing_;             // Of the state, in the order of keys.
-  mutable std::unordered_map<std::string, Slot> entries_;  // Changed or kept from a read.
-  mutable std::size_t kept_bytes_ = 0;                     // Of entries that are not changed.
-  std::map<std::string_view, Slot*> changed_;              // Those of them, in order.
+  std::span<const ChangeSet::Change> writing_;  // Of the state, in the order of keys.
+  mutable Entries entries_;                     // Changed or kept from a read.
+  mutable std::size_t kept_bytes_ = 0;          // Of entries that are not changed.
+  std::map<std::string_view, Slot*> changed_;   // Those of them, in order.
+  // By tables' tenants: which row find_row() found last. Where to look first, no more: it may be
+  // another row by now, or none.
+  mutable std::unordered_map<std::string, RowKey> found_;
 };
 
 }  // namespace tenantry

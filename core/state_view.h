@@ -45,6 +45,10 @@ class StateView {
   // Rows in key order: all, or those of one tenant.
   virtual void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
                          const std::function<bool(const StoredRow&)>& visit) const = 0;
+  // One row of the tenant of which `holds` is true, any of them; nullopt when there is none.
+  [[nodiscard]] virtual std::optional<StoredRow> find_row(
+      const events::TableInfo& table, const events::Uuid& tenant,
+      const std::function<bool(const StoredRow&)>& holds) const;
   // Rows whose lookup column has a value in [first, last], by value, then key. Integers and times;
   // of a text its lookup_value().
   virtual void scan_lookup(const events::TableInfo& table, const events::LookupInfo& lookup,

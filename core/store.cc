@@ -42,8 +42,9 @@ class Rehearsal {
  public:
   Rehearsal(const StoreInfo& info, const Head& head, const Storage& storage, const Clock& clock,
             IdSource& ids)
-      : state_(storage),
-        runner_(info, storage, clock, ids),
+      : view_(storage.read_view()),
+        state_(*view_, State::Reads::kKeep),
+        runner_(info, *view_, clock, ids),
         batch_(info, head, head.term + 1, state_) {}
 
   std::vector<Answer> run(std::span<const events::CommandRequest> commands, SubmitOptions options) {
@@ -60,6 +61,7 @@ class Rehearsal {
   }
 
  private:
+  const std::unique_ptr<StorageReader> view_;  // What is committed meanwhile does not show.
   State state_;
   CommandRunner runner_;
   BatchWriter batch_;

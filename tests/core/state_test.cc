@@ -100,6 +100,85 @@ TEST_F(StateTest, WhatIsBeingWrittenCountsAsStored) {
   EXPECT_THAT(ids, ElementsAre(2, 3));
 }
 
+// A tenant's domains, of which one is looked for again and again.
+class StateFindRowTest : public StateTest {
+ protected:
+  void add_domain(std::int64_t id, bool is_primary) {
+    apply([&](events::Event::Builder event) {
+      auto domain = event.initDomainAdded();
+      domain.setId(id);
+      domain.setTenantId(bytes_of(kTenant));
+      domain.setDomain("www" + std::to_string(id) + ".acme.example");
+      domain.setIsPrimary(is_primary);
+    });
+  }
+  void set_primary(std::int64_t id, bool is_primary) {
+    apply([&](events::Event::Builder event) {
+      auto domain = event.initDomainPrimaryChanged();
+      domain.setId(id);
+      domain.setTenantId(bytes_of(kTenant));
+      domain.setIsPrimary(is_primary);
+    });
+  }
+  // The id of the primary domain; 0 for none.
+  std::int64_t primary(const events::Uuid& tenant = kTenant) const {
+    const auto& table = events::table_of(events::EntityKind::DOMAIN);
+    const auto found = state_.find_row(table, tenant, [](const StoredRow& row) {
+      return events::OwnedRow<events::DomainRow>(row.bytes).read().getIsPrimary();
+    });
+    return found ? events::integer_id(found->key.id) : 0;
+  }
+
+  static capnp::Data::Reader bytes_of(const events::Uuid& id) {
+    return {id.bytes.data(), id.bytes.size()};
+  }
+
+  static constexpr events::Uuid kTenant{{1}};
+  static constexpr events::Uuid kOther{{2}};
+};
+
+TEST_F(StateFindRowTest, ARowThatNoLongerHoldsIsNotGiven) {
+  add_domain(1, true);
+  add_domain(2, false);
+  ASSERT_EQ(primary(), 1);
+  set_primary(1, false);
+  EXPECT_EQ(primary(), 0);
+  set_primary(2, true);
+  EXPECT_EQ(primary(), 2);
+}
+
+TEST_F(StateFindRowTest, ARowThatIsGoneIsNotGiven) {
+  add_domain(1, true);
+  ASSERT_EQ(primary(), 1);
+  apply([](events::Event::Builder event) {
+    auto domain = event.initDomainRemoved();
+    domain.setId(1);
+    domain.setTenantId(bytes_of(kTenant));
+  });
+  EXPECT_EQ(primary(), 0);
+}
+
+TEST_F(StateFindRowTest, ARowThatMovedIsFoundWhereItIs) {
+  add_domain(1, true);
+  ASSERT_EQ(primary(kTenant), 1);
+  apply([](events::Event::Builder event) {
+    auto domain = event.initDomainMoved();
+    domain.setId(1);
+    domain.setTenantId(bytes_of(kTenant));
+    domain.setToTenantId(bytes_of(kOther));
+    domain.setIsPrimary(true);
+  });
+  EXPECT_EQ(primary(kTenant), 0);
+  EXPECT_EQ(primary(kOther), 1);
+}
+
+TEST_F(StateFindRowTest, WhatIsForgottenIsNotGiven) {
+  add_domain(1, true);
+  ASSERT_EQ(primary(), 1);
+  state_.forget_changes();
+  EXPECT_EQ(primary(), 0);
+}
+
 // Law: whatever the history and wherever it is cut into writes, the state is that of the plain
 // model, and the counters are those of a recount.
 class StateLawTest : public ::testing::TestWithParam<unsigned> {};

@@ -336,6 +336,14 @@ TEST_F(StoreTest, ARehearsalAnswersAndWritesNothing) {
   EXPECT_EQ(run(protein("Beef")), "1");
 }
 
+TEST_F(StoreTest, ARehearsalStaysWithTheStoreAsItWasWhenItBegan) {
+  const auto beef = request(protein("Beef"));
+  const auto pork = request(protein("Pork"));
+  EXPECT_EQ(brief(store().rehearse({&beef, 1}, {}).at(0)), "1");
+  EXPECT_EQ(run(protein("Pork")), "1");
+  EXPECT_EQ(brief(store().rehearse({&pork, 1}, {}).at(0)), "2");
+}
+
 // ---- Reading
 
 class StoreReadTest : public StoreTestBase {
