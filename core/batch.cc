@@ -18,6 +18,9 @@ namespace {
 // A time mark at the first commit after this many events or this long.
 constexpr std::uint64_t kMarkEvents = 4096;
 constexpr std::int64_t kMarkMicros = 60'000'000;
+// An answer kept for a retry, and what it has more when it names an entity: before the key.
+constexpr std::size_t kIdempotencyBytes = 36;
+constexpr std::size_t kEntityBytes = 18;
 
 capnp::Data::Reader as_data(const events::Uuid& uuid) {
   return {uuid.bytes.data(), uuid.bytes.size()};
@@ -98,6 +101,7 @@ auto decode(std::string_view bytes, const char* what, Read&& read) {
 
 std::string encode_idempotency(const CommandEntry& entry) {
   std::string value;
+  value.reserve(kIdempotencyBytes + (entry.entity ? kEntityBytes + entry.entity->key.size() : 0));
   append_uuid(value, entry.request_hash);
   append_le(value, entry.first.value);
   append_le(value, entry.count);
@@ -109,10 +113,8 @@ std::string encode_idempotency(const CommandEntry& entry) {
 }
 
 CommandEntry decode_idempotency(const events::Uuid& id, std::string_view value) {
-  constexpr std::size_t kFixedBytes = 36;
-  constexpr std::size_t kEntityBytes = 18;
-  if (value.size() < kFixedBytes ||
-      (value.size() > kFixedBytes && value.size() < kFixedBytes + kEntityBytes)) {
+  if (value.size() < kIdempotencyBytes ||
+      (value.size() > kIdempotencyBytes && value.size() < kIdempotencyBytes + kEntityBytes)) {
     throw CorruptionError("the answer kept for command " + events::format_uuid(id) +
                           " is cut short");
   }
@@ -122,10 +124,11 @@ CommandEntry decode_idempotency(const events::Uuid& id, std::string_view value) 
   entry.first = {read_le<std::uint64_t>(value, 16)};
   entry.count = read_le<std::uint32_t>(value, 24);
   entry.accepted_at = {read_le<std::int64_t>(value, 28)};
-  if (value.size() > kFixedBytes) {
+  if (value.size() > kIdempotencyBytes) {
     entry.entity = EntityName{
-        static_cast<events::EntityKind>(read_le<std::uint16_t>(value, kFixedBytes)),
-        read_uuid(value, kFixedBytes + 2), std::string(value.substr(kFixedBytes + kEntityBytes))};
+        static_cast<events::EntityKind>(read_le<std::uint16_t>(value, kIdempotencyBytes)),
+        read_uuid(value, kIdempotencyBytes + 2),
+        std::string(value.substr(kIdempotencyBytes + kEntityBytes))};
   }
   return entry;
 }
@@ -254,7 +257,10 @@ void BatchWriter::write_block(events::Scope scope, const std::vector<const Recor
   header.first_scope_seq = records.front()->event.scope_seq;
   header.term = head_.term;
   header.batch_seq = head_.batch_seq;
+  std::size_t size = 0;
+  for (const Record* record : records) size += record->bytes.size();
   std::string bytes;
+  bytes.reserve(size);
   for (const Record* record : records) bytes += record->bytes;
   const bool is_first = header.first == first_;
   changes.put(Family::kLog, keys::block(scope, header.first),

@@ -28,6 +28,9 @@ Answer repeated(const CommandEntry& entry, std::uint64_t incarnation) {
   return answer;
 }
 
+// What a request's hash covers besides the command.
+constexpr std::size_t kCircumstanceBytes = 18;
+
 // The time that the command's events carry, or why the one that it brought cannot be.
 std::variant<events::Timestamp, Refusal> settle_time(const events::Circumstances& circumstances,
                                                      const Head& head, events::Timestamp clock) {
@@ -65,12 +68,22 @@ std::optional<CommandEntry> CommandRunner::find_answered(const events::Uuid& id)
 
 events::Uuid CommandRunner::request_hash(const events::CommandRequest& request) const {
   const events::Circumstances& circumstances = request.circumstances;
-  std::string bytes = request.command;
+  std::string bytes;
+  bytes.reserve(request.command.size() + kCircumstanceBytes);
+  bytes = request.command;
   append_le(bytes, static_cast<std::uint8_t>(circumstances.expected_version.kind));
   append_le(bytes, circumstances.expected_version.version);
   append_le(bytes, static_cast<std::uint8_t>(circumstances.at ? 1 : 0));
   append_le(bytes, circumstances.at.value_or(events::Timestamp{}).micros);
   return keyed_hash(info_.hash_key, bytes);
+}
+
+events::Uuid CommandRunner::actor_hash(const std::string& actor) {
+  if (actor != actor_) {
+    actor_hash_ = keyed_hash(info_.hash_key, actor);
+    actor_ = actor;
+  }
+  return actor_hash_;
 }
 
 CommandRunner::Decided CommandRunner::decide_command(const events::CommandRequest& request,
@@ -108,8 +121,7 @@ CommandRunner::Decided CommandRunner::decide_command(const events::CommandReques
   decided.accepted.entity = std::move(decision.entity);
   decided.accepted.recorded_at = now;
   decided.accepted.flags = flags_for(circumstances, head, clock);
-  if (!circumstances.actor.empty())
-    decided.accepted.actor = keyed_hash(info_.hash_key, circumstances.actor);
+  if (!circumstances.actor.empty()) decided.accepted.actor = actor_hash(circumstances.actor);
   decided.accepted.causation = circumstances.causation_position.value_or(0);
   decided.accepted.id = circumstances.id;
   decided.has_effect = circumstances.id.has_value() || !decided.accepted.events.empty();
@@ -120,9 +132,9 @@ void CommandRunner::add(Decided& decided, BatchWriter& batch) {
   const Position first = batch.add(decided.accepted);
   if (decided.answer.count > 0) decided.answer.first = first;
   if (decided.accepted.id) {
-    pending_[*decided.accepted.id] = {*decided.accepted.id,         decided.accepted.request_hash,
-                                      decided.accepted.recorded_at, decided.answer.first,
-                                      decided.answer.count,         decided.accepted.entity};
+    pending_[*decided.accepted.id] = {
+        *decided.accepted.id, decided.accepted.request_hash, decided.accepted.recorded_at,
+        decided.answer.first, decided.answer.count,          std::move(decided.accepted.entity)};
   }
 }
 

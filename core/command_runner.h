@@ -27,7 +27,7 @@ class CommandRunner {
   // `state` is what the command sees, `head` the end of the log before it.
   [[nodiscard]] Decided decide_command(const events::CommandRequest& request, const State& state,
                                        const Head& head);
-  // Puts it into the batch.
+  // Puts it into the batch; what is left of `decided` is its answer.
   void add(Decided& decided, BatchWriter& batch);
   // Bytes that its records take.
   [[nodiscard]] static std::size_t record_bytes(const Decided& decided);
@@ -46,11 +46,14 @@ class CommandRunner {
  private:
   [[nodiscard]] std::optional<CommandEntry> find_answered(const events::Uuid& id) const;
   [[nodiscard]] events::Uuid request_hash(const events::CommandRequest& request) const;
+  [[nodiscard]] events::Uuid actor_hash(const std::string& actor);
 
   const StoreInfo& info_;
   const StorageReader& storage_;
   const Clock& clock_;
   IdSource& ids_;
+  std::string actor_;  // The last one; most commands come from the same as the one before.
+  events::Uuid actor_hash_;
   std::map<events::Uuid, CommandEntry> pending_;  // Accepted in the batch at hand,
   std::map<events::Uuid, CommandEntry> writing_;  // and in the one that is being written.
 };

@@ -75,8 +75,8 @@ bool changes_text(bool given, capnp::Text::Reader text, capnp::Text::Reader pres
 }
 
 std::optional<StoredRow> Deciding::holder(const TableInfo& table,
-                                          const std::vector<std::string_view>& columns,
-                                          const std::vector<events::Value>& values) const {
+                                          std::initializer_list<std::string_view> columns,
+                                          std::span<const events::Value> values) const {
   const events::ClaimInfo& claim = claim_on(table, columns);
   const std::optional<std::string> value = claim_value(claim, values);
   if (!value) return std::nullopt;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <span>
@@ -74,7 +75,7 @@ class Found : public FoundPlace {
  public:
   explicit Found(const StoredRow& stored)
       : FoundPlace{stored.key, stored.version, stored.last},
-        owned_(stored.bytes),
+        owned_(stored.bytes, stored.origin),
         reader_(owned_.read()) {}
 
   // One reader for all calls: Cap'n Proto counts every fetch of a root against the message's limit.
@@ -181,9 +182,9 @@ class Deciding {
   // The row that holds a unique value; `columns` are those of one of the table's claims.
   template <class Row>
   [[nodiscard]] std::optional<Found<Row>> find_holder(
-      const std::vector<std::string_view>& columns,
-      const std::vector<events::Value>& values) const {
-    return found<Row>(holder(table_for<Row>(), columns, values));
+      std::initializer_list<std::string_view> columns,
+      std::initializer_list<events::Value> values) const {
+    return found<Row>(holder(table_for<Row>(), columns, {values.begin(), values.size()}));
   }
 
   // Rows in key order, until `visit` returns false. emit() may be called from inside.
@@ -262,8 +263,8 @@ class Deciding {
     return std::optional<Found<Row>>(std::in_place, *row);
   }
   [[nodiscard]] std::optional<StoredRow> holder(const events::TableInfo& table,
-                                                const std::vector<std::string_view>& columns,
-                                                const std::vector<events::Value>& values) const;
+                                                std::initializer_list<std::string_view> columns,
+                                                std::span<const events::Value> values) const;
   void visit_lookup_rows(const events::TableInfo& table, std::string_view column,
                          std::int64_t value,
                          const std::function<bool(const StoredRow&)>& visit) const;

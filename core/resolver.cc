@@ -1,6 +1,7 @@
 #include "core/resolver.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <mutex>
 #include <tuple>
@@ -52,7 +53,8 @@ std::optional<std::int64_t> find_user(const StateView& state, const std::string&
 bool may_enter(const StateView& state, std::int64_t user, const Uuid& tenant) {
   const auto& members = table(EntityKind::MEMBER);
   const auto& claim = claim_on(members, {"tenant_id", "user_id"});
-  if (const auto holder = state.claim_holder(members, claim, *claim_value(claim, {tenant, user}))) {
+  if (const auto holder = state.claim_holder(
+          members, claim, *claim_value(claim, std::array<events::Value, 2>{tenant, user}))) {
     const auto stored = state.row(members, *holder);
     if (stored && OwnedRow<events::MemberRow>(stored->bytes).read().getIsActive()) return true;
   }

@@ -39,12 +39,12 @@ std::string encode_entry(Version version, Position last, std::string_view row) {
   return value.append(row);
 }
 
-StoredRow decode_entry(const RowKey& key, std::string value) {
+StoredRow decode_entry(const RowKey& key, std::string value, events::Origin origin) {
   if (value.size() < kRowPrefixBytes) throw CorruptionError("a row of the state is cut short");
   const Version version{read_le<std::uint64_t>(value, 0)};
   const Position last{read_le<std::uint64_t>(value, 8)};
   value.erase(0, kRowPrefixBytes);
-  return {key, version, last, std::move(value)};
+  return {key, version, last, std::move(value), origin};
 }
 
 std::string encode_holder(const RowKey& key) {
@@ -73,7 +73,11 @@ bool append_claimed(std::string& bytes, const ClaimInfo& claim, const Value& val
   } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
     append_be(bytes, *number);
   } else if (const auto* text = std::get_if<std::string>(&value)) {
-    bytes += claim.fold ? events::to_ascii_lower(*text) : *text;
+    if (claim.fold) {
+      bytes += events::to_ascii_lower(*text);
+    } else {
+      bytes += *text;
+    }
   } else {
     return false;
   }
@@ -172,7 +176,7 @@ class StoredCursor {
 
 }  // namespace
 
-std::optional<std::string> claim_value(const ClaimInfo& claim, const std::vector<Value>& values) {
+std::optional<std::string> claim_value(const ClaimInfo& claim, std::span<const Value> values) {
   std::string bytes;
   for (const Value& value : values) {
     if (!append_claimed(bytes, claim, value)) return std::nullopt;
@@ -180,13 +184,12 @@ std::optional<std::string> claim_value(const ClaimInfo& claim, const std::vector
   return bytes;
 }
 
-const ClaimInfo& claim_on(const TableInfo& table, const std::vector<std::string_view>& columns) {
+const ClaimInfo& claim_on(const TableInfo& table, std::initializer_list<std::string_view> columns) {
   for (const ClaimInfo& claim : table.claims) {
-    bool same = claim.columns.size() == columns.size();
-    for (std::size_t i = 0; same && i < columns.size(); ++i) {
-      same = table.columns[claim.columns[i]].name == columns[i];
-    }
-    if (same) return claim;
+    const auto name = [&](std::size_t column) -> std::string_view {
+      return table.columns[column].name;
+    };
+    if (std::ranges::equal(claim.columns, columns, {}, name)) return claim;
   }
   throw std::logic_error("no such claim on " + table.name);
 }
@@ -213,9 +216,9 @@ std::optional<StoredRow> StateView::find_row(
   return found;
 }
 
-std::optional<std::string> State::get(std::string key) const {
+State::Entry State::get(std::string key) const {
   const auto found = entries_.find(key);
-  if (found != entries_.end()) return found->second.now;
+  if (found != entries_.end()) return {found->second.now, found->second.origin};
   auto value = get_stored(key);
   const std::size_t bytes = key.size() + (value ? value->size() : 0);
   if (reads_ == Reads::kKeep && entries_.size() < kEntriesMax &&
@@ -223,7 +226,7 @@ std::optional<std::string> State::get(std::string key) const {
     entries_[std::move(key)].now = value;
     kept_bytes_ += bytes;
   }
-  return value;
+  return {std::move(value), events::Origin::kElsewhere};
 }
 
 std::optional<std::string> State::get_stored(const std::string& key) const {
@@ -249,31 +252,31 @@ State::Slot& State::changing(Entries::iterator entry) {
   return slot;
 }
 
-void State::put(std::string key, std::string value) { slot(std::move(key)).now = std::move(value); }
+void State::put(std::string key, std::string value) { slot(std::move(key)).set(std::move(value)); }
 
 void State::put_new(std::string key, std::string value) {
-  changing(entries_.try_emplace(std::move(key)).first).now = std::move(value);
+  changing(entries_.try_emplace(std::move(key)).first).set(std::move(value));
 }
 
 void State::remove(std::string key) { slot(std::move(key)).now.reset(); }
 
 std::optional<StoredRow> State::row(const TableInfo& table, const RowKey& key) const {
-  auto value = get(keys::row(table, key));
-  if (!value) return std::nullopt;
-  return decode_entry(key, std::move(*value));
+  Entry entry = get(keys::row(table, key));
+  if (!entry.value) return std::nullopt;
+  return decode_entry(key, std::move(*entry.value), entry.origin);
 }
 
 std::optional<StoredRow> State::row_by_id(const TableInfo& table, const Uuid& id) const {
   if (never_used(table, id)) return std::nullopt;
   if (!lies_under_tenant(table)) return row(table, {table.owner_column ? id : Uuid{}, id});
-  const auto holder = get(keys::by_id(table, id));
+  const auto holder = get(keys::by_id(table, id)).value;
   if (!holder) return std::nullopt;
   return row(table, decode_holder(*holder));
 }
 
 std::optional<RowKey> State::claim_holder(const TableInfo& table, const ClaimInfo& claim,
                                           std::string_view value) const {
-  const auto holder = get(keys::claim(table, claim, value));
+  const auto holder = get(keys::claim(table, claim, value)).value;
   if (!holder) return std::nullopt;
   return decode_holder(*holder);
 }
@@ -306,7 +309,8 @@ void State::scan_rows(const TableInfo& table, const std::optional<Uuid>& tenant,
              : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
   scan(lower, keys::after_prefix(lower), /*is_long=*/!tenant,
        [&](std::string_view key, std::string_view value) {
-         return visit(decode_entry(keys::read_row_key(key), std::string(value)));
+         return visit(
+             decode_entry(keys::read_row_key(key), std::string(value), events::Origin::kElsewhere));
        });
 }
 
@@ -333,7 +337,7 @@ void State::scan_lookup(const TableInfo& table, const LookupInfo& lookup, std::i
 }
 
 std::int64_t State::largest_id(const TableInfo& table) const {
-  const auto value = get(keys::counter(table));
+  const auto value = get(keys::counter(table)).value;
   return value ? read_le<std::int64_t>(*value, 0) : 0;
 }
 
@@ -344,7 +348,7 @@ bool State::never_used(const TableInfo& table, const Uuid& id) const {
 Version State::stream_version(const TableInfo& table, const Uuid& id) const {
   if (never_used(table, id)) return {};
   if (const auto row = row_by_id(table, id)) return row->version;
-  const auto gone = get(keys::gone(table, id));
+  const auto gone = get(keys::gone(table, id)).value;
   return gone ? Version{read_le<std::uint64_t>(*gone, 0)} : Version{};
 }
 
@@ -456,7 +460,7 @@ void State::take_claim(const TableInfo& table, const ClaimInfo& claim, const std
         "event {} does not fit the state: {}/{} claims what another row holds ({})", position.value,
         table.entity_name, events::format_entity_id(table, key.id), claim.code));
   }
-  held.now = encode_holder(key);
+  held.set(encode_holder(key));
 }
 
 void State::note_id(const TableInfo& table, const RowValues& row) {

@@ -68,16 +68,25 @@ class State final : public StateView {
   [[nodiscard]] std::size_t pending() const { return changed_.size(); }
 
  private:
+  struct Entry {
+    std::optional<std::string> value;
+    events::Origin origin = events::Origin::kElsewhere;
+  };
   // What an entry is now (nullopt: gone), and, once it is changed, what it is in the storage.
   struct Slot {
     std::optional<std::string> now;
     std::optional<std::string> before;
+    events::Origin origin = events::Origin::kElsewhere;  // Of what it is now.
     bool changed = false;
-  };
 
+    void set(std::string value) {
+      now = std::move(value);
+      origin = events::Origin::kEncodedHere;
+    }
+  };
   using Entries = std::unordered_map<std::string, Slot>;
 
-  [[nodiscard]] std::optional<std::string> get(std::string key) const;
+  [[nodiscard]] Entry get(std::string key) const;
   // Of the storage, once what is being written is there.
   [[nodiscard]] std::optional<std::string> get_stored(const std::string& key) const;
   void put(std::string key, std::string value);

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "core/ids.h"
+#include "events/encoding.h"
 #include "events/tables.h"
 
 namespace tenantry {
@@ -21,9 +24,10 @@ struct RowKey {
 
 struct StoredRow {
   RowKey key;
-  Version version;    // Of the row's stream.
-  Position last;      // The last event that changed it.
-  std::string bytes;  // Canonical.
+  Version version;                                     // Of the row's stream.
+  Position last;                                       // The last event that changed it.
+  std::string bytes;                                   // Canonical.
+  events::Origin origin = events::Origin::kElsewhere;  // Of the bytes.
 };
 
 // The current rows, as deciders and readers see them: every accepted command's effects, also those
@@ -64,10 +68,10 @@ class StateView {
 // The bytes under which a claim is held: each value in order, text folded where the claim says so.
 // The values are those of the claim's columns. nullopt when one is NULL: nothing is claimed.
 [[nodiscard]] std::optional<std::string> claim_value(const events::ClaimInfo& claim,
-                                                     const std::vector<events::Value>& values);
+                                                     std::span<const events::Value> values);
 // The claim of `table` over exactly these columns; it exists.
 [[nodiscard]] const events::ClaimInfo& claim_on(const events::TableInfo& table,
-                                                const std::vector<std::string_view>& columns);
+                                                std::initializer_list<std::string_view> columns);
 // The value under which rows with that text, in whatever ASCII case, are looked up. Rows with
 // another text may share it.
 [[nodiscard]] std::int64_t lookup_value(std::string_view text);

@@ -83,7 +83,8 @@ template <class Reader>
 template <class Row>
 class OwnedRow {
  public:
-  explicit OwnedRow(std::string_view bytes) : view_(bytes) {}
+  explicit OwnedRow(std::string_view bytes, Origin origin = Origin::kElsewhere)
+      : view_(bytes, origin) {}
   [[nodiscard]] typename Row::Reader read() { return view_.root<Row>(); }
 
  private:
