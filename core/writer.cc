@@ -17,6 +17,12 @@ constexpr auto kStallWaitFirst = 1ms;
 constexpr auto kStallWaitMax = 50ms;
 constexpr auto kStallPatience = 2s;
 
+// As many callers are decided in the time of a sync. Fewer do best to share one: the next commit
+// waits for them to come back, for less than half of that time. Of more, one half is decided while
+// the other is written.
+constexpr std::size_t kFewCallers = 12;
+constexpr auto kComingBack = 100us;
+
 [[noreturn]] void refuse_further_work() {
   throw UnavailableError("an earlier write failed and nobody knows whether it reached the disk",
                          "open the store again and repeat the commands with their ids");
@@ -84,6 +90,7 @@ std::future<std::vector<Answer>> Writer::submit_later(std::vector<events::Comman
 
 bool Writer::join(std::shared_ptr<Ticket> ticket) {
   queue_.push_back(std::move(ticket));
+  ++joined_;
   progress_.notify_one();
   return !std::exchange(office_taken_, true);
 }
@@ -110,8 +117,13 @@ void Writer::lead() {
     fault = give_up(group);
   }
   hand_over();
-  if (commit) fault = write_out(*commit);
+  if (commit) fault = make_durable(*commit);
+  // Who hears of a fault may try again at once: nothing should rest on this commit any more.
+  const bool ends_first = fault || group.tickets.size() > kFewCallers;
+  if (commit && ends_first) end(*commit, fault);
+  note_answered(group);
   answer(group, fault);
+  if (commit && !ends_first) end(*commit, fault);
 }
 
 void Writer::hand_over() {
@@ -147,7 +159,7 @@ std::shared_ptr<Writer::Commit> Writer::decide_group(Group& group) {
 }
 
 // A group takes whoever is there while the commit before it is being written. Then it leaves half
-// of them to the next one, which is decided while this one is written.
+// of them, if they are many, to the next one, which is decided while this one is written.
 std::shared_ptr<Writer::Ticket> Writer::take_next(Group& group) {
   const auto fits = [&](const Ticket& ticket) {
     return group.tickets.empty() ||
@@ -156,17 +168,29 @@ std::shared_ptr<Writer::Ticket> Writer::take_next(Group& group) {
   std::unique_lock lock(mutex_);
   while (true) {
     const bool is_written = !writing_ || writing_->ended;
-    const bool has_enough = is_written && group.tickets.size() >= queue_.size();
+    const bool has_enough =
+        is_written && group.tickets.size() >= kFewCallers && group.tickets.size() >= queue_.size();
     const bool may_take = !queue_.empty() && fits(*queue_.front());
     if (may_take && (group.tickets.empty() || !has_enough)) break;
-    if (is_written) return nullptr;
-    progress_.wait(lock);
+    if (!is_written) {
+      progress_.wait(lock);
+    } else if (!queue_.empty() || !others_may_come_back(group) ||
+               progress_.wait_until(lock, answered_at_ + kComingBack) == std::cv_status::timeout) {
+      return nullptr;
+    }
   }
   std::shared_ptr<Ticket> ticket = std::move(queue_.front());
   queue_.pop_front();
   group.tickets.push_back(ticket);
   group.commands += ticket->commands.size();
   return ticket;
+}
+
+// Whether those who were answered last are likely to come with their next commands, and few enough
+// to be waited for.
+bool Writer::others_may_come_back(const Group& group) const {
+  return answered_ <= kFewCallers && group.tickets.size() < kFewCallers &&
+         joined_ - joined_before_ < answered_;
 }
 
 void Writer::decide_ticket(Ticket& ticket, const Group& group, std::shared_ptr<Commit>& commit) {
@@ -224,9 +248,10 @@ void Writer::write_meanwhile(const std::shared_ptr<Commit>& commit, const Group&
   for (const auto& ticket : group.tickets) ticket->written = ticket->answers.size();
   launch(commit);
   try {
-    helper_ = std::async(std::launch::async, [this, commit] { write_out(*commit); });
+    helper_ =
+        std::async(std::launch::async, [this, commit] { end(*commit, make_durable(*commit)); });
   } catch (const std::system_error&) {  // No thread is to be had: it goes without.
-    write_out(*commit);
+    end(*commit, make_durable(*commit));
   }
 }
 
@@ -278,19 +303,27 @@ void Writer::answer(const Group& group, const std::exception_ptr& fault) {
   }
 }
 
-// Its end is told before anybody is answered: the next commit goes to the disk meanwhile.
-std::exception_ptr Writer::write_out(Commit& commit) {
-  std::exception_ptr fault;
+std::exception_ptr Writer::make_durable(const Commit& commit) {
   try {
     write(commit);
   } catch (const std::exception&) {
-    fault = std::current_exception();
+    return std::current_exception();
   }
+  return nullptr;
+}
+
+void Writer::note_answered(const Group& group) {
+  const std::lock_guard lock(mutex_);
+  answered_ = group.tickets.size();
+  joined_before_ = joined_;
+  answered_at_ = std::chrono::steady_clock::now();
+}
+
+void Writer::end(Commit& commit, const std::exception_ptr& fault) {
   const std::lock_guard lock(mutex_);
   commit.fault = fault;
   commit.ended = true;
   progress_.notify_one();
-  return fault;
 }
 
 void Writer::write(const Commit& commit) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -110,6 +111,7 @@ class Writer {
   void decide_ticket(Ticket& ticket, const Group& group, std::shared_ptr<Commit>& commit);
   // The next ticket of the group; none when its commit should be written.
   [[nodiscard]] std::shared_ptr<Ticket> take_next(Group& group);
+  [[nodiscard]] bool others_may_come_back(const Group& group) const;
   void hand_over();
 
   // Lets go of a commit that ended before anything was decided on top of it.
@@ -124,12 +126,15 @@ class Writer {
   void finish_writing(const Group& group);
   // Forgets what was decided and is not durable; returns what became of the group.
   [[nodiscard]] std::exception_ptr give_up(const Group& group);
-  // Makes the commit durable, or notes why it is not, and returns that.
-  std::exception_ptr write_out(Commit& commit);
+  // Returns why the commit is not durable; nullptr when it is.
+  [[nodiscard]] std::exception_ptr make_durable(const Commit& commit);
+  // Lets the next commit be written.
+  void end(Commit& commit, const std::exception_ptr& fault);
   void write(const Commit& commit);
   [[nodiscard]] AppendOutcome append_patiently(const Batch& batch, const ChangeSet& changes);
   // Whoever rests on more than is durable gets the fault, if there is one.
   static void answer(const Group& group, const std::exception_ptr& fault);
+  void note_answered(const Group& group);
 
   Parts parts_;
   State state_;           // Of whoever holds the office, as is the next.
@@ -138,8 +143,12 @@ class Writer {
   std::atomic<bool> broken_ = false;  // A commit's fate is unknown: nothing more is taken.
 
   mutable std::mutex mutex_;
-  std::deque<std::shared_ptr<Ticket>> queue_;  // Guarded by mutex_, as are the next five.
-  bool office_taken_ = false;                  // Else the queue is empty.
+  std::deque<std::shared_ptr<Ticket>> queue_;  // Guarded by mutex_, as all down to progress_.
+  std::uint64_t joined_ = 0;                   // Calls ever;
+  std::uint64_t joined_before_ = 0;            // before those of the last group were answered,
+  std::size_t answered_ = 0;                   // how many that were,
+  std::chrono::steady_clock::time_point answered_at_;  // and when.
+  bool office_taken_ = false;                          // Else the queue is empty.
   bool standby_may_lead_ = false;
   bool closing_ = false;
   std::vector<std::jthread> standbys_;  // Started when first needed.
