@@ -56,6 +56,8 @@ junit_count() {
 set_sanitizer_options() {
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
   export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}
+  local leaks=$PWD/tests/support/leaks.supp
+  export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$leaks:print_suppressions=0}
   # The packaged libraries are not instrumented: what happens inside them cannot be judged.
   export TSAN_OPTIONS=${TSAN_OPTIONS:-ignore_noninstrumented_modules=1 second_deadlock_stack=1}
 }

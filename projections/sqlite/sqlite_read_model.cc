@@ -164,8 +164,8 @@ class SqliteReadModel final : public ReadModel {
   [[nodiscard]] BeginOutcome begin(const Mark& expected) override {
     Connection& database = writable();
     // The log outlives the read model: a power failure may undo the last batches, whole.
-    // Rows are found and changed anywhere, so a cache pays.
-    database.execute("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384");
+    // Rows are found and changed anywhere, so a cache pays; a larger one would grow with the file.
+    database.execute("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192");
     auto transaction = std::make_unique<Transaction>(database, Lock::kImmediate);
     const auto found = read_mark(database);
     if (!still_stands(expected, found) || found->position != expected.position) {
