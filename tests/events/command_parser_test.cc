@@ -4,8 +4,8 @@
 #include <random>
 #include <set>
 
-#include <gmock/gmock.h>
 #include <capnp/dynamic.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "events/commands.h"
