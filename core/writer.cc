@@ -73,10 +73,9 @@ std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> comma
 
 std::future<std::vector<Answer>> Writer::submit_later(std::vector<events::CommandRequest> commands,
                                                       SubmitOptions options) {
-  auto ticket = std::make_shared<Ticket>();
-  Later& later = ticket->later.emplace(std::move(commands));
+  auto ticket = std::make_shared<Ticket>(std::span<const events::CommandRequest>(), options);
+  Later& later = ticket->later.emplace(Later{std::move(commands), {}});
   ticket->commands = later.commands;
-  ticket->options = options;
   std::future<std::vector<Answer>> answers = later.promise.get_future();
   const std::lock_guard lock(mutex_);
   // While one writes, the other decides.

@@ -75,6 +75,8 @@ class Writer {
   };
   // One call. Shared by its caller and who leads it: each may be gone before the other.
   struct Ticket {
+    Ticket(std::span<const events::CommandRequest> asked, SubmitOptions how)
+        : commands(asked), options(how) {}
     std::span<const events::CommandRequest> commands;
     SubmitOptions options;
     std::optional<Later> later{};
