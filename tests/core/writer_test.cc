@@ -83,7 +83,7 @@ class WriterTest : public StoreTestBase {
     return "{'command':'create_tenant','data':{'name':'N','slug':'" + slug +
            "','contact_email':'a@example.com','domain':'" + slug + ".example.com'}}";
   }
-  // Answers, or the code of the error.
+  // The answer, or what failed.
   std::future<std::string> run_aside(const std::string& line) {
     return std::async(std::launch::async, [this, line] {
       try {
@@ -92,6 +92,13 @@ class WriterTest : public StoreTestBase {
         return std::string("failed: ") + error.what();
       }
     });
+  }
+  // Its commit waits at the gate.
+  std::future<std::string> hold_up(const std::string& line) {
+    gate_.close();
+    auto answer = run_aside(line);
+    EXPECT_TRUE(gate_.await_commit());
+    return answer;
   }
   // Each tenant draws one id when it is decided.
   [[nodiscard]] bool await_drawn(std::uint64_t count) const {
@@ -110,9 +117,7 @@ class WriterTest : public StoreTestBase {
 TEST_F(WriterTest, WhoComesMeanwhileIsDecidedBeforeTheCommitIsWritten) {
   ASSERT_EQ(run(tenant("zero")), "1-2");
   const std::uint64_t drawn = ids_.drawn();
-  gate_.close();
-  auto first = run_aside(tenant("one"));
-  ASSERT_TRUE(gate_.await_commit());
+  auto first = hold_up(tenant("one"));
   auto second = run_aside(tenant("two"));
   auto third = run_aside(tenant("three"));
   EXPECT_TRUE(await_drawn(drawn + 3)) << "all are decided";
@@ -130,9 +135,7 @@ TEST_F(WriterTest, WhoComesMeanwhileIsDecidedBeforeTheCommitIsWritten) {
 TEST_F(WriterTest, WhatWasDecidedOnACommitThatFailedFailsWithIt) {
   ASSERT_EQ(run(tenant("zero")), "1-2");
   const std::uint64_t drawn = ids_.drawn();
-  gate_.close();
-  auto first = run_aside(tenant("one"));
-  ASSERT_TRUE(gate_.await_commit());
+  auto first = hold_up(tenant("one"));
   auto second = run_aside(tenant("two"));
   ASSERT_TRUE(await_drawn(drawn + 2));
   auto same = run_aside(tenant("one"));
@@ -148,9 +151,7 @@ TEST_F(WriterTest, WhatWasDecidedOnACommitThatFailedFailsWithIt) {
 }
 
 TEST_F(WriterTest, ARefusalThatRestsOnACommitWaitsForIt) {
-  gate_.close();
-  auto first = run_aside(tenant("one"));
-  ASSERT_TRUE(gate_.await_commit());
+  auto first = hold_up(tenant("one"));
   auto same = run_aside(tenant("one"));
   EXPECT_EQ(same.wait_for(50ms), std::future_status::timeout);
   gate_.open();
@@ -161,9 +162,7 @@ TEST_F(WriterTest, ARefusalThatRestsOnACommitWaitsForIt) {
 TEST_F(WriterTest, ARetryOfWhatIsBeingWrittenWaitsForIt) {
   std::string with_id = tenant("one");
   with_id.insert(1, "'id':'00000000-0000-4000-8000-000000000777',");
-  gate_.close();
-  auto first = run_aside(with_id);
-  ASSERT_TRUE(gate_.await_commit());
+  auto first = hold_up(with_id);
   auto retry = run_aside(with_id);
   EXPECT_EQ(retry.wait_for(50ms), std::future_status::timeout);
   gate_.open();
@@ -188,9 +187,7 @@ TEST_F(WriterTest, ThoseWhoDoNotWaitAreDecidedMeanwhileToo) {
 }
 
 TEST_F(WriterTest, ACallOfManyCommitsGoesOnTopOfWhatIsBeingWritten) {
-  gate_.close();
-  auto first = run_aside(tenant("one"));
-  ASSERT_TRUE(gate_.await_commit());
+  auto first = hold_up(tenant("one"));
   auto many = std::async(std::launch::async, [this] {
     std::vector<std::string> lines;
     for (int n = 0; n < 7; ++n) lines.push_back(tenant("m" + std::to_string(n)));
