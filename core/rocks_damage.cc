@@ -1,7 +1,10 @@
 #include "core/rocks_damage.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/metadata.h>
@@ -34,6 +37,21 @@ std::string fault_of(rocksdb::Env& env, const rocksdb::LiveFileMetaData& file) {
   return checksum->GetChecksum() == file.file_checksum ? "" : "its checksum is wrong";
 }
 
+std::vector<rocksdb::LiveFileMetaData> live_files(rocksdb::DB& database) {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  database.GetLiveFilesMetaData(&files);
+  return files;
+}
+
+// Whether a compaction has merged the file into others since it was listed, and so may have
+// removed it before it was read. The merge has checked each block that it read.
+bool replaced_meanwhile(rocksdb::DB& database, const rocksdb::LiveFileMetaData& file) {
+  const auto live = live_files(database);
+  return std::none_of(live.begin(), live.end(), [&](const rocksdb::LiveFileMetaData& now) {
+    return now.relative_filename == file.relative_filename;
+  });
+}
+
 Family family_named(const std::string& name) {
   const auto names = rocks_family_names();
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -45,14 +63,12 @@ Family family_named(const std::string& name) {
 }  // namespace
 
 std::vector<FileDamage> damaged_table_files(rocksdb::DB& database) {
-  std::vector<rocksdb::LiveFileMetaData> files;
-  database.GetLiveFilesMetaData(&files);
   std::vector<FileDamage> damaged;
-  for (const rocksdb::LiveFileMetaData& file : files) {
-    const std::string fault = fault_of(*database.GetEnv(), file);
-    if (fault.empty()) continue;
+  for (const rocksdb::LiveFileMetaData& file : live_files(database)) {
+    std::string fault = fault_of(*database.GetEnv(), file);
+    if (fault.empty() || replaced_meanwhile(database, file)) continue;
     damaged.push_back({file.relative_filename, family_named(file.column_family_name),
-                       file.smallestkey, file.largestkey, fault});
+                       file.smallestkey, file.largestkey, std::move(fault)});
   }
   return damaged;
 }

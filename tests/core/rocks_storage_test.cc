@@ -1,6 +1,8 @@
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <random>
 #include <thread>
@@ -364,6 +366,47 @@ TEST_F(RocksStorageTest, DamagedRowIsReportedByEveryWayToReadIt) {
   EXPECT_THROW(at->seek(row_key(1)), CorruptionError);
   EXPECT_THROW(at->seek_for_prev(row_key(1)), CorruptionError);
   EXPECT_THROW((void)storage->get(Family::kState, row_key(1)), CorruptionError);
+}
+
+// A disk on which something happens just before a table file is read from its beginning.
+class InterruptedReads final : public rocksdb::FileSystemWrapper {
+ public:
+  InterruptedReads() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  [[nodiscard]] const char* Name() const override { return "InterruptedReads"; }
+
+  rocksdb::IOStatus NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* result,
+                                      rocksdb::IODebugContext* debug) override {
+    if (before_table_file && name.ends_with(".sst")) {
+      std::exchange(before_table_file, nullptr)(name);
+    }
+    return FileSystemWrapper::NewSequentialFile(name, options, result, debug);
+  }
+
+  std::function<void(const std::string& name)> before_table_file;  // Once.
+};
+
+TEST_F(RocksStorageTest, FileThatACompactionRemovesWhileFilesAreReadIsNoDamage) {
+  const auto disk = std::make_shared<InterruptedReads>();
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
+  const auto storage = open_rocks_storage_on(*env, fresh(directory_ / "db"));
+  put_row(*storage, 0);
+  storage->flush();
+  disk->before_table_file = [&](const std::string& name) {
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    for (int row = 1; fs::exists(name) && std::chrono::steady_clock::now() < patience; ++row) {
+      put_row(*storage, row % 2);
+      storage->flush();
+    }
+    ASSERT_FALSE(fs::exists(name)) << "no compaction";
+  };
+  EXPECT_TRUE(storage->damaged_files().empty());
+  ASSERT_EQ(disk->before_table_file, nullptr) << "no file was read";
+
+  disk->before_table_file = [](const std::string& name) { fs::remove(name); };
+  const auto damaged = storage->damaged_files();
+  ASSERT_EQ(damaged.size(), 1U) << "a live file is missing";
+  EXPECT_THAT(damaged[0].reason, HasSubstr("No such file"));
 }
 
 // --- Writes that fail.
