@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <capnp/message.h>
 #include <fmt/format.h>
@@ -145,19 +146,21 @@ std::uint64_t command_table_term(std::string_view bytes) {
 
 std::string Batch::image() const { return content->encode_image(*this); }
 
-BatchWriter::BatchWriter(const StoreInfo& info, const Head& before, std::uint64_t term,
-                         State& state)
-    : info_(info), state_(state), head_(before), before_(head_digest(info.id, before)) {
+BatchWriter::BatchWriter(const StoreInfo& info, Head before, std::uint64_t term, State& state)
+    : info_(info),
+      state_(state),
+      head_(std::move(before)),
+      before_(head_digest(info.id, head_)),
+      first_{head_.tail.value + 1} {
   head_.term = term;
   ++head_.batch_seq;
-  first_ = {before.tail.value + 1};
 }
 
 Position BatchWriter::add(const AcceptedCommand& command) {
   Position first = command.events.empty() ? head_.tail : Position{head_.tail.value + 1};
   std::uint32_t index = 0;
   for (const events::EncodedEvent& payload : command.events) {
-    const events::EventView view(payload, events::Origin::kEncodedHere);
+    const auto view = events::EventView::over(payload, events::Origin::kEncodedHere);
     StoredEvent event;
     event.recorded_at = command.recorded_at;
     event.flags = command.flags;
@@ -324,7 +327,9 @@ void BatchWriter::write_time_mark(ChangeSet& changes) {
 
 std::string BatchWriter::encode_command_table() const {
   if (commands_.empty()) return {};
-  capnp::MallocMessageBuilder message;
+  constexpr std::size_t kUsualWords = 24;  // Of an entry, with all its pointers.
+  capnp::MallocMessageBuilder message(
+      static_cast<unsigned int>(8 + kUsualWords * commands_.size()));
   auto table = message.initRoot<format::CommandTable>();
   if (records_.empty()) table.setTerm(head_.term);
   write_commands(table, commands_);
@@ -389,7 +394,7 @@ Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before,
     refuse("does not follow the head");
   }
   for (const StoredEvent& event : image.events) {
-    events::EventView view(event.payload);
+    const auto view = events::EventView::over(event.payload);
     writer.add_record(event, view);
     const StoredEvent& made = writer.records_.back().event;
     if (made.position != event.position || made.scope_seq != event.scope_seq ||

@@ -78,7 +78,7 @@ struct BatchImage {
 // `before`.
 class BatchWriter {
  public:
-  BatchWriter(const StoreInfo& info, const Head& before, std::uint64_t term, State& state);
+  BatchWriter(const StoreInfo& info, Head before, std::uint64_t term, State& state);
 
   // Gives the command's events their positions and lays their effects over the state. Returns the
   // first position; the tail when it has no events.

@@ -1,8 +1,19 @@
 #include "core/counters.h"
 
+#include <algorithm>
+
 #include "core/bytes.h"
 
 namespace tenantry {
+namespace {
+
+// The place of a counter among `sums`, or where it belongs.
+template <class Sums>
+auto place_of(Sums& sums, const CounterKey& key) {
+  return std::ranges::lower_bound(sums, key, {}, &Counters::Sums::value_type::first);
+}
+
+}  // namespace
 
 CounterKey counter_key(Family family, std::string_view key) {
   switch (family) {
@@ -19,8 +30,14 @@ CounterKey counter_key(Family family, std::string_view key) {
 }
 
 RowSum Counters::sum(const CounterKey& key) const {
-  const auto found = sums_.find(key);
-  return found == sums_.end() ? RowSum{} : found->second;
+  const auto found = place_of(sums_, key);
+  return found == sums_.end() || found->first != key ? RowSum{} : found->second;
+}
+
+RowSum& Counters::at(const CounterKey& key) {
+  const auto found = place_of(sums_, key);
+  if (found != sums_.end() && found->first == key) return found->second;
+  return sums_.emplace(found, key, RowSum{})->second;
 }
 
 }  // namespace tenantry

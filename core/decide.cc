@@ -72,7 +72,7 @@ constexpr std::array kRoutes = {
 }  // namespace
 
 DecideOutcome decide(std::string_view command, const StateView& state, const DecisionInput& input) {
-  events::MessageView view(command);
+  auto view = events::MessageView::over(command);
   try {
     const auto reader = view.root<Command>();
     const Which which = reader.which();

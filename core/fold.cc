@@ -61,7 +61,7 @@ Fold::~Fold() {
 }
 
 void Fold::apply(const StoredEvent& event) {
-  events::EventView view(event.payload);
+  const auto view = events::EventView::over(event.payload);
   const Version version = state_->apply(view, event.recorded_at, event.position);
   if (version != event.version) {
     throw CorruptionError(

@@ -88,7 +88,8 @@ StoreInfo decode_store_info(std::string_view bytes) {
 }
 
 std::string encode_head(const Head& head) {
-  capnp::MallocMessageBuilder message;
+  constexpr unsigned int kUsualWords = 256;
+  capnp::MallocMessageBuilder message(kUsualWords);
   auto root = message.initRoot<format::Head>();
   root.setIncarnation(head.incarnation);
   root.setTerm(head.term);

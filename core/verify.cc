@@ -143,7 +143,7 @@ class LogWalk {
   }
 
   void check_payload(const StoredEvent& event) {
-    events::EventView view(event.payload);
+    const auto view = events::EventView::over(event.payload);
     const bool agrees = view.kind().number == event.kind &&
                         view.kind().table->scope == event.scope && view.tenant() == event.tenant &&
                         events::stream_id(*view.kind().table, view.entity()) == event.stream;
@@ -161,7 +161,7 @@ class LogWalk {
           streams.try_emplace(event.stream, event.version, std::uint16_t{0});
       ++stream->second.second;
       if (event.tenant != events::Uuid{}) ++tenants[event.tenant];
-      events::EventView view(event.payload);
+      const auto view = events::EventView::over(event.payload);
       if (view.other_tenant()) ++tenants[*view.other_tenant()];
       if (event.actor != events::Uuid{}) ++actors[event.actor];
     }

@@ -17,10 +17,10 @@ constexpr auto kStallWaitFirst = 1ms;
 constexpr auto kStallWaitMax = 50ms;
 constexpr auto kStallPatience = 2s;
 
-// As many callers are decided in the time of a sync. Fewer do best to share one: the next commit
-// waits for them to come back, for less than half of that time. Of more, one half is decided while
-// the other is written.
-constexpr std::size_t kFewCallers = 12;
+// As many commands are decided in the time of a sync. Fewer do best to share one: the next commit
+// waits for their callers to come back, for less than half of that time. Of more, one half is
+// decided while the other is written.
+constexpr std::size_t kFewCommands = 12;
 constexpr auto kComingBack = 100us;
 
 [[noreturn]] void refuse_further_work() {
@@ -118,7 +118,7 @@ void Writer::lead() {
   hand_over();
   if (commit) fault = make_durable(*commit);
   // Who hears of a fault may try again at once: nothing should rest on this commit any more.
-  const bool ends_first = fault || group.tickets.size() > kFewCallers;
+  const bool ends_first = fault || group.commands > kFewCommands;
   if (commit && ends_first) end(*commit, fault);
   note_answered(group);
   answer(group, fault);
@@ -151,14 +151,17 @@ std::shared_ptr<Writer::Commit> Writer::decide_group(Group& group) {
   settle();
   std::shared_ptr<Commit> commit = begin();
   for (; ticket; ticket = take_next(group)) decide_ticket(*ticket, group, commit);
-  finish_writing(group);
-  if (commit->commands == 0) return nullptr;
-  launch(commit);
+  if (commit->commands == 0) {
+    finish_writing(group);
+    return nullptr;
+  }
+  launch(commit, group);
   return commit;
 }
 
-// A group takes whoever is there while the commit before it is being written. Then it leaves half
-// of them, if they are many, to the next one, which is decided while this one is written.
+// While the commit before it is being written, a group takes whoever is there, until it is as large
+// and nobody else waits. Then it leaves half of them, if they are many, to the next one, which is
+// decided while this one is written.
 std::shared_ptr<Writer::Ticket> Writer::take_next(Group& group) {
   const auto fits = [&](const Ticket& ticket) {
     return group.tickets.empty() ||
@@ -167,13 +170,15 @@ std::shared_ptr<Writer::Ticket> Writer::take_next(Group& group) {
   std::unique_lock lock(mutex_);
   while (true) {
     const bool is_written = !writing_ || writing_->ended;
-    const bool has_enough =
-        is_written && group.tickets.size() >= kFewCallers && group.tickets.size() >= queue_.size();
+    const bool has_enough = group.commands >= kFewCommands &&
+                            (is_written ? group.tickets.size() >= queue_.size()
+                                        : queue_.empty() && group.commands >= writing_->commands);
     const bool may_take = !queue_.empty() && fits(*queue_.front());
     if (may_take && (group.tickets.empty() || !has_enough)) break;
+    if (!queue_.empty() || has_enough) return nullptr;
     if (!is_written) {
       progress_.wait(lock);
-    } else if (!queue_.empty() || !others_may_come_back(group) ||
+    } else if (!others_may_come_back(group) ||
                progress_.wait_until(lock, answered_at_ + kComingBack) == std::cv_status::timeout) {
       return nullptr;
     }
@@ -188,7 +193,7 @@ std::shared_ptr<Writer::Ticket> Writer::take_next(Group& group) {
 // Whether those who were answered last are likely to come with their next commands, and few enough
 // to be waited for.
 bool Writer::others_may_come_back(const Group& group) const {
-  return answered_ <= kFewCallers && group.tickets.size() < kFewCallers &&
+  return answered_ <= kFewCommands && group.commands < kFewCommands &&
          joined_ - joined_before_ < answered_;
 }
 
@@ -231,21 +236,21 @@ void Writer::settle() {
 }
 
 std::shared_ptr<Writer::Commit> Writer::begin() {
-  const Head last = writing_ ? writing_->batch.head() : head();
-  return std::make_shared<Commit>(Commit{{parts_.info, last, term_, state_}});
+  Head last = writing_ ? writing_->batch.head() : head();
+  return std::make_shared<Commit>(Commit{{parts_.info, std::move(last), term_, state_}});
 }
 
-void Writer::launch(const std::shared_ptr<Commit>& commit) {
+void Writer::launch(const std::shared_ptr<Commit>& commit, const Group& group) {
   commit->finished = commit->batch.finish(commit->changes);
+  finish_writing(group);
   writing_ = commit;
   state_.set_writing(commit->changes);
   runner_.set_writing();
 }
 
 void Writer::write_meanwhile(const std::shared_ptr<Commit>& commit, const Group& group) {
-  finish_writing(group);
+  launch(commit, group);
   for (const auto& ticket : group.tickets) ticket->written = ticket->answers.size();
-  launch(commit);
   try {
     helper_ =
         std::async(std::launch::async, [this, commit] { end(*commit, make_durable(*commit)); });
@@ -344,7 +349,7 @@ void Writer::write(const Commit& commit) {
     case AppendOutcome::kFenced:
       TENANTRY_ASSERT(false && "another writer got past the store's lock");
   }
-  const Head head = commit.batch.head();
+  const Head& head = commit.batch.head();
   {
     const std::lock_guard lock(mutex_);
     head_ = head;

@@ -63,7 +63,8 @@ class Writer {
   [[nodiscard]] bool broken() const { return broken_; }
 
  private:
-  enum class Turn : std::uint8_t {
+  // As wide as a futex: narrower ones share it with others, who then wake up for nothing.
+  enum class Turn : std::int32_t {
     kWaits,
     kLeads,     // The office is the caller's.
     kAnswered,  // The answers are there, or the fault.
@@ -120,8 +121,9 @@ class Writer {
   void settle();
   // The commit that follows the last one that was launched, or what is durable.
   [[nodiscard]] std::shared_ptr<Commit> begin();
-  // Finishes the batch: what is decided from here on rests on it.
-  void launch(const std::shared_ptr<Commit>& commit);
+  // Finishes the batch while the commit before it is being written, and waits for that: what is
+  // decided from here on rests on it. Throws like finish_writing().
+  void launch(const std::shared_ptr<Commit>& commit, const Group& group);
   // Launches it and has it written by another thread.
   void write_meanwhile(const std::shared_ptr<Commit>& commit, const Group& group);
   // Waits until nothing is being written; throws why it is not durable.

@@ -37,10 +37,16 @@ kj::ArrayPtr<capnp::word> words_of(std::string& bytes) {
   return {reinterpret_cast<capnp::word*>(bytes.data()), bytes.size() / sizeof(capnp::word)};
 }
 
-MessageView::Content::Content(std::string_view bytes)
-    : MessageReader(kCheckedLimits),
-      words_(kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word))) {
-  std::memcpy(words_.begin(), bytes.data(), bytes.size());
+MessageView::Content::Content(std::string_view bytes, bool borrows)
+    : MessageReader(kCheckedLimits) {
+  const std::size_t words = bytes.size() / sizeof(capnp::word);
+  if (borrows && reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(capnp::word) == 0) {
+    words_ = {reinterpret_cast<const capnp::word*>(bytes.data()), words};
+    return;
+  }
+  copy_ = kj::heapArray<capnp::word>(words);
+  std::memcpy(copy_.begin(), bytes.data(), bytes.size());
+  words_ = copy_;
 }
 
 kj::ArrayPtr<const capnp::word> MessageView::Content::getSegment(unsigned int id) {
@@ -49,17 +55,16 @@ kj::ArrayPtr<const capnp::word> MessageView::Content::getSegment(unsigned int id
 }
 
 void MessageView::Content::check_canonical() {
-  const kj::ArrayPtr<const capnp::word> segment = words_;
-  capnp::SegmentArrayMessageReader checked(kj::arrayPtr(&segment, 1), limits_for(words_.size()));
+  capnp::SegmentArrayMessageReader checked(kj::arrayPtr(&words_, 1), limits_for(words_.size()));
   if (!checked.isCanonical()) throw MalformedError("the bytes are not a canonical message");
 }
 
-MessageView::MessageView(std::string_view bytes, Origin origin) {
+MessageView::MessageView(std::string_view bytes, Origin origin, bool borrows) {
   if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
     throw MalformedError("a message of " + std::to_string(bytes.size()) +
                          " bytes is not whole words");
   }
-  content_ = std::make_unique<Content>(bytes);
+  content_ = std::make_unique<Content>(bytes, borrows);
   if (origin == Origin::kEncodedHere) return;
   try {
     content_->check_canonical();
@@ -103,7 +108,7 @@ EncodedRow encode_row(const TableInfo& table, const RowValues& row) {
 }
 
 RowValues decode_row(const TableInfo& table, std::string_view bytes) {
-  MessageView view(bytes);
+  MessageView view = MessageView::over(bytes);
   try {
     const auto root = view.root<capnp::AnyStruct>();
     RowValues row;

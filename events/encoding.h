@@ -44,7 +44,13 @@ enum class Origin : std::uint8_t { kElsewhere, kEncodedHere };
 // read.
 class MessageView {
  public:
-  explicit MessageView(std::string_view bytes, Origin origin = Origin::kElsewhere);
+  explicit MessageView(std::string_view bytes, Origin origin = Origin::kElsewhere)
+      : MessageView(bytes, origin, /*borrows=*/false) {}
+  // Borrows the bytes, which stay where they are as long as the message and its readers do. A copy
+  // is made only if they are not aligned.
+  static MessageView over(std::string_view bytes, Origin origin = Origin::kElsewhere) {
+    return {bytes, origin, /*borrows=*/true};
+  }
 
   template <class T>
   [[nodiscard]] typename T::Reader root() {
@@ -52,15 +58,18 @@ class MessageView {
   }
 
  private:
-  // The message, with its bytes.
+  MessageView(std::string_view bytes, Origin origin, bool borrows);
+
+  // The message, with its bytes if they are a copy.
   class Content final : public capnp::MessageReader {
    public:
-    explicit Content(std::string_view bytes);
+    Content(std::string_view bytes, bool borrows);
     kj::ArrayPtr<const capnp::word> getSegment(unsigned int id) override;
     void check_canonical();
 
    private:
-    kj::Array<capnp::word> words_;
+    kj::Array<capnp::word> copy_;
+    kj::ArrayPtr<const capnp::word> words_;
   };
   std::unique_ptr<Content> content_;
 };

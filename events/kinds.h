@@ -59,6 +59,8 @@ struct RowChange {
 class EventView {
  public:
   explicit EventView(std::string_view payload, Origin origin = Origin::kElsewhere);
+  // Borrows the payload, like MessageView::over().
+  static EventView over(std::string_view payload, Origin origin = Origin::kElsewhere);
 
   [[nodiscard]] const KindInfo& kind() const { return *kind_; }
   [[nodiscard]] Event::Reader event() const { return event_; }
@@ -72,6 +74,7 @@ class EventView {
   [[nodiscard]] std::vector<std::pair<const EventField*, Value>> fields() const;
 
  private:
+  explicit EventView(MessageView view);
   void read_ids();
 
   MessageView view_;

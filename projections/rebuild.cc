@@ -95,7 +95,7 @@ class Rebuild {
     std::uint64_t done = 0;
     source_.read_after(Position{}, tail.tail, [&](const StoredEvent& event) {
       try {
-        events::EventView view(event.payload);
+        const auto view = events::EventView::over(event.payload);
         for (const auto& change : events::row_changes(view, event.recorded_at)) {
           load_->apply(change);
         }

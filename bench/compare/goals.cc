@@ -99,13 +99,14 @@ std::vector<Load> loads(double scale) {
   const auto scaled = [scale](double events) {
     return std::max<std::size_t>(32, static_cast<std::size_t>(events * scale));
   };
-  return {{.name = kAlone, .events = scaled(3'000)},
-          {.name = kEight, .callers = 8, .events = scaled(12'000)},
-          {.name = kMany, .callers = 32, .events = scaled(24'000)},
-          {.name = kInFlight, .callers = 4, .calls_in_flight = 16, .events = scaled(48'000)},
-          {.name = kHundred, .events_per_call = 100, .events = scaled(50'000)},
-          {.name = kThousand, .events_per_call = 1000, .events = scaled(100'000)},
-          {.name = kReplay, .events = scaled(200'000), .reads = true}};
+  return {
+      {.name = kAlone, .events = scaled(3'000)},
+      {.name = kEight, .callers = 8, .events = scaled(12'000)},
+      {.name = kMany, .callers = 32, .events = scaled(24'000)},
+      {.name = kInFlight, .callers = 4, .calls_in_flight = 16, .events = scaled(48'000)},
+      {.name = kHundred, .events_per_call = 100, .calls_in_flight = 2, .events = scaled(50'000)},
+      {.name = kThousand, .events_per_call = 1000, .calls_in_flight = 2, .events = scaled(100'000)},
+      {.name = kReplay, .events = scaled(200'000), .reads = true}};
 }
 
 std::vector<Goal> goals() {

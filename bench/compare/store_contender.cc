@@ -51,7 +51,7 @@ class StoreRun final : public Run {
     std::size_t read = 0;
     std::size_t bytes = 0;
     store_->read_after(tenants_end_, store_->tail().tail, [&](const StoredEvent& stored) {
-      events::MessageView view(stored.payload);
+      auto view = events::MessageView::over(stored.payload);
       const auto event = view.root<events::Event>();
       const auto domain = event.getDomainAdded();
       bytes += event.getChannel().size() + event.getReason().size() +
@@ -81,7 +81,9 @@ class StoreRun final : public Run {
         return;
       }
       if (under_way_.size() == run_.load_.calls_in_flight) await_first();
-      under_way_.push_back(run_.store_->submit_later({commands.begin(), commands.end()}, {}));
+      const std::size_t commit = count > 1 ? count : 0;  // Lone commands share commits.
+      under_way_.push_back(run_.store_->submit_later({commands.begin(), commands.end()},
+                                                     {.commit_commands_max = commit}));
     }
     void finish() override {
       while (!under_way_.empty()) await_first();

@@ -186,6 +186,30 @@ TEST_F(WriterTest, ThoseWhoDoNotWaitAreDecidedMeanwhileToo) {
   EXPECT_THAT(answers, ElementsAre("1-2", "3-4", "5-6", "7-8", "9-10"));
 }
 
+// Its batch is finished while the commit before it is written, so that it can follow at once.
+TEST_F(WriterTest, AGroupAsLargeAsWhatIsBeingWrittenIsClosed) {
+  constexpr int kMany = 20;
+  const auto later = [&](const std::string& name, int count) {
+    std::vector<events::CommandRequest> commands;
+    for (int n = 0; n < count; ++n) commands.push_back(request(tenant(name + std::to_string(n))));
+    return store().submit_later(std::move(commands), {});
+  };
+  const std::uint64_t batches = store().status().batches;
+  gate_.close();
+  auto first = later("a", kMany);
+  ASSERT_TRUE(gate_.await_commit());
+  auto second = later("b", kMany);
+  ASSERT_TRUE(await_drawn(2 * kMany));
+  std::this_thread::sleep_for(300ms);  // Decided is not finished yet; nothing tells when.
+  auto third = later("c", 1);
+  gate_.open();
+  EXPECT_THAT(first.get(), SizeIs(kMany));
+  EXPECT_THAT(second.get(), SizeIs(kMany));
+  EXPECT_THAT(third.get(), SizeIs(1));
+  EXPECT_EQ(store().status().batches, batches + 3) << "the third did not join the second";
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
 TEST_F(WriterTest, ACallOfManyCommitsGoesOnTopOfWhatIsBeingWritten) {
   auto first = hold_up(tenant("one"));
   auto many = std::async(std::launch::async, [this] {

@@ -37,7 +37,7 @@ void expect_sound(const Value& value) {
 // test.
 Outcome read_all(std::string_view bytes) {
   try {
-    EventView view(bytes);
+    const auto view = EventView::over(bytes);
     for (const auto text : {view.event().getActor(), view.event().getChannel(),
                             view.event().getReason(), view.event().getCorrelationId()})
       EXPECT_TRUE(is_storable_text({text.cStr(), text.size()}));

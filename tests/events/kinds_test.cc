@@ -105,6 +105,24 @@ TEST(RowChangesTest, AMovedDomainNamesBothTenants) {
                           Pair("updated_at", Value(kNow))));
 }
 
+TEST(EventViewTest, BorrowsBytesThatAreAlignedAndCopiesOthers) {
+  const auto payload = encode([](Event::Builder event) {
+    event.setActor("ann");
+    event.initUserDeleted().setId(5);
+  });
+  const auto lies_in = [](const char* text, const std::string& bytes) {
+    return text >= bytes.data() && text < bytes.data() + bytes.size();
+  };
+  EXPECT_TRUE(lies_in(EventView::over(payload).event().getActor().begin(), payload));
+  EXPECT_FALSE(lies_in(EventView(payload).event().getActor().begin(), payload));
+
+  const std::string shifted = "?" + payload;
+  const auto view = EventView::over(std::string_view(shifted).substr(1));
+  EXPECT_FALSE(lies_in(view.event().getActor().begin(), shifted));
+  EXPECT_EQ(view.event().getActor(), "ann");
+  EXPECT_TRUE(view.concerns_user(5));
+}
+
 TEST(EventViewTest, AnUnknownKindStops) {
   EncodedEvent payload = encode([](Event::Builder event) { event.initUserDeleted().setId(5); });
   payload[8] = 120;  // The union's tag, in the first data word after the root pointer.
