@@ -49,6 +49,15 @@ struct StoredEvent {
   std::string_view payload;
 };
 
+// A row as its events make it; without values once it is removed.
+struct FoldedRow {
+  const events::TableInfo* table = nullptr;
+  events::Uuid id;
+  Version version;
+  Position last;  // Of the event that gave it this version.
+  std::optional<events::RowValues> values;
+};
+
 // What projections and audits read. Threads: any.
 // Errors: CorruptionError for damage or a gap; a reader never gets less than there is without one.
 class EventSource {
@@ -64,6 +73,11 @@ class EventSource {
   // meanwhile.
   virtual void read_state(
       const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
+  // Computes the rows anew from the events through `through`, and from nothing else: calls `seen`
+  // with each event, then `visit` with each row that there ever was, by table and id. Either ends
+  // it by returning false.
+  virtual void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
+                         const std::function<bool(const FoldedRow&)>& visit) const = 0;
   // The chain hash of the event at `position`; nullopt when the log does not reach it, zeros for
   // position 0. A reader that keeps it beside its checkpoint can prove that it read this log and no
   // other.

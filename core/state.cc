@@ -168,13 +168,54 @@ class StoredCursor {
   bool at_writing_ = false;
 };
 
-[[noreturn]] void does_not_fit(const RowChange& change, Position position, const std::string& why) {
+std::string encode_row_entry(const TableInfo& table, const RowValues& row, Version version,
+                             Position position) {
+  return encode_entry(version, position, events::encode_row(table, row));
+}
+
+std::string encode_counter(std::int64_t largest_id) {
+  std::string value;
+  append_le(value, largest_id);
+  return value;
+}
+
+}  // namespace
+
+void does_not_fit(const RowChange& change, Position position, const std::string& why) {
   throw CorruptionError(fmt::format("event {} does not fit the state: {}/{} {}", position.value,
                                     change.table->entity_name,
                                     events::format_entity_id(*change.table, change.id), why));
 }
 
-}  // namespace
+void check_version(const StoredEvent& event, Version version) {
+  if (version == event.version) return;
+  throw CorruptionError(
+      fmt::format("event {} says that it is version {} of its stream; it is version {}",
+                  event.position.value, event.version.value, version.value));
+}
+
+void emit_entries(const FoldedRow& row, const EmitEntry& emit) {
+  const TableInfo& table = *row.table;
+  if (!row.values) {
+    emit(keys::gone(table, row.id), encode_entry(row.version, row.last, {}));
+    return;
+  }
+  const RowKey key = key_of(table, *row.values);
+  emit(keys::row(table, key), encode_row_entry(table, *row.values, row.version, row.last));
+  if (lies_under_tenant(table)) emit(keys::by_id(table, key.id), encode_holder(key));
+  for (const ClaimInfo& claim : table.claims) {
+    if (const auto value = claimed(claim, *row.values))
+      emit(keys::claim(table, claim, *value), encode_holder(key));
+  }
+  for (const LookupInfo& lookup : table.lookups) {
+    if (const auto value = looked_up(lookup, *row.values))
+      emit(keys::lookup(table, lookup, *value, key), {});
+  }
+}
+
+void emit_counter(const TableInfo& table, std::int64_t largest_id, const EmitEntry& emit) {
+  if (largest_id != 0) emit(keys::counter(table), encode_counter(largest_id));
+}
 
 std::optional<std::string> claim_value(const ClaimInfo& claim, std::span<const Value> values) {
   std::string bytes;
@@ -383,7 +424,7 @@ Version State::insert(RowChange change, Position position) {
   events::apply_patch(row, std::move(change));
   const RowKey key = key_of(table, row);
   // No row has this id, so none has this key, and nothing leads to it.
-  put_new(keys::row(table, key), encode_row(table, row, version, position));
+  put_new(keys::row(table, key), encode_row_entry(table, row, version, position));
   if (lies_under_tenant(table)) put_new(keys::by_id(table, key.id), encode_holder(key));
   for (const ClaimInfo& claim : table.claims) {
     if (const auto value = claimed(claim, row)) take_claim(table, claim, *value, key, position);
@@ -408,7 +449,7 @@ Version State::patch(RowChange change, Position position) {
   const RowKey after = key_of(table, row);
   const bool moves = after != before;
   if (moves) remove(keys::row(table, before));
-  put(keys::row(table, after), encode_row(table, row, version, position));
+  put(keys::row(table, after), encode_row_entry(table, row, version, position));
   if (moves && lies_under_tenant(table)) put(keys::by_id(table, after.id), encode_holder(after));
   // What stays as it is is not even looked at.
   for (const ClaimInfo& claim : table.claims) {
@@ -447,11 +488,6 @@ Version State::remove_row(const RowChange& change, Position position) {
   return version;
 }
 
-std::string State::encode_row(const TableInfo& table, const RowValues& row, Version version,
-                              Position position) {
-  return encode_entry(version, position, events::encode_row(table, row));
-}
-
 void State::take_claim(const TableInfo& table, const ClaimInfo& claim, const std::string& value,
                        const RowKey& key, Position position) {
   Slot& held = slot(keys::claim(table, claim, value));
@@ -467,9 +503,7 @@ void State::note_id(const TableInfo& table, const RowValues& row) {
   if (!table.integer_ids) return;
   const auto id = std::get<std::int64_t>(row[table.id_column]);
   if (id <= largest_id(table)) return;
-  std::string value;
-  append_le(value, id);
-  put(keys::counter(table), std::move(value));
+  put(keys::counter(table), encode_counter(id));
 }
 
 void State::take_changes(ChangeSet& changes, Counters& counters) {

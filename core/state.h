@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -10,11 +11,24 @@
 #include <vector>
 
 #include "core/counters.h"
+#include "core/event_source.h"
 #include "core/state_view.h"
 #include "core/storage.h"
 #include "events/kinds.h"
 
 namespace tenantry {
+
+// What a row is in the state: an entry of its own and those that lead to it. A removed row leaves
+// an entry too, and a table with integer ids one with the largest that it ever had.
+using EmitEntry = std::function<void(std::string key, std::string value)>;
+void emit_entries(const FoldedRow& row, const EmitEntry& emit);
+void emit_counter(const events::TableInfo& table, std::int64_t largest_id, const EmitEntry& emit);
+
+// For damage that events show: an event whose change does not fit the row that it meets,
+[[noreturn]] void does_not_fit(const events::RowChange& change, Position position,
+                               const std::string& why);
+// or that is not the version of its stream that it says. Both throw CorruptionError.
+void check_version(const StoredEvent& event, Version version);
 
 // The current rows: what a storage holds, with the effects of events laid over it that are not
 // written yet. Rows, claims, lookups and counters all follow from events::row_changes(); nothing
@@ -109,9 +123,6 @@ class State final : public StateView {
   Version insert(events::RowChange change, Position position);
   Version patch(events::RowChange change, Position position);
   Version remove_row(const events::RowChange& change, Position position);
-  [[nodiscard]] static std::string encode_row(const events::TableInfo& table,
-                                              const events::RowValues& row, Version version,
-                                              Position position);
   void take_claim(const events::TableInfo& table, const events::ClaimInfo& claim,
                   const std::string& value, const RowKey& key, Position position);
   void note_id(const events::TableInfo& table, const events::RowValues& row);

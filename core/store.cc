@@ -11,6 +11,7 @@
 #include "core/fold.h"
 #include "core/log_reader.h"
 #include "core/resolver.h"
+#include "core/row_fold.h"
 #include "core/store_files.h"
 #include "core/verify.h"
 #include "core/writer.h"
@@ -175,8 +176,18 @@ class Store final : public TenancyStore {
         progress(event.position.value, position.value);
       return true;
     });
-    fold.finish();
     read(fold.state());
+  }
+
+  void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
+                 const std::function<bool(const FoldedRow&)>& visit) const override {
+    RowFold fold(opened_.paths.scratch(), through.value);
+    bool goes_on = true;
+    reader().read_after({}, through, [&](const StoredEvent& event) {
+      fold.take(event);
+      return goes_on = seen(event);
+    });
+    if (goes_on) fold.fold(visit);
   }
 
   void read_commands(const LogFilter& filter, const Progress& progress,

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,8 +12,10 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/file_damage.h"
-#include "core/fold.h"
 #include "core/keys.h"
+#include "core/log_reader.h"
+#include "core/row_fold.h"
+#include "core/state.h"
 #include "events/kinds.h"
 
 namespace tenantry {
@@ -317,20 +320,45 @@ void name_differences(CheckResult& check, const StorageReader& expected,
   }
 }
 
+void emit_state(RowFold& fold, const EmitEntry& emit) {
+  fold.fold([&](const FoldedRow& row) {
+    emit_entries(row, emit);
+    return true;
+  });
+  for (const events::TableInfo& table : events::tables()) {
+    if (table.integer_ids) emit_counter(table, fold.largest_id(table), emit);
+  }
+}
+
+void write_state(RowFold& fold, Scratch& scratch) {
+  constexpr std::size_t kPendingBytesMax = std::size_t{1} << 20;
+  ChangeSet pending;
+  emit_state(fold, [&](std::string key, std::string value) {
+    pending.put(Family::kState, std::move(key), std::move(value));
+    if (pending.bytes() >= kPendingBytesMax) scratch.write(std::exchange(pending, {}));
+  });
+  scratch.write(pending);
+}
+
 void check_fold(const VerifyInput& input, CheckResult& check, const Progress& progress) {
-  Fold fold(input.scratch, input.head.tail.value);
+  RowFold fold(input.scratch, input.head.tail.value);
   const LogReader reader(input.storage, input.info, input.head);
   reader.read_after({}, input.head.tail, [&](const StoredEvent& event) {
-    fold.apply(event);
+    fold.take(event);
     if (progress && event.position.value % kProgressEvery == 0)
       progress(event.position.value, input.head.tail.value);
     return true;
   });
-  fold.finish();
+  Counters counters;
+  emit_state(fold, [&](const std::string& key, const std::string& value) {
+    counters.add(Family::kState, key, value);
+  });
   check.examined = input.head.tail.value;
-  compare_counters(check, Family::kState, fold.counters(), input.head.counters, "the fold",
-                   "the head");
-  if (!check.passed) name_differences(check, fold.storage(), input.storage);
+  compare_counters(check, Family::kState, counters, input.head.counters, "the fold", "the head");
+  if (check.passed) return;
+  Scratch expected(input.scratch, input.head.tail.value);
+  write_state(fold, expected);
+  name_differences(check, expected.storage(), input.storage);
 }
 
 void check_files(const VerifyInput& input, CheckResult& check) {

@@ -119,14 +119,14 @@ struct LoadOptions {
 using LoadOutcome = std::variant<std::vector<TableChanges>, Fenced>;
 
 // A whole read model on its way in. Readers see nothing of it before publish() and all of it after.
-// Destroyed without publish(): everything is as before. Use add() or apply(), not both.
+// Destroyed without publish(): everything is as before.
 // Memory does not grow with the number of rows.
 class Load {
  public:
   virtual ~Load() = default;
 
+  // Best table by table.
   virtual void add(const events::TableInfo& table, const events::RowValues& row) = 0;
-  virtual void apply(const events::RowChange& change) = 0;
 
   // At least this id has been used in `table`: the next one the database draws is larger.
   virtual void set_largest_id(const events::TableInfo& table, std::int64_t id) = 0;

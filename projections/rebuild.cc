@@ -1,6 +1,7 @@
 #include "projections/rebuild.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "events/encoding.h"
@@ -33,7 +34,7 @@ class Rebuild {
     source_.read_state([&](const LogTail& tail, const StateView& state) {
       certificate_.mark = new_mark(probe, tail);
       certificate_.log_digest = tail.digest;
-      if (options_.from_events) fold(tail);
+      if (options_.from_events) add_folded_rows(tail);
       read_rows(state);
     });
     if (stopped()) return RebuildStopped{};
@@ -91,21 +92,23 @@ class Rebuild {
     if (options_.progress && done % kProgressEvery == 0) options_.progress({table, done});
   }
 
-  void fold(const LogTail& tail) {
-    std::uint64_t done = 0;
-    source_.read_after(Position{}, tail.tail, [&](const StoredEvent& event) {
-      try {
-        const auto view = events::EventView::over(event.payload);
-        for (const auto& change : events::row_changes(view, event.recorded_at)) {
-          load_->apply(change);
-        }
-      } catch (const events::MalformedError& error) {
-        throw CorruptionError("event " + std::to_string(event.position.value) + ": " +
-                              error.what());
-      }
-      tell(nullptr, ++done);
-      return !stopped();
-    });
+  void add_folded_rows(const LogTail& tail) {
+    std::uint64_t events = 0;
+    std::uint64_t rows = 0;
+    const TableInfo* table = nullptr;
+    source_.fold_rows(
+        tail.tail,
+        [&](const StoredEvent&) {
+          tell(nullptr, ++events);
+          return !stopped();
+        },
+        [&](const FoldedRow& row) {
+          if (!row.values) return !stopped();
+          if (std::exchange(table, row.table) != row.table) rows = 0;
+          load_->add(*row.table, *row.values);
+          tell(row.table, ++rows);
+          return !stopped();
+        });
   }
 
   // Streams the state past the digests, and into the read model unless events have filled it.

@@ -4,7 +4,6 @@
 #include "projections/postgres/load.h"
 #include "projections/postgres/maintenance.h"
 #include "projections/postgres/mark.h"
-#include "projections/postgres/row_writer.h"
 
 namespace tenantry::projections::postgres {
 namespace {
@@ -19,8 +18,7 @@ class FreshLoad final : public Load {
         dry_run_(options.dry_run),
         transaction_(connection),
         loading_(loading_schema(connection)),
-        copier_(connection, [this](const TableInfo& table) { return name_of(table); }),
-        writer_(connection, [this](const TableInfo& table) { return name_of(table); }) {
+        copier_(connection, [this](const TableInfo& table) { return name_of(table); }) {
     catalogue_ = read_catalogue(connection_, schema_);
     refuse_half_django(catalogue_, connection_.name());
     connection_.execute("CREATE SCHEMA " + identifier(loading_));
@@ -32,17 +30,12 @@ class FreshLoad final : public Load {
   void add(const TableInfo& table, const events::RowValues& row) override {
     copier_.add(table, row);
   }
-  void apply(const events::RowChange& change) override {
-    make_keys();  // Rows are looked up by them.
-    writer_.apply(change);
-  }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {
     largest_ids_[&table] = id;
   }
 
   [[nodiscard]] LoadOutcome publish(const Mark& mark) override {
     copier_.finish();
-    writer_.flush();
     if (const auto found = lock_mark(connection_, schema_)) return Fenced{found};
     auto changes = count_rows();
     if (dry_run_) return changes;
@@ -69,7 +62,6 @@ class FreshLoad final : public Load {
   }
 
   void make_keys() {
-    if (std::exchange(has_keys_, true)) return;
     for (const TableInfo& table : events::tables()) {
       connection_.execute(primary_key_sql(loading_, table));
     }
@@ -120,8 +112,6 @@ class FreshLoad final : public Load {
   std::string loading_;
   Catalogue catalogue_;
   CopyWriter copier_;
-  RowWriter writer_;
-  bool has_keys_ = false;
   std::map<const TableInfo*, std::int64_t> largest_ids_;
 };
 

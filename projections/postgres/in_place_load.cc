@@ -6,7 +6,6 @@
 #include "projections/postgres/load.h"
 #include "projections/postgres/maintenance.h"
 #include "projections/postgres/mark.h"
-#include "projections/postgres/row_writer.h"
 #include "projections/postgres/values.h"
 
 namespace tenantry::projections::postgres {
@@ -36,8 +35,7 @@ class InPlaceLoad final : public Load {
         options_(options),
         before_(before),
         transaction_(connection),
-        copier_(connection, &InPlaceLoad::name_of),
-        writer_(connection, &InPlaceLoad::name_of) {
+        copier_(connection, &InPlaceLoad::name_of) {
     for (const TableInfo& table : events::tables()) {
       connection_.execute(create_staged_sql(staged_table(table), table));
     }
@@ -46,17 +44,12 @@ class InPlaceLoad final : public Load {
   void add(const TableInfo& table, const events::RowValues& row) override {
     copier_.add(table, row);
   }
-  void apply(const events::RowChange& change) override {
-    make_keys();  // Rows are looked up by them.
-    writer_.apply(change);
-  }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {
     largest_ids_[&table] = id;
   }
 
   [[nodiscard]] LoadOutcome publish(const Mark& mark) override {
     copier_.finish();
-    writer_.flush();
     make_keys();
     for (const TableInfo& table : events::tables())
       connection_.execute("ANALYZE " + name_of(table));
@@ -78,7 +71,6 @@ class InPlaceLoad final : public Load {
   static std::string name_of(const TableInfo& table) { return temporary(staged_table(table)); }
 
   void make_keys() {
-    if (std::exchange(has_keys_, true)) return;
     for (const TableInfo& table : events::tables()) {
       connection_.execute("ALTER TABLE " + name_of(table) + " ADD PRIMARY KEY (" +
                           identifier(table.columns[table.id_column].name) + ")");
@@ -163,8 +155,6 @@ class InPlaceLoad final : public Load {
   std::optional<Mark> before_;
   Transaction transaction_;
   CopyWriter copier_;
-  RowWriter writer_;
-  bool has_keys_ = false;
   std::map<const TableInfo*, std::int64_t> largest_ids_;
 };
 

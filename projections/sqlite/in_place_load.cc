@@ -67,7 +67,6 @@ class InPlaceLoad final : public Load {
   void add(const TableInfo& table, const events::RowValues& row) override {
     writer_->insert(table, row);
   }
-  void apply(const events::RowChange& change) override { writer_->apply(change); }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {
     largest_ids_[&table] = id;
   }

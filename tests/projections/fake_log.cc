@@ -273,6 +273,20 @@ void FakeLog::read_state(const std::function<void(const LogTail&, const StateVie
   read(tail(), state_);
 }
 
+void FakeLog::fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
+                        const std::function<bool(const FoldedRow&)>& visit) const {
+  bool goes_on = true;
+  read_after({}, through, [&](const StoredEvent& event) { return goes_on = seen(event); });
+  const FakeState folded = fold(through);
+  for (const events::TableInfo& table : events::tables()) {
+    if (!goes_on) return;
+    folded.scan_rows(table, std::nullopt, [&](const StoredRow& row) {
+      return goes_on = visit(
+                 {&table, row.key.id, row.version, row.last, events::decode_row(table, row.bytes)});
+    });
+  }
+}
+
 std::optional<Hash> FakeLog::chain_hash_at(Position position) const {
   if (position > end()) return std::nullopt;
   Hash hash{};

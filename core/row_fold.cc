@@ -1,0 +1,147 @@
+#include "core/row_fold.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/bytes.h"
+#include "core/error.h"
+#include "core/state.h"
+#include "events/kinds.h"
+
+namespace tenantry {
+namespace {
+
+using events::TableInfo;
+
+// Of the scratch database the one whose keys are never looked up.
+constexpr Family kSorted = Family::kLog;
+constexpr std::size_t kPendingBytesMax = std::size_t{1} << 20;
+
+// A key: the row (table, id), then the position. A value: version, time, payload.
+constexpr std::size_t kRowBytes = 17;
+constexpr std::size_t kKeyBytes = kRowBytes + 8;
+constexpr std::size_t kPayloadAt = 16;
+
+std::string sorted_key(const TableInfo& table, const events::Uuid& id, Position position) {
+  std::string key;
+  key.reserve(kKeyBytes);
+  key.push_back(static_cast<char>(&table - events::tables().data()));
+  append_uuid(key, id);
+  append_be(key, position.value);
+  return key;
+}
+
+std::string sorted_value(const StoredEvent& event) {
+  std::string value;
+  value.reserve(kPayloadAt + event.payload.size());
+  append_le(value, event.version.value);
+  append_le(value, event.recorded_at.micros);
+  return value.append(event.payload);
+}
+
+template <class Read>
+void read_event(const StoredEvent& event, Read&& read) {
+  try {
+    read(events::EventView::over(event.payload));
+  } catch (const events::MalformedError& error) {
+    throw CorruptionError(fmt::format("event {}: {}", event.position.value, error.what()));
+  }
+}
+
+// One row, from its events in their order.
+class Row {
+ public:
+  explicit Row(std::string_view key) {
+    row_.table = &events::tables()[static_cast<std::uint8_t>(key[0])];
+    row_.id = read_uuid(key, 1);
+  }
+
+  void apply(std::string_view key, std::string_view value) {
+    StoredEvent event;
+    event.position = {read_be<std::uint64_t>(key, kRowBytes)};
+    event.version = {read_le<std::uint64_t>(value, 0)};
+    event.recorded_at = {read_le<std::int64_t>(value, 8)};
+    event.payload = value.substr(kPayloadAt);
+    ++row_.version.value;
+    row_.last = event.position;
+    check_version(event, row_.version);
+    read_event(event, [&](const events::EventView& view) {
+      for (events::RowChange& change : events::row_changes(view, event.recorded_at)) {
+        TENANTRY_ASSERT(change.table == row_.table && change.id == row_.id);
+        apply(std::move(change));
+      }
+    });
+  }
+
+  [[nodiscard]] const FoldedRow& folded() const { return row_; }
+
+ private:
+  void apply(events::RowChange change) {
+    if (change.effect == events::Effect::INSERT) {
+      if (row_.values) does_not_fit(change, row_.last, "exists already");
+      row_.values.emplace(row_.table->columns.size());
+    } else if (!row_.values || owner() != change.tenant) {
+      does_not_fit(change, row_.last, "is not there");
+    }
+    if (change.effect == events::Effect::REMOVE) {
+      row_.values.reset();
+    } else {
+      events::apply_patch(*row_.values, std::move(change));
+    }
+  }
+
+  [[nodiscard]] events::Uuid owner() const {
+    if (!row_.table->owner_column) return {};
+    return std::get<events::Uuid>((*row_.values)[*row_.table->owner_column]);
+  }
+
+  FoldedRow row_;
+};
+
+}  // namespace
+
+void RowFold::take(const StoredEvent& event) {
+  read_event(event, [&](const events::EventView& view) {
+    pending_.put(kSorted, sorted_key(*view.kind().table, view.entity(), event.position),
+                 sorted_value(event));
+  });
+  if (pending_.bytes() >= kPendingBytesMax) write_pending();
+}
+
+void RowFold::write_pending() { scratch_.write(std::exchange(pending_, {})); }
+
+void RowFold::fold(const std::function<bool(const FoldedRow&)>& visit) {
+  write_pending();
+  const auto finish = [&](const FoldedRow& row) {
+    if (row.table->integer_ids) {
+      std::int64_t& largest = largest_ids_[row.table];
+      largest = std::max(largest, events::integer_id(row.id));
+    }
+    return visit(row);
+  };
+  std::optional<Row> row;
+  std::string of_row;
+  const auto cursor = scratch_.storage().cursor(kSorted, {}, {}, /*scan=*/true);
+  for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    if (cursor->key().size() != kKeyBytes || cursor->value().size() < kPayloadAt) {
+      throw CorruptionError("the scratch database gives back what was not put in");
+    }
+    if (!row || cursor->key().substr(0, kRowBytes) != of_row) {
+      if (row && !finish(row->folded())) return;
+      row.emplace(cursor->key());
+      of_row = cursor->key().substr(0, kRowBytes);
+    }
+    row->apply(cursor->key(), cursor->value());
+  }
+  if (row) finish(row->folded());
+}
+
+std::int64_t RowFold::largest_id(const TableInfo& table) const {
+  const auto found = largest_ids_.find(&table);
+  return found == largest_ids_.end() ? 0 : found->second;
+}
+
+}  // namespace tenantry

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "core/event_source.h"
+#include "core/scratch.h"
+
+namespace tenantry {
+
+// The rows at the end of a log, computed from its events alone and by a way of their own: the
+// events are sorted by row, in a scratch storage, and each row is made from its own events, without
+// looking anything up. So memory stays flat, and an event costs the same in a long log as in a
+// short one. That no two rows hold one unique value is not looked at. Threads: one.
+class RowFold {
+ public:
+  // `events`: about how many will come.
+  RowFold(const std::filesystem::path& directory, std::uint64_t events)
+      : scratch_(directory, events) {}
+
+  // Takes the next event. Throws CorruptionError when it is none.
+  void take(const StoredEvent& event);
+
+  // After the last event: visits every row that there ever was, by table and id, until `visit`
+  // returns false. Can be repeated. Throws CorruptionError for an event that does not fit its row.
+  void fold(const std::function<bool(const FoldedRow&)>& visit);
+  // The largest id of a table with integer ids that fold() met; 0 for none.
+  [[nodiscard]] std::int64_t largest_id(const events::TableInfo& table) const;
+
+ private:
+  void write_pending();
+
+  Scratch scratch_;
+  ChangeSet pending_;
+  std::map<const events::TableInfo*, std::int64_t> largest_ids_;
+};
+
+}  // namespace tenantry
