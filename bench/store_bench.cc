@@ -187,7 +187,7 @@ void replay_log(benchmark::State& state) {
     Hash link{};
     store->read_after({}, store->tail().tail, [&](const StoredEvent& event) {
       if (hashes) link = chain_hash(link, header, event.payload);
-      const auto view = events::EventView::over(event.payload);
+      const auto view = events::EventView::over(event.payload, events::Origin::kStored);
       benchmark::DoNotOptimize(view.fields());
       ++count;
       bytes += static_cast<std::int64_t>(event.payload.size());

@@ -10,7 +10,7 @@ constexpr std::size_t kPendingMax = 20'000;
 }  // namespace
 
 void Fold::apply(const StoredEvent& event) {
-  const auto view = events::EventView::over(event.payload);
+  const auto view = events::EventView::over(event.payload, events::Origin::kStored);
   check_version(event, state_.apply(view, event.recorded_at, event.position));
   if (state_.pending() < kPendingMax) return;
   ChangeSet changes;

@@ -114,7 +114,7 @@ class Matcher {
 
  private:
   [[nodiscard]] bool matches_payload(const StoredEvent& event) const {
-    const auto view = events::EventView::over(event.payload);
+    const auto view = events::EventView::over(event.payload, events::Origin::kStored);
     if (filter_.tenant && event.tenant != *filter_.tenant && view.other_tenant() != filter_.tenant)
       return false;
     if (filter_.user && !view.concerns_user(*filter_.user)) return false;

@@ -45,7 +45,7 @@ std::string sorted_value(const StoredEvent& event) {
 template <class Read>
 void read_event(const StoredEvent& event, Read&& read) {
   try {
-    read(events::EventView::over(event.payload));
+    read(events::EventView::over(event.payload, events::Origin::kStored));
   } catch (const events::MalformedError& error) {
     throw CorruptionError(fmt::format("event {}: {}", event.position.value, error.what()));
   }

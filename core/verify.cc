@@ -164,7 +164,7 @@ class LogWalk {
           streams.try_emplace(event.stream, event.version, std::uint16_t{0});
       ++stream->second.second;
       if (event.tenant != events::Uuid{}) ++tenants[event.tenant];
-      const auto view = events::EventView::over(event.payload);
+      const auto view = events::EventView::over(event.payload, events::Origin::kStored);
       if (view.other_tenant()) ++tenants[*view.other_tenant()];
       if (event.actor != events::Uuid{}) ++actors[event.actor];
     }

@@ -18,18 +18,30 @@ namespace {
 
 constexpr int kNestingMax = 16;
 
-// For bytes that nobody has looked at yet. Cap'n Proto counts every visit of an object, and the
+// For bytes that nobody has looked at. Cap'n Proto counts every visit of an object, and the
 // canonical check visits all of them: eight times the size and some slack is enough for any honest
 // message, while one that leads to the same object by many pointers runs out of it.
-capnp::ReaderOptions limits_for(std::size_t words) {
-  return {.traversalLimitInWords = 8 * words + 64, .nestingLimit = kNestingMax};
+constexpr std::size_t kCheckVisits = 8;
+// Stored messages are not checked. Their readers read each field some few times.
+constexpr std::size_t kReadVisits = 64;
+
+capnp::ReaderOptions limits_for(std::size_t words, std::size_t visits) {
+  return {.traversalLimitInWords = visits * (words + 8), .nestingLimit = kNestingMax};
 }
 
 // In a canonical message one pointer leads to each object, so that no visit costs more than the
 // message is long; readers may come as often as they like.
-constexpr capnp::ReaderOptions kCheckedLimits = {
+constexpr capnp::ReaderOptions kCanonicalLimits = {
     .traversalLimitInWords = std::numeric_limits<std::uint64_t>::max(),
     .nestingLimit = kNestingMax};
+
+std::size_t words_in(std::string_view bytes) {
+  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
+    throw MalformedError("a message of " + std::to_string(bytes.size()) +
+                         " bytes is not whole words");
+  }
+  return bytes.size() / sizeof(capnp::word);
+}
 
 }  // namespace
 
@@ -37,9 +49,10 @@ kj::ArrayPtr<capnp::word> words_of(std::string& bytes) {
   return {reinterpret_cast<capnp::word*>(bytes.data()), bytes.size() / sizeof(capnp::word)};
 }
 
-MessageView::Content::Content(std::string_view bytes, bool borrows)
-    : MessageReader(kCheckedLimits) {
-  const std::size_t words = bytes.size() / sizeof(capnp::word);
+MessageView::Content::Content(std::string_view bytes, Origin origin, bool borrows)
+    : MessageReader(origin == Origin::kStored ? limits_for(words_in(bytes), kReadVisits)
+                                              : kCanonicalLimits) {
+  const std::size_t words = words_in(bytes);
   if (borrows && reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(capnp::word) == 0) {
     words_ = {reinterpret_cast<const capnp::word*>(bytes.data()), words};
     return;
@@ -55,19 +68,16 @@ kj::ArrayPtr<const capnp::word> MessageView::Content::getSegment(unsigned int id
 }
 
 void MessageView::Content::check_canonical() {
-  capnp::SegmentArrayMessageReader checked(kj::arrayPtr(&words_, 1), limits_for(words_.size()));
+  capnp::SegmentArrayMessageReader checked(kj::arrayPtr(&words_, 1),
+                                           limits_for(words_.size(), kCheckVisits));
   if (!checked.isCanonical()) throw MalformedError("the bytes are not a canonical message");
 }
 
-MessageView::MessageView(std::string_view bytes, Origin origin, bool borrows) {
-  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
-    throw MalformedError("a message of " + std::to_string(bytes.size()) +
-                         " bytes is not whole words");
-  }
-  content_ = std::make_unique<Content>(bytes, borrows);
-  if (origin == Origin::kEncodedHere) return;
+MessageView::MessageView(std::string_view bytes, Origin origin, bool borrows)
+    : content_(bytes, origin, borrows) {
+  if (origin != Origin::kElsewhere) return;
   try {
-    content_->check_canonical();
+    content_.check_canonical();
   } catch (const kj::Exception& error) {
     throw MalformedError(std::string("unreadable message: ") + error.getDescription().cStr());
   }
@@ -108,7 +118,7 @@ EncodedRow encode_row(const TableInfo& table, const RowValues& row) {
 }
 
 RowValues decode_row(const TableInfo& table, std::string_view bytes) {
-  MessageView view = MessageView::over(bytes);
+  auto view = MessageView::over(bytes);
   try {
     const auto root = view.root<capnp::AnyStruct>();
     RowValues row;

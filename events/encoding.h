@@ -35,15 +35,19 @@ using EncodedCommand = std::string;
 // The bytes as words to build a message in; whole words. A string's own memory is aligned enough.
 [[nodiscard]] kj::ArrayPtr<capnp::word> words_of(std::string& bytes);
 
-// Where bytes come from. What this process has just encoded is not checked again.
-enum class Origin : std::uint8_t { kElsewhere, kEncodedHere };
+// Where bytes come from, and so what is checked before they are read. Whatever they are, nobody
+// reads outside of them, or for longer than they are long (times a constant).
+enum class Origin : std::uint8_t {
+  kElsewhere,    // They may be anything: refused unless they are canonical.
+  kStored,       // A checksum says that they are what was stored, which was canonical.
+  kEncodedHere,  // This process has just encoded them.
+};
 
-// A message read from a canonical segment. The bytes are copied into an aligned buffer, so the
-// source may go away; readers live as long as the message, wherever it is moved. Traversal and
-// nesting are limited, and bytes that are not canonical are refused: MalformedError, never a wild
-// read.
+// A message read from a canonical segment. Neither copied nor moved: readers point into it.
+// Traversal and nesting are limited: MalformedError, never a wild read.
 class MessageView {
  public:
+  // The bytes are copied into an aligned buffer, so the source may go away.
   explicit MessageView(std::string_view bytes, Origin origin = Origin::kElsewhere)
       : MessageView(bytes, origin, /*borrows=*/false) {}
   // Borrows the bytes, which stay where they are as long as the message and its readers do. A copy
@@ -51,19 +55,23 @@ class MessageView {
   static MessageView over(std::string_view bytes, Origin origin = Origin::kElsewhere) {
     return {bytes, origin, /*borrows=*/true};
   }
+  MessageView(const MessageView&) = delete;
+  MessageView& operator=(const MessageView&) = delete;
+  ~MessageView() = default;
 
   template <class T>
   [[nodiscard]] typename T::Reader root() {
-    return content_->getRoot<T>();
+    return content_.getRoot<T>();
   }
 
  private:
+  friend class EventView;
   MessageView(std::string_view bytes, Origin origin, bool borrows);
 
   // The message, with its bytes if they are a copy.
   class Content final : public capnp::MessageReader {
    public:
-    Content(std::string_view bytes, bool borrows);
+    Content(std::string_view bytes, Origin origin, bool borrows);
     kj::ArrayPtr<const capnp::word> getSegment(unsigned int id) override;
     void check_canonical();
 
@@ -71,7 +79,7 @@ class MessageView {
     kj::Array<capnp::word> copy_;
     kj::ArrayPtr<const capnp::word> words_;
   };
-  std::unique_ptr<Content> content_;
+  Content content_;
 };
 
 // The canonical segment of a struct.
@@ -93,11 +101,11 @@ template <class Row>
 class OwnedRow {
  public:
   explicit OwnedRow(std::string_view bytes, Origin origin = Origin::kElsewhere)
-      : view_(bytes, origin) {}
-  [[nodiscard]] typename Row::Reader read() { return view_.root<Row>(); }
+      : view_(std::make_unique<MessageView>(bytes, origin)) {}
+  [[nodiscard]] typename Row::Reader read() { return view_->root<Row>(); }
 
  private:
-  MessageView view_;
+  std::unique_ptr<MessageView> view_;
 };
 
 }  // namespace tenantry::events

@@ -131,14 +131,8 @@ const KindInfo* find_kind(std::string_view name) {
   return nullptr;
 }
 
-EventView::EventView(std::string_view payload, Origin origin)
-    : EventView(MessageView(of_permitted_size(payload), origin)) {}
-
-EventView EventView::over(std::string_view payload, Origin origin) {
-  return EventView(MessageView::over(of_permitted_size(payload), origin));
-}
-
-EventView::EventView(MessageView view) : view_(std::move(view)) {
+EventView::EventView(std::string_view payload, Origin origin, bool borrows)
+    : view_(of_permitted_size(payload), origin, borrows) {
   try {
     event_ = view_.root<Event>();
     const auto which = static_cast<std::uint32_t>(event_.which()) + 1U;

@@ -58,9 +58,12 @@ struct RowChange {
 // kind (which is never skipped: an older program must stop), or fields outside their range.
 class EventView {
  public:
-  explicit EventView(std::string_view payload, Origin origin = Origin::kElsewhere);
+  explicit EventView(std::string_view payload, Origin origin = Origin::kElsewhere)
+      : EventView(payload, origin, /*borrows=*/false) {}
   // Borrows the payload, like MessageView::over().
-  static EventView over(std::string_view payload, Origin origin = Origin::kElsewhere);
+  static EventView over(std::string_view payload, Origin origin = Origin::kElsewhere) {
+    return {payload, origin, /*borrows=*/true};
+  }
 
   [[nodiscard]] const KindInfo& kind() const { return *kind_; }
   [[nodiscard]] Event::Reader event() const { return event_; }
@@ -74,7 +77,7 @@ class EventView {
   [[nodiscard]] std::vector<std::pair<const EventField*, Value>> fields() const;
 
  private:
-  explicit EventView(MessageView view);
+  EventView(std::string_view payload, Origin origin, bool borrows);
   void read_ids();
 
   MessageView view_;

@@ -15,7 +15,7 @@ bool ends_command(const StoredEvent& event) {
 
 std::vector<events::RowChange> changes_of(const StoredEvent& event) {
   try {
-    const auto view = events::EventView::over(event.payload);
+    const auto view = events::EventView::over(event.payload, events::Origin::kStored);
     return events::row_changes(view, event.recorded_at);
   } catch (const events::MalformedError& error) {
     throw CorruptionError("event " + std::to_string(event.position.value) + ": " + error.what());

@@ -51,7 +51,7 @@ class StoreRun final : public Run {
     std::size_t read = 0;
     std::size_t bytes = 0;
     store_->read_after(tenants_end_, store_->tail().tail, [&](const StoredEvent& stored) {
-      auto view = events::MessageView::over(stored.payload);
+      auto view = events::MessageView::over(stored.payload, events::Origin::kStored);
       const auto event = view.root<events::Event>();
       const auto domain = event.getDomainAdded();
       bytes += event.getChannel().size() + event.getReason().size() +
