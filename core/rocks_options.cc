@@ -184,7 +184,11 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
   if (options.to_first_damage) {
     database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   }
-  database.max_open_files = -1;  // Of an open file only what the cache may drop grows with it.
+  // Whoever only reads opens few files at once and the others when they are asked for, so that a
+  // short look at a large store is short. The owner keeps all of them open: of an open file only
+  // what the cache may drop grows with it.
+  constexpr int kReadersFiles = 256;
+  database.max_open_files = options.read_only ? kReadersFiles : -1;
   database.max_background_jobs = 4;
   database.bytes_per_sync = std::uint64_t{1} << 20;
   database.stats_dump_period_sec = 0;  // Our info log takes warnings only.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -166,6 +167,15 @@ ExitCode report(const ErrorReport& error, const std::vector<std::string>& argume
   return error.exit;
 }
 
+// A large store has more files open than the usual limit allows, which is there for the sake of old
+// programs that use select(). What the administrator allows stays the limit.
+void raise_limit_of_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);  // Else the store says that it cannot open a file.
+}
+
 ExitCode guarded_run(const std::vector<std::string>& arguments) {
   OutputStream out(STDOUT_FILENO);
   try {
@@ -200,6 +210,7 @@ ExitCode guarded_run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  tenantry::tools::raise_limit_of_open_files();
   try {
     return static_cast<int>(tenantry::tools::guarded_run(arguments));
   } catch (const std::exception& bug) {

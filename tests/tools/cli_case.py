@@ -38,7 +38,7 @@ class CliTestCase(unittest.TestCase):
         }
         return {**keep, "TENANTRY_STORE": self.store, **more}
 
-    def run_program(self, *arguments, stdin=b"", **environment):
+    def run_program(self, *arguments, stdin=b"", limit=None, **environment):
         if isinstance(stdin, str):
             stdin = stdin.encode()
         return subprocess.run(
@@ -48,6 +48,7 @@ class CliTestCase(unittest.TestCase):
             check=False,
             cwd=self.directory,
             env=self.environment(**environment),
+            preexec_fn=limit,
             timeout=120,
         )
 

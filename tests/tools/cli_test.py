@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import unittest
@@ -223,6 +224,21 @@ class EverywhereTest(CliTestCase):
             )
         self.assertEqual(6, result.returncode)
         self.assertIn(b"error[unavailable]", result.stderr)
+
+    def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may_be(self):
+        for number in range(3):  # Each leaves table files behind.
+            users = [command("register_user", username=f"u{number}-{n}") for n in range(5000)]
+            self.assertEqual(5000, len(self.apply(*users)))
+        few, hard = 16, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+        def login(allowed):
+            limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, allowed))
+            return self.run_program("do", "record_login", "--user", "u0-1", limit=limit)
+
+        self.assert_exit(0, login(hard))
+        result = login(few)
+        self.assert_error(6, "unavailable", result)
+        self.assertIn(b"hint: raise the limit of open files: ulimit -n", result.stderr)
 
     def test_second_process_is_told_who_owns_the_store(self):
         owner = self.start("apply")
