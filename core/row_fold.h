@@ -35,6 +35,7 @@ class RowFold {
 
   Scratch scratch_;
   ChangeSet pending_;
+  std::uint64_t taken_ = 0;
   std::map<const events::TableInfo*, std::int64_t> largest_ids_;
 };
 

@@ -181,7 +181,8 @@ class RebuildCommand final : public Command {
  private:
   static Certificate rebuild(Session& session, projections::ReadModel& target,
                              projections::RebuildOptions options) {
-    ProgressMeter meter(session.progress_mode(false), "rebuild", "rows");
+    ProgressMeter meter(session.progress_mode(false), "rebuild",
+                        options.from_events ? "events and rows" : "rows");
     options.progress = row_progress(meter);
     auto outcome = projections::rebuild(session.store(), target, options);
     if (const auto* fenced = std::get_if<projections::Fenced>(&outcome)) throw_fenced(*fenced);
