@@ -146,6 +146,7 @@ class MemoryStorage final : public Storage {
   void flush() override {}
   [[nodiscard]] std::string last_error() const override { return {}; }
   [[nodiscard]] std::vector<FileDamage> damaged_files() const override { return {}; }
+  [[nodiscard]] std::size_t log_files() const override { return 0; }
   [[nodiscard]] std::uint64_t size_bytes() const override { return 0; }
 
  private:

@@ -197,15 +197,26 @@ class RocksStorage final : public Storage {
   }
 
   [[nodiscard]] std::uint64_t size_bytes() const override {
-    std::vector<rocksdb::Env::FileAttributes> files;
-    check(database_->GetEnv()->GetChildrenFileAttributes(options_.directory.string(), &files),
-          "list " + options_.directory.string());
     std::uint64_t total = 0;
-    for (const rocksdb::Env::FileAttributes& file : files) total += file.size_bytes;
+    for (const rocksdb::Env::FileAttributes& file : files()) total += file.size_bytes;
     return total;
   }
 
+  [[nodiscard]] std::size_t log_files() const override {
+    const auto all = files();
+    return static_cast<std::size_t>(std::count_if(
+        all.begin(), all.end(),
+        [](const rocksdb::Env::FileAttributes& file) { return file.name.ends_with(".log"); }));
+  }
+
  private:
+  [[nodiscard]] std::vector<rocksdb::Env::FileAttributes> files() const {
+    std::vector<rocksdb::Env::FileAttributes> found;
+    check(database_->GetEnv()->GetChildrenFileAttributes(options_.directory.string(), &found),
+          "list " + options_.directory.string());
+    return found;
+  }
+
   [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(Family family) const {
     return handles_[static_cast<std::size_t>(family)];
   }

@@ -108,6 +108,8 @@ class Storage : public StorageReader {
   [[nodiscard]] virtual std::vector<FileDamage> damaged_files() const = 0;
   // Bytes on disk; 0 in memory.
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
+  // Files of the write-ahead log, empty ones too: all are read when it is opened again.
+  [[nodiscard]] virtual std::size_t log_files() const = 0;
 };
 
 // Everything in RAM.

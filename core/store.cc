@@ -22,6 +22,9 @@ namespace {
 // After this many events closing moves what they wrote out of the write-ahead log, so that opening
 // again has little to replay: some 2 MB.
 constexpr std::uint64_t kFlushEvents = 2000;
+// RocksDB begins a log each time it is opened, and keeps those that stay empty until something is
+// flushed. A store that is opened often and seldom written would collect them.
+constexpr std::size_t kLogFilesMax = 16;
 
 LogTail tail_of(const StoreInfo& info, const Head& head) {
   return {head.tail, head.last_recorded, head_digest(info.id, head)};
@@ -96,6 +99,7 @@ class Store final : public TenancyStore {
       if (writer_.broken()) return;
       const Head head = writer_.head();
       if (head.tail.value - opened_.head.tail.value > kFlushEvents) opened_.storage->flush();
+      if (opened_.storage->log_files() > kLogFilesMax) drop_empty_logs(head);
       opened_.ack->close(ack_of(opened_.info, head));
     } catch (const std::exception& error) {
       if (warn_) warn_("closing " + opened_.paths.directory.string() + ": " + error.what());
@@ -238,6 +242,15 @@ class Store final : public TenancyStore {
   }
 
   // By whoever commits, before anybody is answered.
+  // Only what is there can be flushed: the head is written as it stands.
+  void drop_empty_logs(const Head& head) {
+    ChangeSet same;
+    same.put(Family::kMeta, "head", encode_head(head));
+    if (opened_.storage->write(same, /*sync=*/false) == WriteResult::kDone) {
+      opened_.storage->flush();
+    }
+  }
+
   void committed(const Head& head) {
     opened_.ack->note(ack_of(opened_.info, head));
     resolved_.advance(head.batch_seq);

@@ -60,6 +60,7 @@ struct Contender {
 namespace names {
 inline constexpr const char* kRaw3 = "raw RocksDB, 3 puts";
 inline constexpr const char* kRaw7 = "raw RocksDB, 7 keys";
+inline constexpr const char* kRaw10 = "raw RocksDB, 10 keys";
 inline constexpr const char* kRawLog = "raw RocksDB, log alone";
 inline constexpr const char* kStore = "tenantry";
 inline constexpr const char* kStoreNoIds = "tenantry, no ids";

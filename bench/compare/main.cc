@@ -33,6 +33,7 @@ std::vector<Contender> make_contenders(const Options& options) {
   const std::size_t bytes = records.front().size();
   return {raw_rocksdb_contender(names::kRaw3, records),
           raw_rocksdb_contender(names::kRaw7, records),
+          raw_rocksdb_contender(names::kRaw10, records),
           raw_rocksdb_contender(names::kRawLog, records),
           store_contender(names::kStore),
           store_contender(names::kStoreNoIds),

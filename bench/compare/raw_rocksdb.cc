@@ -24,6 +24,9 @@ constexpr std::size_t kSmallRowBytes = 16;
 constexpr std::size_t kRowBytes = 160;
 constexpr std::size_t kClaimBytes = 32;
 constexpr std::size_t kAnswerBytes = 64;
+constexpr std::size_t kCounterBytes = 8;
+constexpr std::size_t kBlockBytes = 200;  // A block's header and its table of one command.
+constexpr std::size_t kHeadBytes = 1150;
 constexpr auto kScope = events::Scope::TENANTS;
 
 void require(const rocksdb::Status& status) {
@@ -31,8 +34,9 @@ void require(const rocksdb::Status& status) {
 }
 
 struct RawOptions {
-  std::size_t keys =
-      3;  // 1: the log's alone. 3: and stream index, state. 7: every key of an event.
+  // 1: the log's alone. 3: and stream index, state. 7: every key that an event has at least. 10:
+  // those of the store for a lone command, with their bytes.
+  std::size_t keys = 3;
   std::vector<std::string> records;  // Written in turn; of one length.
 };
 
@@ -113,13 +117,15 @@ class RawRun final : public Run {
       const Position position{++run_.position_};
       const std::string& record =
           run_.options_.records[position.value % run_.options_.records.size()];
-      put(batch, Family::kLog, keys::block(kScope, position), record);
+      const bool as_the_store = run_.options_.keys == 10;
+      put(batch, Family::kLog, keys::block(kScope, position),
+          as_the_store ? record + std::string(kBlockBytes, 'b') : record);
       if (run_.options_.keys == 1) return;
       const events::Uuid entity = uuid_from(2, random_() % kEntities);
       const events::Uuid tenant = uuid_from(1, random_() % kTenantCount);
       put(batch, Family::kIndex, keys::index(keys::kStreamIndex, kScope, 1, entity, position.value),
           std::string(10, 's'));
-      const bool all = run_.options_.keys == 7;
+      const bool all = run_.options_.keys >= 7;
       const auto& table = events::table_of(events::EntityKind::DOMAIN);
       put(batch, Family::kState, keys::row(table, {tenant, entity}),
           record.substr(0, all ? kRowBytes : kSmallRowBytes));
@@ -136,6 +142,10 @@ class RawRun final : public Run {
       std::string id;
       append_uuid(id, uuid_from(random_(), random_()));
       put(batch, Family::kIdempotency, id, std::string(kAnswerBytes, 'i'));
+      if (!as_the_store) return;
+      put(batch, Family::kState, keys::by_id(table, entity), std::string(kClaimBytes, 'd'));
+      put(batch, Family::kState, keys::counter(table), std::string(kCounterBytes, 'n'));
+      put(batch, Family::kMeta, "head", std::string(kHeadBytes, 'h'));
     }
 
     RawRun& run_;
@@ -155,6 +165,7 @@ Contender raw_rocksdb_contender(const std::string& name, const std::vector<std::
   RawOptions options;
   options.records = records;
   if (name == names::kRaw7) options.keys = 7;
+  if (name == names::kRaw10) options.keys = 10;
   if (name == names::kRawLog) options.keys = 1;
   return {
       name,

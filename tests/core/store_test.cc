@@ -1,5 +1,6 @@
 #include "core/store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -57,6 +58,30 @@ TEST_F(StoreTest, WhatWasAnsweredIsThereAfterOpeningAgain) {
   reopen();
   EXPECT_EQ(store().tail().digest, before.digest);
   EXPECT_EQ(user("ann"), "username_taken");
+}
+
+// Each opening begins a write-ahead log; what stays empty is not kept for ever.
+TEST_F(StoreTest, OpeningAgainAndAgainLeavesFewFiles) {
+  ASSERT_EQ(user("ann"), "1");
+  const LogTail tail = store().tail();
+  const auto logs = [&] {
+    std::size_t found = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory() / "db")) {
+      if (entry.path().extension() == ".log") ++found;
+    }
+    return found;
+  };
+  std::size_t most = 0;
+  for (int n = 0; n < 40; ++n) {
+    reopen();
+    most = std::max(most, logs());
+  }
+  EXPECT_GT(most, 10U);
+  EXPECT_LE(most, 20U);
+  EXPECT_EQ(store().tail().tail, tail.tail);
+  EXPECT_EQ(store().tail().digest, tail.digest);
+  EXPECT_EQ(user("bob"), "2");
+  EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
 TEST_F(StoreTest, OpeningWritesNoEvent) {
