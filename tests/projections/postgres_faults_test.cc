@@ -478,17 +478,20 @@ class PostgresCutsTest : public PostgresFaultsTest {
   // last has happened, or will not.
   template <class Call>
   bool fails(Call&& call) {
-    bool failed = false;
+    std::string fault;
     try {
       call();
     } catch (const UnavailableError& error) {
-      EXPECT_FALSE(error.hint().empty()) << error.what();
-      failed = true;
+      fault = error.what();
+      EXPECT_FALSE(error.hint().empty()) << fault;
     }
     was_cut_ = proxy_.take_cut();
-    EXPECT_TRUE(was_cut_ || !failed);
-    if (was_cut_) end_sessions();
-    return failed;
+    EXPECT_TRUE(was_cut_ || fault.empty()) << fault;
+    if (was_cut_) {
+      end_sessions();
+      proxy_.await_ends();
+    }
+    return !fault.empty();
   }
   void close_proxied() { cut_target_.reset(); }
   bool projection_fails() {

@@ -92,6 +92,11 @@ bool CuttingProxy::take_cut() {
   return std::exchange(cut_, false);
 }
 
+void CuttingProxy::await_ends() {
+  std::unique_lock lock(mutex_);
+  closed_.wait(lock, [this] { return open_ == 0; });
+}
+
 std::size_t CuttingProxy::take_carried(Way way) {
   const std::scoped_lock lock(mutex_);
   return std::exchange(carried_[static_cast<std::size_t>(way)], 0);
@@ -105,13 +110,13 @@ void CuttingProxy::run(const std::stop_token& stop) {
       watched.push_back({pair.server, POLLIN, 0});
     }
     if (::poll(watched.data(), watched.size(), -1) < 0) continue;
-    if (carry_all(std::span(watched).subspan(2)) == Fate::kCut) {
-      close_all();
-      const std::scoped_lock lock(mutex_);
-      closing_ = false;
-      closed_.notify_all();
-    }
+    const bool is_cut = carry_all(std::span(watched).subspan(2)) == Fate::kCut;
+    if (is_cut) close_all();
     if (watched[1].revents != 0) connect();
+    const std::scoped_lock lock(mutex_);
+    if (is_cut) closing_ = false;
+    open_ = pairs_.size();
+    closed_.notify_all();
   }
   close_all();
 }

@@ -44,6 +44,8 @@ class CuttingProxy {
   void cut_after_answer_to(const std::string& text);
   // Whether it came to that. The proxy cuts no more until it is told anew.
   bool take_cut();
+  // The server has ended all sessions: waits until their clients can know.
+  void await_ends();
   // Bytes that went this way since the last call.
   std::size_t take_carried(Way way);
 
@@ -78,10 +80,11 @@ class CuttingProxy {
   int listener_ = -1;
   int wake_[2] = {-1, -1};
   std::list<Pair> pairs_;  // Of the thread.
-  std::mutex mutex_;       // Guards the next four.
+  std::mutex mutex_;       // Guards the next five.
   std::optional<Plan> plan_;
   bool cut_ = false;
   bool closing_ = false;  // It was cut, and not all connections are closed yet.
+  std::size_t open_ = 0;  // Connections.
   std::array<std::size_t, 2> carried_{};
   std::condition_variable closed_;
   std::jthread thread_;
