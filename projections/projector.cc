@@ -53,7 +53,7 @@ class Run {
       done_.mark = *probe.mark;
       return std::nullopt;
     }
-    if (is_loaded(probe)) return load();
+    if (is_loaded(probe)) return load(probe);
     const StoreIdentity identity = source_.identity();
     done_.mark =
         Mark{identity.store, identity.incarnation, 1, Position{}, digest_at(source_, Position{})};
@@ -64,13 +64,15 @@ class Run {
 
   [[nodiscard]] bool is_loaded(const Probe& probe) const {
     return options_.load_above && tail_.value > *options_.load_above && !options_.dry_run &&
-           !options_.through && probe.presence == Presence::kAbsent;
+           !options_.through && !probe.has_rows;
   }
 
-  std::optional<Fenced> load() {
-    const RebuildOutcome outcome = rebuild(
-        source_, target_,
-        {.mode = LoadMode::kFresh, .stop = options_.stop, .progress = options_.load_progress});
+  std::optional<Fenced> load(const Probe& probe) {
+    const bool absent = probe.presence == Presence::kAbsent;
+    const RebuildOutcome outcome = rebuild(source_, target_,
+                                           {.mode = absent ? LoadMode::kFresh : LoadMode::kInPlace,
+                                            .stop = options_.stop,
+                                            .progress = options_.load_progress});
     if (const auto* fenced = std::get_if<Fenced>(&outcome)) return *fenced;
     const auto* certificate = std::get_if<Certificate>(&outcome);
     if (certificate == nullptr) {

@@ -28,9 +28,10 @@ struct ProjectOptions {
   bool dry_run = false;                                // Counts what there is to do.
   std::stop_token stop = {};                           // Heeded between transactions.
   std::function<void(const ProjectProgress&)> progress = {};  // After each transaction.
-  // An absent read model with more events than this before it is loaded from the state, as
-  // rebuild() does, and projected from there: replaying each event would end with the same rows,
-  // and took twenty times as long for a million. Not with `through` or `dry_run`. None: never.
+  // A read model without a mark and without rows, and with more events than this before it, is
+  // loaded from the state, as rebuild() does, and projected from there: replaying each event would
+  // end with the same rows, and took twenty times as long for a million. Not with `through` or
+  // `dry_run`. None: never.
   std::optional<std::uint64_t> load_above = {};
   std::function<void(const RebuildProgress&)> load_progress = {};
 };

@@ -4,8 +4,8 @@
     tools/postgres.sh run tests/engines_agree.py                     20 seeds, 100,000 commands each
     tools/postgres.sh run tests/engines_agree.py --seeds 3 --commands 5000 --first-seed 40
 
-For each seed a history is generated and applied; each kind of database is then projected in batches
-of a size of its own and verified, rebuilt from nothing, and rebuilt in place by folding the events.
+For each seed a history is generated and applied; each kind of database is projected in batches of a
+size of its own and verified, rebuilt from nothing, and rebuilt in place by folding the events.
 All must give the same digest for every table, and the last must find nothing to change. The server
 is that of TENANTRY_TEST_POSTGRES. Ends with "N passed, N failed", one for each seed.
 """
@@ -22,6 +22,7 @@ import time
 
 from org_history import Failure, PostgresModel, SqliteModel, Tenantry
 
+FIRST = 100  # Commands that are projected before the others are applied.
 BATCHES = (1, 7, 50, 200, 1000, 5000, 100_000)
 
 
@@ -39,7 +40,6 @@ def digests(tables):
 
 def run_engine(tenantry, read_model, batch):
     tenantry.use(read_model)
-    tenantry.run("schema", "apply", "-q", "-y")  # Absent tables would be loaded, not projected.
     tenantry.run("project", "-q", "--batch", str(batch))
     tenantry.run("verify", "-q")
     projected = certificate(tenantry, "--in-place")
@@ -55,30 +55,36 @@ def run_engine(tenantry, read_model, batch):
     return digests(fresh)
 
 
-def generate(binary, seed, commands, file):
+def generate(binary, seed, commands, first, rest):
     tenants = max(1, commands // 100)
-    with file.open("wb") as output:
+    with first.open("wb") as beginning, rest.open("wb") as output:
         generator = subprocess.Popen(
             [binary, "generate", "--tenants", str(tenants), "--seed", str(seed),
              "--events", str(2 * commands)], stdout=subprocess.PIPE)
         with generator.stdout as lines:
-            for _, line in zip(range(commands), lines):
-                output.write(line)
+            for number, line in zip(range(commands), lines):
+                (beginning if number < FIRST else output).write(line)
         generator.wait()  # A closed pipe ends it quietly.
 
 
 def run_seed(binary, seed, commands, server, folder):
     choice = random.Random(seed)
     store = folder / f"store-{seed}"
-    history = folder / f"history-{seed}.ndjson"
-    generate(binary, seed, commands, history)
+    parts = [folder / f"{part}-{seed}.ndjson" for part in ("first", "rest")]
+    generate(binary, seed, commands, *parts)
     tenantry = Tenantry(binary, store)
     tenantry.run("init")
-    tenantry.run("apply", "-q", "--historic", "--quiet-accepted", str(history))
     postgres = PostgresModel(server)
+    read_models = (SqliteModel(store), postgres)
     try:
+        for part in parts:  # An empty read model would be loaded, not projected.
+            tenantry.run("apply", "-q", "--historic", "--quiet-accepted", str(part))
+            if part == parts[0]:
+                for read_model in read_models:
+                    tenantry.use(read_model)
+                    tenantry.run("project", "-q")
         found = {}
-        for read_model in (SqliteModel(store), postgres):
+        for read_model in read_models:
             batch = choice.choice(BATCHES if commands <= 10_000 else BATCHES[2:])
             found[read_model.name] = run_engine(tenantry, read_model, batch)
     finally:

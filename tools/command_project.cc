@@ -15,7 +15,7 @@
 namespace tenantry::tools {
 namespace {
 
-// Events that are replayed into an absent read model; more take longer than to load their outcome.
+// Events that are replayed into an empty read model; more take longer than to load their outcome.
 constexpr std::uint64_t kLoadAbove = 10'000;
 
 const std::vector<Column>& project_columns() {
@@ -29,9 +29,8 @@ class ProjectCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "project"; }
   [[nodiscard]] std::string_view help() const override {
-    return "Apply to the read model what the log has beyond its checkpoint. An absent one is "
-           "loaded from "
-           "the state when the log is long.";
+    return "Apply to the read model what the log has beyond its checkpoint. An empty one is "
+           "loaded from the state when the log is long.";
   }
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry project\n"
@@ -106,7 +105,7 @@ class ProjectCommand final : public Command {
     if (const auto* fenced = std::get_if<projections::Fenced>(&outcome)) throw_fenced(*fenced);
     auto projected = std::get<projections::Projected>(outcome);
     if (projected.loaded) {
-      session.remark("the read model was absent: it was loaded from the state");
+      session.remark("the read model was empty: it was loaded from the state");
     }
     return projected;
   }

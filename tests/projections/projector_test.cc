@@ -111,6 +111,16 @@ TEST_F(ProjectorTest, AnAbsentReadModelOfALongLogIsLoadedAndProjectedFromThere) 
   EXPECT_TRUE(run_verify().equal());
 }
 
+TEST_F(ProjectorTest, EmptyTablesAreLoadedToo) {
+  log_.fill_every_table();
+  target().create_missing();
+  const Projected loaded = run_projector({.load_above = 1});
+  EXPECT_TRUE(loaded.loaded);
+  EXPECT_EQ(loaded.mark.position, log_.end());
+  EXPECT_EQ(loaded.mark.epoch, 1U);
+  EXPECT_TRUE(run_verify().equal());
+}
+
 TEST_F(ProjectorTest, AShortLogAndWhatIsThereAlreadyAreReplayed) {
   log_.fill_every_table();
   const ProjectOptions long_enough{.load_above = log_.end().value};
