@@ -26,7 +26,7 @@ constexpr std::size_t kClaimBytes = 32;
 constexpr std::size_t kAnswerBytes = 64;
 constexpr std::size_t kCounterBytes = 8;
 constexpr std::size_t kBlockBytes = 200;  // A block's header and its table of one command.
-constexpr std::size_t kHeadBytes = 1150;
+constexpr std::size_t kHeadBytes = 550;   // With the counters of these commands.
 constexpr auto kScope = events::Scope::TENANTS;
 
 void require(const rocksdb::Status& status) {
