@@ -173,6 +173,22 @@ std::string encode_row_entry(const TableInfo& table, const RowValues& row, Versi
   return encode_entry(version, position, events::encode_row(table, row));
 }
 
+// What a row that is there has in the state: `put` takes keys and values, `take` what it claims.
+template <class Put, class Take>
+void each_entry(const TableInfo& table, const RowValues& row, const RowKey& key, Version version,
+                Position position, Put&& put, Take&& take) {
+  put(keys::row(table, key), encode_row_entry(table, row, version, position));
+  if (lies_under_tenant(table)) put(keys::by_id(table, key.id), encode_holder(key));
+  for (const ClaimInfo& claim : table.claims) {
+    if (const auto value = claimed(claim, row)) take(claim, *value);
+  }
+  for (const LookupInfo& lookup : table.lookups) {
+    if (const auto value = looked_up(lookup, row)) {
+      put(keys::lookup(table, lookup, *value, key), std::string());
+    }
+  }
+}
+
 std::string encode_counter(std::int64_t largest_id) {
   std::string value;
   append_le(value, largest_id);
@@ -201,16 +217,10 @@ void emit_entries(const FoldedRow& row, const EmitEntry& emit) {
     return;
   }
   const RowKey key = key_of(table, *row.values);
-  emit(keys::row(table, key), encode_row_entry(table, *row.values, row.version, row.last));
-  if (lies_under_tenant(table)) emit(keys::by_id(table, key.id), encode_holder(key));
-  for (const ClaimInfo& claim : table.claims) {
-    if (const auto value = claimed(claim, *row.values))
-      emit(keys::claim(table, claim, *value), encode_holder(key));
-  }
-  for (const LookupInfo& lookup : table.lookups) {
-    if (const auto value = looked_up(lookup, *row.values))
-      emit(keys::lookup(table, lookup, *value, key), {});
-  }
+  each_entry(table, *row.values, key, row.version, row.last, emit,
+             [&](const ClaimInfo& claim, const std::string& value) {
+               emit(keys::claim(table, claim, value), encode_holder(key));
+             });
 }
 
 void emit_counter(const TableInfo& table, std::int64_t largest_id, const EmitEntry& emit) {
@@ -424,15 +434,12 @@ Version State::insert(RowChange change, Position position) {
   events::apply_patch(row, std::move(change));
   const RowKey key = key_of(table, row);
   // No row has this id, so none has this key, and nothing leads to it.
-  put_new(keys::row(table, key), encode_row_entry(table, row, version, position));
-  if (lies_under_tenant(table)) put_new(keys::by_id(table, key.id), encode_holder(key));
-  for (const ClaimInfo& claim : table.claims) {
-    if (const auto value = claimed(claim, row)) take_claim(table, claim, *value, key, position);
-  }
-  for (const LookupInfo& lookup : table.lookups) {
-    if (const auto value = looked_up(lookup, row))
-      put_new(keys::lookup(table, lookup, *value, key), {});
-  }
+  each_entry(
+      table, row, key, version, position,
+      [&](std::string entry, std::string value) { put_new(std::move(entry), std::move(value)); },
+      [&](const ClaimInfo& claim, const std::string& value) {
+        take_claim(table, claim, value, key, position);
+      });
   note_id(table, row);
   return version;
 }
