@@ -35,9 +35,11 @@ class StoreFixture {
  public:
   explicit StoreFixture(std::size_t tenants = 100) {
     init_store(temp_ / "store", clock_, *ids_);
-    store_ = open_store({.directory = temp_ / "store"}, clock_, *ids_);
+    open();
     require_accepted(store_->submit(make_tenants(tenants), {}));
   }
+  void close() { store_.reset(); }
+  void open() { store_ = open_store({.directory = temp_ / "store"}, clock_, *ids_); }
   TenancyStore* operator->() { return store_.get(); }
   TenancyStore& operator*() { return *store_; }
 
@@ -67,6 +69,18 @@ void resolve_by_host(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(resolve_by_host)->Arg(100)->Arg(10'000);
+
+// For writing, after `range(0)` tenants were made and the store was closed.
+void open_again(benchmark::State& state) {
+  StoreFixture store(static_cast<std::size_t>(state.range(0)));
+  for ([[maybe_unused]] auto turn : state) {
+    state.PauseTiming();
+    store.close();
+    state.ResumeTiming();
+    store.open();
+  }
+}
+BENCHMARK(open_again)->Arg(0)->Arg(100'000)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 // Decided and applied in memory: everything but the disk.
 void decide_and_apply(benchmark::State& state) {

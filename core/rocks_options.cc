@@ -166,6 +166,24 @@ void configure_durability(rocksdb::DBOptions& database, bool scratch) {
   database.db_host_id = "";  // Files tell nothing about the machine.
 }
 
+// With a limit of open files a database opens 16 of its table files at first and the others when
+// they are asked for, so that opening a large store takes no longer than a small one. That all are
+// there at full size is asked at once all the same. RocksDB takes less where the process may open
+// less.
+void configure_resources(rocksdb::DBOptions& database, const RocksOptions& options) {
+  constexpr int kReadersFiles = 256;
+  constexpr int kOwnersFiles = 4096;
+  database.max_open_files = options.read_only ? kReadersFiles : kOwnersFiles;
+  database.max_background_jobs = 4;
+  if (!options.scratch) return;
+  // What is sorted aside runs beside a store: its memory is not to grow with what is sorted.
+  constexpr int kScratchFiles = 20;
+  constexpr std::size_t kScratchFileBuffer = std::size_t{256} << 10;
+  database.max_open_files = kScratchFiles;
+  database.max_background_jobs = 2;
+  database.writable_file_max_buffer_size = kScratchFileBuffer;
+}
+
 void configure_opening(rocksdb::DBOptions& database, bool create) {
   database.create_if_missing = create;
   database.error_if_exists = create;
@@ -184,12 +202,7 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
   if (options.to_first_damage) {
     database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   }
-  // Whoever only reads opens few files at once and the others when they are asked for, so that a
-  // short look at a large store is short. The owner keeps all of them open: of an open file only
-  // what the cache may drop grows with it.
-  constexpr int kReadersFiles = 256;
-  database.max_open_files = options.read_only ? kReadersFiles : -1;
-  database.max_background_jobs = 4;
+  configure_resources(database, options);
   database.bytes_per_sync = std::uint64_t{1} << 20;
   database.stats_dump_period_sec = 0;  // Our info log takes warnings only.
   database.listeners.push_back(configuration.background_errors);
