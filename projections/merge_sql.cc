@@ -1,5 +1,8 @@
 #include "projections/merge_sql.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "projections/sql_text.h"
 
 namespace tenantry::projections {
@@ -38,6 +41,11 @@ std::string MergeSql::count_unknown() const { return "SELECT count(*)" + from_un
 std::string MergeSql::select_unknown() const { return "SELECT t." + id_ + from_unknown(); }
 
 std::string MergeSql::delete_unknown() const { return "DELETE" + from_unknown(); }
+
+std::string MergeSql::delete_rows(std::span<const std::string> ids) const {
+  return fmt::format("DELETE FROM {} AS t WHERE t.{} IN ({})", names_.live, id_,
+                     fmt::join(ids, ", "));
+}
 
 std::string MergeSql::collect_changed() const {
   return "INSERT INTO " + names_.changed + " (id) SELECT t." + id_ + " FROM " + names_.live +

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,8 @@ class MergeSql {
   [[nodiscard]] std::string count_unknown() const;
   [[nodiscard]] std::string select_unknown() const;
   [[nodiscard]] std::string delete_unknown() const;
+  // The rows of these ids, which are literals.
+  [[nodiscard]] std::string delete_rows(std::span<const std::string> ids) const;
   // In this order: the ids of live rows that differ, room for their unique values, their new
   // values, and the staged rows that are not live.
   [[nodiscard]] std::string collect_changed() const;
@@ -49,5 +53,14 @@ class MergeSql {
   std::string only_;
   std::vector<std::size_t> compared_;
 };
+
+// Calls `use` with a few hundred ids after the other: as many as a statement should hold.
+template <class Use>
+void for_each_piece(std::span<const std::string> ids, Use&& use) {
+  constexpr std::size_t kPiece = 500;
+  for (; !ids.empty(); ids = ids.subspan(std::min(kPiece, ids.size()))) {
+    use(ids.first(std::min(kPiece, ids.size())));
+  }
+}
 
 }  // namespace tenantry::projections

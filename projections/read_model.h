@@ -114,6 +114,9 @@ struct LoadOptions {
   bool dry_run = false;  // publish() counts and changes nothing.
   // In place only: leave all rows but this tenant's as they are.
   std::optional<events::Uuid> tenant = {};
+  // In place only: whether the log ever had a row of that id. A row that is there and was not added
+  // goes if the log had it, and is unknown otherwise. Empty: the log never had any.
+  std::function<bool(const events::TableInfo&, const events::Value& id)> was_known = {};
 };
 
 using LoadOutcome = std::variant<std::vector<TableChanges>, Fenced>;

@@ -27,9 +27,13 @@ class Rebuild {
     check(probe);
     choose_mode(probe);
     certificate_.dry_run = options_.dry_run;
-    const LoadOptions load_options{certificate_.mode, options_.delete_unknown || options_.take_over,
-                                   options_.restore_application_columns, options_.dry_run,
-                                   options_.tenant};
+    const LoadOptions load_options{
+        certificate_.mode,
+        options_.delete_unknown || options_.take_over,
+        options_.restore_application_columns,
+        options_.dry_run,
+        options_.tenant,
+        [this](const auto& table, const auto& id) { return was_known(table, id); }};
     load_ = target_.begin_load(load_options, probe.mark);
     source_.read_state([&](const LogTail& tail, const StateView& state) {
       certificate_.mark = new_mark(probe, tail);
@@ -52,6 +56,19 @@ class Rebuild {
     Probe shape;
     shape.findings = probe.findings;
     check_owner(source_, shape, target_.name());
+  }
+
+  // Asked of the log as it is by then: a projector may have been ahead of this rebuild, and what it
+  // wrote comes again.
+  [[nodiscard]] bool was_known(const TableInfo& table, const events::Value& id) const {
+    const bool has_type = table.integer_ids ? std::holds_alternative<std::int64_t>(id)
+                                            : std::holds_alternative<events::Uuid>(id);
+    bool known = false;
+    if (!has_type) return known;
+    source_.read_state([&](const LogTail& /*tail*/, const StateView& state) {
+      known = state.stream_version(table, events::entity_key(id)).value > 0;
+    });
+    return known;
   }
 
   void choose_mode(const Probe& probe) {

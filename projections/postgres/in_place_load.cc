@@ -1,5 +1,8 @@
 #include <map>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "core/error.h"
 #include "projections/merge_sql.h"
 #include "projections/postgres/copy_writer.h"
@@ -15,6 +18,10 @@ using events::TableInfo;
 
 std::string uuid_literal(const events::Uuid& uuid) {
   return text_literal(events::format_uuid(uuid)) + "::uuid";
+}
+std::string id_literal(const events::Value& id) {
+  const auto* uuid = std::get_if<events::Uuid>(&id);
+  return uuid != nullptr ? uuid_literal(*uuid) : std::to_string(std::get<std::int64_t>(id));
 }
 std::string staged_table(const TableInfo& table) { return "tenantry_staged_" + table.name; }
 std::string changed_table(const TableInfo& table) { return "tenantry_changed_" + table.name; }
@@ -105,8 +112,9 @@ class InPlaceLoad final : public Load {
                         .tenant = options_.tenant ? uuid_literal(*options_.tenant) : "",
                         .document_suffix = "::text"});
     if (options_.delete_unknown) {
-      changes.deleted = delete_unknown(sql);
+      changes.deleted = remove(sql.delete_unknown(), sql.select_unknown());
     } else {
+      changes.deleted = delete_gone(table, sql);
       changes.unknown = count(sql.count_unknown());
     }
     connection_.execute(create_changed_sql(table));
@@ -125,14 +133,31 @@ class InPlaceLoad final : public Load {
     return changes;
   }
 
-  std::uint64_t delete_unknown(const MergeSql& sql) {
+  // `ids` selects, or lists, what `sql` deletes.
+  std::uint64_t remove(const std::string& sql, const std::string& ids) {
     connection_.execute("SAVEPOINT tenantry_delete");
     try {
-      return run(sql.delete_unknown());
+      return run(sql);
     } catch (const ConstraintViolation& violation) {  // Of a key that is not deferrable.
       connection_.execute("ROLLBACK TO SAVEPOINT tenantry_delete");
-      raise_referenced(connection_, violation.error(), sql.select_unknown());
+      raise_referenced(connection_, violation.error(), ids);
     }
+  }
+
+  // Rows that the log had once: they were removed since the read model was made.
+  std::uint64_t delete_gone(const TableInfo& table, const MergeSql& sql) {
+    if (!options_.was_known) return 0;
+    const Result unknown = connection_.query(sql.select_unknown());
+    std::vector<std::string> gone;
+    for (int row = 0; row < unknown.rows(); ++row) {
+      const events::Value id = parse_text(table.columns[table.id_column], unknown.text(row, 0));
+      if (options_.was_known(table, id)) gone.push_back(id_literal(id));
+    }
+    std::uint64_t deleted = 0;
+    for_each_piece(gone, [&](std::span<const std::string> ids) {
+      deleted += remove(sql.delete_rows(ids), fmt::format("{}", fmt::join(ids, ", ")));
+    });
+    return deleted;
   }
 
   [[noreturn]] void raise_in_the_way(const TableInfo& table, const ConstraintViolation& violation) {

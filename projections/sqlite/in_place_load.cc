@@ -28,6 +28,12 @@ std::string create_changed_sql(const TableInfo& table) {
          std::string(kChanged) + " (n integer PRIMARY KEY, id " + id_type(table) + ")";
 }
 
+std::string id_literal(const events::Value& id) {
+  const auto* uuid = std::get_if<events::Uuid>(&id);
+  return uuid != nullptr ? text_literal(to_django_uuid(*uuid))
+                         : std::to_string(std::get<std::int64_t>(id));
+}
+
 // Without the constraints of the live one, which the rows need not obey before they are merged.
 std::string create_staged_sql(const TableInfo& table) {
   std::string columns;
@@ -109,6 +115,7 @@ class InPlaceLoad final : public Load {
     if (options_.delete_unknown) {
       changes.deleted = run(sql.delete_unknown());
     } else {
+      changes.deleted = delete_gone(table, sql);
       changes.unknown = count(sql.count_unknown());
     }
     connection_.execute(create_changed_sql(table));
@@ -124,6 +131,23 @@ class InPlaceLoad final : public Load {
     }
     changes.unchanged = count(sql.count_staged()) - changes.updated - changes.inserted;
     return changes;
+  }
+
+  // Rows that the log had once: they were removed since the read model was made.
+  std::uint64_t delete_gone(const TableInfo& table, const MergeSql& sql) {
+    if (!options_.was_known) return 0;
+    std::vector<std::string> gone;
+    {
+      Statement unknown = connection_.prepare(sql.select_unknown());
+      while (unknown.step()) {
+        const events::Value id = read_value(unknown, 0, table.columns[table.id_column]);
+        if (options_.was_known(table, id)) gone.push_back(id_literal(id));
+      }
+    }
+    std::uint64_t deleted = 0;
+    for_each_piece(gone,
+                   [&](std::span<const std::string> ids) { deleted += run(sql.delete_rows(ids)); });
+    return deleted;
   }
 
   [[noreturn]] void raise_in_the_way(const TableInfo& table, const ConstraintViolation& violation) {

@@ -111,6 +111,15 @@ void FakeLog::invite(std::uint64_t id, std::uint64_t tenant, const std::string& 
   });
 }
 
+void FakeLog::delete_invitation(std::uint64_t id, std::uint64_t tenant, const std::string& email) {
+  append([&](Event::Builder event) {
+    auto fact = event.initInvitationDeleted();
+    fact.setId(data(number(id)));
+    fact.setTenantId(data(number(tenant)));
+    fact.setEmail(email);
+  });
+}
+
 void FakeLog::create_preferences(std::int64_t id, std::int32_t user, const std::string& layout) {
   append([&](Event::Builder event) {
     auto fact = event.initPreferencesCreated();

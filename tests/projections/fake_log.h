@@ -34,6 +34,7 @@ class FakeLog final : public EventSource {
   void add_member(std::int64_t id, std::uint64_t tenant, std::int32_t user);
   void add_domain(std::int64_t id, std::uint64_t tenant, const std::string& host);
   void invite(std::uint64_t id, std::uint64_t tenant, const std::string& email);
+  void delete_invitation(std::uint64_t id, std::uint64_t tenant, const std::string& email);
   void create_preferences(std::int64_t id, std::int32_t user, const std::string& layout);
   // Two users, two tenants, and something in every other table.
   void fill_every_table();

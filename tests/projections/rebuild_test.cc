@@ -60,6 +60,44 @@ TEST_F(RebuildTest, HandEditedRowsAreMendedAndCounted) {
   EXPECT_TRUE(clean.correct());
 }
 
+TEST_F(RebuildTest, RowsThatTheLogRemovedMeanwhileGo) {
+  log_.register_user(50, "eve");
+  log_.invite(60, 10, "eve@example.org");
+  run_rebuild();
+  // Their unique values are needed again at once.
+  log_.delete_user(50);
+  log_.register_user(51, "eve");
+  log_.delete_invitation(60, 10, "eve@example.org");
+  log_.invite(61, 10, "eve@example.org");
+  sql("INSERT INTO core_protein VALUES (99, 'mine')");
+  for (const bool from_events : {false, true}) {
+    const Certificate tried = run_rebuild({.from_events = from_events, .dry_run = true});
+    EXPECT_EQ(table(tried, "auth_user").changes.deleted, 1U);
+    EXPECT_EQ(table(tried, "tenants_invitation").changes.deleted, 1U);
+  }
+  const Certificate certificate = run_rebuild();
+  EXPECT_EQ(table(certificate, "auth_user").changes.deleted, 1U);
+  EXPECT_EQ(table(certificate, "auth_user").changes.inserted, 1U);
+  EXPECT_EQ(table(certificate, "tenants_invitation").changes.deleted, 1U);
+  EXPECT_EQ(table(certificate, "core_protein").changes.deleted, 0U);
+  EXPECT_EQ(table(certificate, "core_protein").changes.unknown, 1U) << "never one of the log's";
+  EXPECT_TRUE(run_rebuild({.delete_unknown = true}).correct());
+  EXPECT_TRUE(run_verify().equal());
+}
+
+TEST_F(RebuildTest, ManyRowsThatTheLogRemovedMeanwhileGo) {
+  constexpr std::int32_t kFirst = 1000;
+  constexpr std::int32_t kUsers = 1200;
+  for (std::int32_t n = 0; n < kUsers; ++n) {
+    log_.register_user(kFirst + n, "user" + std::to_string(n));
+  }
+  run_rebuild();
+  for (std::int32_t n = 0; n < kUsers; ++n) log_.delete_user(kFirst + n);
+  const Certificate certificate = run_rebuild();
+  EXPECT_EQ(table(certificate, "auth_user").changes.deleted, static_cast<std::uint64_t>(kUsers));
+  EXPECT_TRUE(certificate.correct());
+}
+
 TEST_F(RebuildTest, ADryRunCountsAndChangesNothing) {
   run_rebuild();
   sql("UPDATE auth_user SET email = 'x'");
