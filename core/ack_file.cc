@@ -115,24 +115,31 @@ std::optional<Ack> AckFile::read(const std::filesystem::path& path) {
 
 class AckFile::Writer {
  public:
-  Writer(std::filesystem::path path, Ack current, std::function<int(int)> sync)
-      : path_(std::move(path)), sync_(sync ? std::move(sync) : ::fdatasync) {
+  Writer(std::filesystem::path path, Ack current, std::function<int(int)> sync,
+         std::function<bool()> write_now)
+      : path_(std::move(path)),
+        sync_(sync ? std::move(sync) : ::fdatasync),
+        write_now_(std::move(write_now)) {
     current.closed = false;
     prepare(current);
-    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    if (!write_now_) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
 
   void note(const Ack& ack) {
-    const std::lock_guard lock(mutex_);
-    if (!newer(ack, noted_)) return;
-    noted_ = ack;
-    if (!std::exchange(pending_, true)) changed_.notify_one();
+    {
+      const std::lock_guard lock(mutex_);
+      if (!newer(ack, noted_)) return;
+      noted_ = ack;
+      if (!std::exchange(pending_, true)) changed_.notify_one();
+    }
+    if (write_now_ && write_now_()) write_pending();
   }
 
   // Afterwards everything noted is written, and the caller is the only one who writes.
   void stop() {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
+    write_pending();
   }
 
   // Called by the thread, or by anyone after stop().
@@ -178,21 +185,29 @@ class AckFile::Writer {
 
   void run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, stop, [this] { return pending_; });
-      if (!pending_) return;
-      pending_ = false;
-      const Ack ack = noted_;
+    while (changed_.wait(lock, stop, [this] { return pending_; })) {
       lock.unlock();
-      write(ack);
+      write_pending();
       lock.lock();
       // Notes that come meanwhile share the next sync; only stop() cuts the pause short.
       changed_.wait_for(lock, stop, kSyncInterval, [] { return false; });
     }
   }
 
+  // By the thread, or when there is none.
+  void write_pending() {
+    Ack ack;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!std::exchange(pending_, false)) return;
+      ack = noted_;
+    }
+    write(ack);
+  }
+
   const std::filesystem::path path_;
   const std::function<int(int)> sync_;
+  const std::function<bool()> write_now_;
   FileDescriptor file_;
   std::size_t durable_slot_ = 0;  // The slot that must not be touched now.
 
@@ -205,8 +220,10 @@ class AckFile::Writer {
   std::jthread thread_;  // Last: it uses everything above.
 };
 
-AckFile::AckFile(std::filesystem::path path, Ack current, std::function<int(int)> sync)
-    : writer_(std::make_unique<Writer>(std::move(path), current, std::move(sync))) {}
+AckFile::AckFile(std::filesystem::path path, Ack current, std::function<int(int)> sync,
+                 std::function<bool()> write_now)
+    : writer_(std::make_unique<Writer>(std::move(path), current, std::move(sync),
+                                       std::move(write_now))) {}
 
 AckFile::~AckFile() { writer_->stop(); }
 

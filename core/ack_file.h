@@ -47,8 +47,9 @@ class AckFile {
   // Opens the file for writing, or creates it, and durably notes `current`, not closed: from here
   // on the tail may grow, and a slot of the last owner that still said `closed` would call that
   // damage. Needs no disk space if the file exists. Throws UnavailableError.
-  // `sync` stands in for fdatasync(2) in tests.
-  AckFile(std::filesystem::path path, Ack current, std::function<int(int)> sync = {});
+  // `sync` and `write_now` are those of Disk.
+  AckFile(std::filesystem::path path, Ack current, std::function<int(int)> sync = {},
+          std::function<bool()> write_now = {});
   AckFile(const AckFile&) = delete;
   AckFile& operator=(const AckFile&) = delete;
   // Writes what was noted last if close() was not called; errors are lost.

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/format.capnp.h"
 #include "core/keys.h"
+#include "core/planted.h"
 
 namespace tenantry {
 namespace {
@@ -220,6 +221,7 @@ Batch BatchWriter::finish(ChangeSet& changes) {
   for (const CommandEntry& command : commands_) {
     std::string key;
     append_uuid(key, command.id);
+    if (planted(Plant::kForgetCommandIds)) continue;
     put(changes, Family::kIdempotency, std::move(key), encode_idempotency(command));
   }
   changes.put(Family::kMeta, "head", encode_head(head_));

@@ -5,6 +5,7 @@
 #include "core/commit_log.h"
 #include "core/error.h"
 #include "core/keys.h"
+#include "core/planted.h"
 
 namespace tenantry {
 namespace {
@@ -27,7 +28,7 @@ class EmbeddedLog final : public CommitLog {
   AppendOutcome append(const Batch& batch, const ChangeSet& local) override {
     if (batch.term != term_) return AppendOutcome::kFenced;
     if (batch.seq != seq_ + 1 || batch.before != digest_) return AppendOutcome::kConflict;
-    switch (storage_.write(local, /*sync=*/true)) {
+    switch (storage_.write(local, /*sync=*/!planted(Plant::kNoSync))) {
       case WriteResult::kDone:
         seq_ = batch.seq;
         digest_ = batch.after;

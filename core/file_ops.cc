@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/planted.h"
 
 namespace tenantry {
 namespace {
@@ -48,6 +49,7 @@ void write_and_sync(const std::filesystem::path& path, std::string_view bytes) {
   FileDescriptor file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
   int error = write_fully(file.get(), bytes, 0);
   if (error == 0 && ::fsync(file.get()) != 0) error = errno;
+  if (error != 0 && planted(Plant::kRetryAfterFailedSync)) error = ::fsync(file.get());
   if (!file.close() && error == 0) error = errno;
   if (error == 0) return;
   ::unlink(path.c_str());
@@ -176,6 +178,7 @@ std::optional<std::string> read_file(const std::filesystem::path& path) {
 }
 
 void fsync_directory(const std::filesystem::path& directory) {
+  if (planted(Plant::kNoDirectorySync)) return;
   const FileDescriptor file = open_file(directory, O_RDONLY | O_DIRECTORY);
   if (::fsync(file.get()) != 0) throw_file_error("sync", directory, errno);
 }

@@ -11,6 +11,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/keys.h"
+#include "core/planted.h"
 
 namespace tenantry {
 namespace {
@@ -151,11 +152,13 @@ void LogReader::read_after(Position after, Position through, const Visit& visit)
   }
   Position expected{after.value + 1};
   const bool finished = merge(streams, false, [&](const StoredEvent& event) {
+    if (planted(Plant::kNoContinuity)) return visit(event);
     if (event.position != expected) gap(expected, event.position);
     ++expected.value;
     return visit(event);
   });
-  if (finished && expected.value != end.value + 1) gap(expected, {end.value + 1});
+  const bool complete = expected.value == end.value + 1 || planted(Plant::kNoContinuity);
+  if (finished && !complete) gap(expected, {end.value + 1});
 }
 
 void LogReader::read(const LogFilter& filter, const Visit& visit) const {

@@ -12,6 +12,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
+#include "core/planted.h"
 #include "core/rocks_partitioner.h"
 
 namespace tenantry {
@@ -199,7 +200,7 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
   database.env = &env;
   configure_opening(database, options.create);
   configure_durability(database, options.scratch);
-  if (options.to_first_damage) {
+  if (options.to_first_damage || planted(Plant::kForgiveLogDamage)) {
     database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   }
   configure_resources(database, options);

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/keys.h"
+#include "core/planted.h"
 #include "events/text.h"
 
 namespace tenantry {
@@ -356,8 +357,9 @@ void State::scan(const std::string& lower, const std::string& upper, bool is_lon
 void State::scan_rows(const TableInfo& table, const std::optional<Uuid>& tenant,
                       const std::function<bool(const StoredRow&)>& visit) const {
   const std::string lower =
-      tenant ? keys::rows_of_tenant(table, *tenant)
-             : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
+      tenant && !planted(Plant::kNoTenantBound)
+          ? keys::rows_of_tenant(table, *tenant)
+          : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
   scan(lower, keys::after_prefix(lower), /*is_long=*/!tenant,
        [&](std::string_view key, std::string_view value) {
          return visit(

@@ -269,8 +269,9 @@ class Store final : public TenancyStore {
 
 }  // namespace
 
-bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids) {
-  return make_store(directory, clock, ids);
+bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids,
+                const Disk& disk) {
+  return make_store(directory, clock, ids, disk);
 }
 
 Position noted_tail(const std::filesystem::path& directory) {

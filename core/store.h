@@ -28,7 +28,8 @@ struct StoreOptions {
 
 // Makes an empty store in a directory that does not exist or is empty. False when there is a store
 // already, which is left as it is. Throws UsageError for a directory that holds something else.
-bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids);
+bool init_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids,
+                const Disk& disk = {});
 
 // The last position that was answered, as far as it is noted where no lock guards it: at most 100
 // ms old while an owner lives, older only if the last one was killed. For waiting until a store

@@ -13,6 +13,7 @@
 #include "core/file_ops.h"
 #include "core/format.capnp.h"
 #include "core/keys.h"
+#include "core/planted.h"
 #include "core/record.h"
 #include "core/version.h"
 #include "events/encoding.h"
@@ -114,6 +115,7 @@ void check_scope_end(const StorageReader& storage, events::Scope scope, const Sc
 
 // The log must reach what was answered to somebody.
 void check_acknowledged(const StorePaths& paths, const StoreInfo& info, const Head& head) {
+  if (planted(Plant::kIgnoreAck)) return;
   const auto ack = AckFile::read(paths.ack());
   if (!ack) {
     throw CorruptionError(
@@ -255,7 +257,7 @@ void prepare_directory(const fs::path& directory) {
   }
 }
 
-void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids) {
+void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids, const Disk& disk) {
   StoreInfo info;
   info.id = ids.new_uuid();
   const events::Uuid first = ids.new_uuid();
@@ -272,7 +274,7 @@ void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids) {
   RocksOptions rocks;
   rocks.directory = paths.database();
   rocks.create = true;
-  const auto storage = open_rocks_storage(rocks);
+  const auto storage = disk.open_storage(rocks);
   ChangeSet changes;
   changes.put(Family::kMeta, "format", encode_format());
   changes.put(Family::kMeta, "store", encode_store_info(info));
@@ -281,7 +283,8 @@ void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids) {
     throw UnavailableError("cannot write " + rocks.directory.string() + ": " +
                            storage->last_error());
   }
-  AckFile(paths.ack(), first_ack(info, head)).close(first_ack(info, head));
+  const Ack ack = first_ack(info, head);
+  AckFile(paths.ack(), ack, disk.sync_ack, disk.write_ack_now).close(ack);
   write_file_durably(paths.directory / ".gitignore", "*\n");
   write_file_durably(paths.format(), encode_format());
 }
@@ -299,7 +302,7 @@ void require_store(const fs::path& directory) {
                    "tenantry init --store " + directory.string(), 6);
 }
 
-bool make_store(const fs::path& named, const Clock& clock, IdSource& ids) {
+bool make_store(const fs::path& named, const Clock& clock, IdSource& ids, const Disk& disk) {
   if (named.empty()) throw UsageError("usage", "the store's directory has no name");
   fs::path directory = fs::weakly_canonical(fs::absolute(named));
   if (!directory.has_filename()) directory = directory.parent_path();
@@ -310,7 +313,7 @@ bool make_store(const fs::path& named, const Clock& clock, IdSource& ids) {
   const fs::path aside = directory / (".new-" + events::format_uuid(ids.new_uuid()));
   const Unfinished unfinished{aside};
   make_private_directory(aside);
-  fill_store({aside}, clock, ids);
+  fill_store({aside}, clock, ids, disk);
   for (const char* name : {"db", "ack", ".gitignore", "FORMAT"}) {
     rename_durably(aside / name, directory / name);
   }
@@ -355,7 +358,7 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
     opened.storage = opened.disk->open_storage(rocks);
   });
   opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head),
-                                         opened.disk->sync_ack);
+                                         opened.disk->sync_ack, opened.disk->write_ack_now);
   opened.ballast = std::make_unique<Ballast>(
       Ballast::Options{opened.paths.ballast(), Ballast::full_bytes(rocks.memory.write_buffer_bytes),
                        opened.storage->size_bytes()},

@@ -44,7 +44,8 @@ void require_store(const std::filesystem::path& directory);
 // Makes an empty store; all of it or nothing. False when there is one already, which is left as it
 // is. Throws UsageError for a directory that holds something else, UnavailableError when it cannot
 // be made.
-bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids);
+bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids,
+                const Disk& disk);
 
 struct OpenedStore {
   StorePaths paths;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/planted.h"
 
 namespace tenantry {
 namespace {
@@ -116,6 +117,11 @@ void Writer::lead() {
     fault = give_up(group);
   }
   hand_over();
+  if (planted(Plant::kAnswerBeforeWrite)) {
+    answer(group, fault);
+    if (commit) end(*commit, make_durable(*commit));
+    return;
+  }
   if (commit) fault = make_durable(*commit);
   // Who hears of a fault may try again at once: nothing should rest on this commit any more.
   const bool ends_first = fault || group.commands > kFewCommands;

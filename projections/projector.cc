@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/planted.h"
 #include "events/kinds.h"
 #include "projections/target_check.h"
 
@@ -96,7 +97,7 @@ class Run {
     const auto changes = changes_of(event);
     if (!options_.dry_run) {
       if (batch_ == nullptr && !begin()) return false;
-      for (const events::RowChange& change : changes) batch_->apply(change);
+      for (const events::RowChange& change : changes) apply(change);
     }
     ++events_;
     row_changes_ += changes.size();
@@ -108,6 +109,14 @@ class Run {
     if (last || (ends_command(event) && (full || stop))) commit(event);
     done_.stopped = stop && !last && events_ == 0;
     return !done_.stopped;
+  }
+
+  void apply(const events::RowChange& change) {
+    try {
+      batch_->apply(change);
+    } catch (const UsageError&) {
+      if (!planted(Plant::kSkipRefusedEvents)) throw;
+    }
   }
 
   bool begin() {

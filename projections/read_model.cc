@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/planted.h"
+
 namespace tenantry::projections {
 
 bool Probe::fits() const {
@@ -23,7 +25,7 @@ void Probe::conclude() {
 bool still_stands(const std::optional<Mark>& before, const std::optional<Mark>& now) {
   if (!before || !now) return before.has_value() == now.has_value();
   return now->store_id == before->store_id && now->incarnation == before->incarnation &&
-         now->epoch == before->epoch;
+         (now->epoch == before->epoch || planted(Plant::kNoEpoch));
 }
 
 }  // namespace tenantry::projections

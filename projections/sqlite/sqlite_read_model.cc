@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file_ops.h"
+#include "core/planted.h"
 #include "projections/sql_text.h"
 #include "projections/sqlite/load.h"
 #include "projections/sqlite/row_writer.h"
@@ -33,6 +34,10 @@ class SqliteBatch final : public Batch {
     TENANTRY_ASSERT(position >= mark_.position);
     mark_.position = position;
     mark_.log_digest = log_digest;
+    if (planted(Plant::kMarkApart)) {
+      transaction_->commit();
+      transaction_ = std::make_unique<Transaction>(connection_, Lock::kImmediate);
+    }
     write_mark(connection_, mark_);
     transaction_->commit();
   }

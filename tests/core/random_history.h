@@ -17,6 +17,7 @@ namespace tenantry {
 class RandomHistory {
  public:
   explicit RandomHistory(unsigned seed) : random_(seed) {}
+  RandomHistory(unsigned seed, events::Timestamp now) : random_(seed), now_(now) {}
 
   // The next command as a line of NDJSON.
   [[nodiscard]] std::string next_line();

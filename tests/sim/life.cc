@@ -1,0 +1,508 @@
+#include "tests/sim/life.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "projections/projector.h"
+#include "projections/rebuild.h"
+#include "projections/sqlite/sqlite_read_model.h"
+#include "tests/core/random_history.h"
+
+namespace tenantry::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kOtherSteps = 60;
+constexpr std::array<std::string_view, 13> kActionNames{
+    "commands", "retry",        "flush",     "reopen", "project", "rebuild",   "verify",
+    "clock",    "second owner", "full disk", "fault",  "kill",    "power loss"};
+
+// What is wrong with a life; ends it.
+struct Wrong {
+  std::vector<std::string> what;
+};
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : random_(seed) {}
+  [[nodiscard]] std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+  [[nodiscard]] bool one_in(std::uint64_t bound) { return below(bound) == 0; }
+
+ private:
+  std::mt19937_64 random_;
+};
+
+std::string brief(const Answer& answer) {
+  if (answer.status != Answer::Status::kAccepted) return answer.refusal.code;
+  return fmt::format("{}+{}", answer.first.value, answer.count);
+}
+
+class Life {
+ public:
+  Life(const fs::path& directory, std::uint64_t seed)
+      : directory_(directory / "disk"),
+        disk_(directory_, seed),
+        env_(make_sim_env(disk_)),
+        chance_(seed) {
+    begin();
+  }
+  Life(const Life&) = delete;
+  Life& operator=(const Life&) = delete;
+  ~Life() { close(); }
+
+  void take(const Step& step);
+  void finish() {
+    if (doomed()) disk_.kill(Crash::kKill);
+    recover();
+    verify();
+    check_read_model();
+  }
+  void describe(Outcome& outcome) const;
+
+ private:
+  struct Sent {
+    events::CommandRequest command;
+    std::string answer;  // Empty while it is in doubt.
+  };
+
+  [[nodiscard]] fs::path store_path() const { return directory_ / "store"; }
+  [[nodiscard]] fs::path read_model_path() const { return directory_ / "app.sqlite"; }
+  // Something will go wrong, or has.
+  [[nodiscard]] bool doomed() const { return armed_ || disk_.dead(); }
+
+  void begin();
+  [[nodiscard]] Disk disk_options();
+  void send(Random& random);
+  void submit(std::vector<events::CommandRequest> commands);
+  void note(const events::CommandRequest& command, const Answer* answer);
+  void retry(Random& random);
+  void project(Random& random);
+  void rebuild(Random& random);
+  void verify();
+  void try_second_owner();
+
+  void open();
+  [[nodiscard]] std::unique_ptr<TenancyStore> open_once();
+  void close();
+  // Ends what was armed: whatever it did, the store opens again with all that was answered.
+  void recover();
+  void check_store();
+  void check_read_model();
+  [[nodiscard]] std::unique_ptr<projections::ReadModel> read_model() const {
+    return projections::open_sqlite_read_model({.path = read_model_path()});
+  }
+  static void require(std::vector<std::string> wrong) {
+    if (!wrong.empty()) throw Wrong{std::move(wrong)};
+  }
+  // Does `work`, which may fail because the disk does, and only then.
+  template <class Work>
+  void on_a_doubtful_disk(Work&& work);
+
+  const fs::path directory_;
+  SimDisk disk_;
+  const std::unique_ptr<SimEnv> env_;
+  Random chance_;  // When `ack` is written.
+  ManualClock clock_;
+  CountingIds ids_;
+  std::unique_ptr<TenancyStore> store_;
+  Storage* storage_ = nullptr;  // Of the open store, for flushes.
+  PlainModel model_;
+  std::map<events::Uuid, Sent> sent_;  // By the command's id.
+  std::uint64_t commands_ = 0;
+  bool armed_ = false;
+  Outcome counts_;
+};
+
+// A store is made on a disk that fails or dies, again and again until it is there; then the power
+// goes.
+void Life::begin() {
+  if (chance_.one_in(2)) {
+    armed_ = true;
+    const std::uint64_t change = 1 + chance_.below(45);
+    if (chance_.one_in(2)) {
+      disk_.fail_at(change, EIO, chance_.one_in(2));
+    } else {
+      disk_.crash_at(change, Crash::kPowerLoss);
+    }
+  }
+  while (true) {
+    try {
+      init_store(store_path(), clock_, ids_, disk_options());
+      break;
+    } catch (const UnavailableError& error) {
+      if (!doomed()) throw Wrong{{std::string("no store can be made: ") + error.what()}};
+    }
+    disk_.restart();
+    disk_.forgive();
+    armed_ = false;
+    std::error_code ignored;
+    fs::remove_all(store_path(), ignored);
+  }
+  if (chance_.one_in(2)) disk_.kill(Crash::kPowerLoss);
+  disk_.restart();
+  disk_.forgive();
+  armed_ = false;
+  open();
+}
+
+void Life::take(const Step& step) {
+  Random random(step.seed);
+  switch (step.action) {
+    case Action::kCommands:
+      return send(random);
+    case Action::kRetry:
+      return retry(random);
+    case Action::kFlush:
+      return on_a_doubtful_disk([this] { storage_->flush(); });
+    case Action::kReopen:
+      close();
+      return doomed() ? recover() : open();
+    case Action::kProject:
+      return project(random);
+    case Action::kRebuild:
+      return rebuild(random);
+    case Action::kVerify:
+      return verify();
+    case Action::kClock:
+      return clock_.advance_seconds(static_cast<std::int64_t>(random.below(400'000)) - 1800);
+    case Action::kSecondOwner:
+      return try_second_owner();
+    case Action::kFullDisk:
+      armed_ = true;
+      return disk_.limit_space(random.below(300'000));
+    case Action::kFault:
+      armed_ = true;
+      return disk_.fail_at(1 + random.below(60), random.one_in(4) ? ENOSPC : EIO, random.one_in(2));
+    case Action::kKill:
+    case Action::kPowerLoss: {
+      const Crash crash = step.action == Action::kKill ? Crash::kKill : Crash::kPowerLoss;
+      ++counts_.crashes;
+      armed_ = true;
+      if (random.one_in(4)) {
+        disk_.kill(crash);
+        return recover();
+      }
+      return disk_.crash_at(1 + random.below(random.one_in(2) ? 12 : 120), crash);
+    }
+  }
+}
+
+template <class Work>
+void Life::on_a_doubtful_disk(Work&& work) {
+  try {
+    work();
+  } catch (const UnavailableError& error) {
+    if (!doomed()) throw Wrong{{std::string("unavailable for no reason: ") + error.what()}};
+  } catch (const CorruptionError& error) {
+    // What is read through a file that could not be written may be cut short; on a disk that works
+    // it must not be.
+    if (!doomed()) throw Wrong{{std::string("damage on a disk that works: ") + error.what()}};
+  }
+  if (disk_.dead()) recover();
+}
+
+// --- Commands.
+
+void Life::send(Random& random) {
+  std::vector<events::CommandRequest> commands;
+  for (std::uint64_t n = 1 + random.below(6); n > 0; --n) {
+    RandomHistory history(static_cast<unsigned>(random.below(1U << 31U)), clock_.now());
+    auto parsed = events::parse_command_line(history.next_line(), {}, /*historic=*/true);
+    auto* command = std::get_if<events::CommandRequest>(&parsed);
+    if (command == nullptr) throw Wrong{{"the generator wrote what is no command"}};
+    command->circumstances.at.reset();
+    if (random.one_in(4)) command->circumstances.at = clock_.now();
+    events::Uuid id;
+    id.bytes[0] = 0xc0;
+    id.bytes[6] = 0x40;
+    id.bytes[8] = 0x80;
+    const std::uint64_t number = ++commands_;
+    for (std::size_t i = 0; i < 6; ++i) {
+      id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
+    }
+    command->circumstances.id = id;
+    commands.push_back(std::move(*command));
+  }
+  submit(std::move(commands));
+}
+
+void Life::submit(std::vector<events::CommandRequest> commands) {
+  std::vector<Answer> answers;
+  SubmitOptions options;
+  options.answered = &answers;
+  try {
+    answers = store_->submit(commands, options);
+  } catch (const UnavailableError& error) {
+    if (!doomed()) throw Wrong{{std::string("refused for no reason: ") + error.what()}};
+  } catch (const CorruptionError& error) {
+    if (!doomed()) throw Wrong{{std::string("damage on a disk that works: ") + error.what()}};
+  }
+  for (std::size_t n = 0; n < commands.size(); ++n) {
+    note(commands[n], n < answers.size() ? &answers[n] : nullptr);
+  }
+  const bool all_answered = answers.size() == commands.size();
+  if (disk_.dead() || (!all_answered && chance_.one_in(2))) return recover();
+  if (all_answered && !doomed()) require(model_.compare_log(*store_));
+}
+
+void Life::note(const events::CommandRequest& command, const Answer* answer) {
+  Sent& sent = sent_[*command.circumstances.id];
+  sent.command = command;
+  if (answer == nullptr) {
+    ++counts_.in_doubt;
+    return;
+  }
+  ++counts_.answers;
+  const std::string words = brief(*answer);
+  // What was refused was not kept: its retry is decided anew.
+  const bool accepted = answer->status == Answer::Status::kAccepted;
+  if (!sent.answer.empty() && sent.answer != words) {
+    throw Wrong{{fmt::format("command {} was answered {}, and then {}",
+                             events::format_uuid(*command.circumstances.id), sent.answer, words)}};
+  }
+  if (accepted) sent.answer = words;
+}
+
+void Life::retry(Random& random) {
+  if (sent_.empty()) return;
+  auto at = sent_.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(random.below(sent_.size())));
+  submit({at->second.command});
+}
+
+// --- Read models.
+
+void Life::project(Random& random) {
+  on_a_doubtful_disk([&] {
+    projections::ProjectOptions options;
+    options.batch_events = 1 + random.below(20);
+    if (random.one_in(3)) options.load_above = 5;
+    const auto target = read_model();
+    const auto outcome = projections::project(*store_, *target, options);
+    if (std::holds_alternative<projections::Fenced>(outcome)) {
+      throw Wrong{{"the only projector was fenced off"}};
+    }
+  });
+  if (!doomed()) check_read_model();
+}
+
+void Life::rebuild(Random& random) {
+  on_a_doubtful_disk([&] {
+    projections::RebuildOptions options;
+    options.from_events = random.one_in(2);
+    const auto target = read_model();
+    const auto outcome = projections::rebuild(*store_, *target, options);
+    const auto* certificate = std::get_if<projections::Certificate>(&outcome);
+    if (certificate == nullptr || !certificate->correct()) {
+      throw Wrong{{"a rebuild does not prove itself"}};
+    }
+  });
+  if (!doomed()) check_read_model();
+}
+
+void Life::check_read_model() {
+  const auto target = read_model();
+  const projections::Probe probe = target->probe();
+  if (probe.presence == projections::Presence::kAbsent) return;
+  if (!probe.mark) {
+    if (probe.has_rows) throw Wrong{{"the read model has rows and no mark"}};
+    return;
+  }
+  if (!probe.missing_tables.empty() || !probe.fits()) throw Wrong{{"the read model is no whole"}};
+  const Position position = probe.mark->position;
+  if (position > model_.tail()) {
+    throw Wrong{{fmt::format("the read model is at {}, the log ends at {}", position.value,
+                             model_.tail().value)}};
+  }
+  PlainModel::Tables found;
+  const auto view = target->read();
+  for (const events::TableInfo& table : events::tables()) {
+    PlainModel::Rows& rows = found[&table];
+    view->scan_rows(table, [&](const events::RowValues& row) {
+      rows[events::entity_key(row[table.id_column])] = row;
+      return true;
+    });
+  }
+  std::vector<std::string> wrong = model_.compare_rows(position, found, /*all_columns=*/false);
+  for (std::string& words : wrong) {
+    words = fmt::format("read model at {}: {}", position.value, words);
+  }
+  require(std::move(wrong));
+}
+
+// --- The store.
+
+void Life::verify() {
+  if (doomed()) return;
+  std::vector<std::string> wrong;
+  for (const CheckResult& check : store_->verify(VerifyDepth::kFull, {})) {
+    for (const std::string& problem : check.problems) {
+      wrong.push_back("verify: " + check.name + ": " + problem);
+    }
+    if (!check.passed && check.problems.empty()) wrong.push_back("verify: " + check.name);
+  }
+  require(std::move(wrong));
+}
+
+void Life::try_second_owner() {
+  try {
+    const auto second = open_once();
+    throw Wrong{{"a second owner opened the store"}};
+  } catch (const UnavailableError&) {
+    return;
+  }
+}
+
+Disk Life::disk_options() {
+  Disk options;
+  options.open_storage = [this](const RocksOptions& rocks) {
+    auto storage = open_sim_storage(*env_, rocks);
+    if (rocks.directory == store_path() / "db" && !rocks.read_only) storage_ = storage.get();
+    return storage;
+  };
+  options.free_space = [this](const fs::path& /*path*/) { return disk_.free_space(); };
+  options.write_ack_now = [this] { return chance_.one_in(3); };
+  return options;
+}
+
+std::unique_ptr<TenancyStore> Life::open_once() {
+  StoreOptions options;
+  options.directory = store_path();
+  options.disk = disk_options();
+  options.warn = [this](const std::string& text) {
+    if (text.find("garbled") != std::string::npos) ++counts_.repairs;
+  };
+  return open_store(options, clock_, ids_);
+}
+
+void Life::open() {
+  try {
+    store_ = open_once();
+  } catch (const UnavailableError& error) {
+    // The only reason that is left is the clock, which went back by more than an hour.
+    const auto last = std::string(error.what()).find("the clock says");
+    if (last == std::string::npos) {
+      throw Wrong{{std::string("the store does not open: ") + error.what()}};
+    }
+    clock_.advance_seconds(3600);
+    return open();
+  } catch (const CorruptionError& error) {
+    throw Wrong{{std::string("the store is damaged: ") + error.what()}};
+  }
+}
+
+void Life::close() {
+  store_.reset();
+  storage_ = nullptr;
+}
+
+void Life::recover() {
+  close();
+  // An opening may meet what was armed, too.
+  if (!disk_.dead() && armed_) {
+    try {
+      store_ = open_once();
+    } catch (const UnavailableError&) {
+      close();
+    } catch (const CorruptionError& error) {
+      if (!disk_.dead()) throw Wrong{{std::string("the store is damaged: ") + error.what()}};
+    }
+    close();
+  }
+  disk_.restart();
+  disk_.forgive();
+  armed_ = false;
+  open();
+  check_store();
+  check_read_model();
+}
+
+void Life::check_store() {
+  require(model_.compare_log(*store_));
+  store_->read_state([this](const LogTail& /*tail*/, const StateView& state) {
+    require(model_.compare_state(state));
+  });
+  require(model_.broken_rules());
+  // What was in doubt is asked again; what was answered is answered alike.
+  std::vector<events::CommandRequest> again;
+  for (const auto& [id, sent] : sent_) {
+    if (sent.answer.empty() || chance_.one_in(8)) again.push_back(sent.command);
+  }
+  if (!again.empty()) submit(std::move(again));
+}
+
+void Life::describe(Outcome& outcome) const {
+  outcome.trace_hash = disk_.trace_hash();
+  outcome.crashes = counts_.crashes;
+  outcome.answers = counts_.answers;
+  outcome.in_doubt = counts_.in_doubt;
+  outcome.repairs = counts_.repairs;
+  outcome.events = model_.tail().value;
+  outcome.losses = disk_.losses();
+}
+
+}  // namespace
+
+std::string_view action_name(Action action) {
+  return kActionNames[static_cast<std::size_t>(action)];
+}
+
+std::vector<Step> draw_steps(std::uint64_t seed) {
+  Random random(seed * 2 + 1);
+  constexpr auto kOthers = static_cast<std::size_t>(Action::kKill);
+  std::array<std::uint64_t, kOthers> weights{};
+  for (std::uint64_t& weight : weights) weight = random.one_in(3) ? 0 : 1 + random.below(6);
+  weights[0] = 12;
+  std::uint64_t total = 0;
+  for (const std::uint64_t weight : weights) total += weight;
+  std::vector<Step> steps;
+  for (int n = 0; n < kOtherSteps; ++n) {
+    std::uint64_t drawn = random.below(total);
+    std::size_t action = 0;
+    while (drawn >= weights[action]) drawn -= weights[action++];
+    steps.push_back(
+        {static_cast<Action>(action), static_cast<std::uint32_t>(random.below(1U << 31U))});
+  }
+  for (int n = 0; n < kCrashesOfALife; ++n) {
+    const auto at = static_cast<std::ptrdiff_t>(random.below(steps.size() + 1));
+    const Action crash = random.one_in(3) ? Action::kKill : Action::kPowerLoss;
+    steps.insert(steps.begin() + at, {crash, static_cast<std::uint32_t>(random.below(1U << 31U))});
+  }
+  return steps;
+}
+
+Outcome live(const fs::path& directory, std::uint64_t seed, const std::vector<Step>& steps) {
+  Outcome outcome;
+  std::size_t at = 0;
+  try {
+    Life life(directory, seed);
+    try {
+      for (; at < steps.size(); ++at) life.take(steps[at]);
+      life.finish();
+    } catch (...) {
+      life.describe(outcome);
+      throw;
+    }
+    life.describe(outcome);
+  } catch (const Wrong& wrong) {
+    outcome.wrong = wrong.what;
+  } catch (const std::exception& error) {
+    outcome.wrong = {std::string("an error that nobody expects: ") + error.what()};
+  }
+  if (!outcome.wrong.empty()) {
+    outcome.during = at < steps.size()
+                         ? fmt::format("step {} ({})", at + 1, action_name(steps[at].action))
+                         : "the end";
+  }
+  return outcome;
+}
+
+}  // namespace tenantry::sim

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/store.h"
+#include "projections/read_model.h"
+#include "tests/sim/plain_model.h"
+#include "tests/sim/sim_rocksdb.h"
+#include "tests/support/counting_ids.h"
+#include "tests/support/manual_clock.h"
+
+// The life of a store and of a SQLite read model on a simulated disk: commands, projections,
+// crashes, faults, one after the other, checked against the plain model.
+namespace tenantry::sim {
+
+enum class Action : std::uint8_t {
+  kCommands,
+  kRetry,
+  kFlush,
+  kReopen,
+  kProject,
+  kRebuild,
+  kVerify,
+  kClock,
+  kSecondOwner,
+  kFullDisk,
+  kFault,      // Soon, a change to the disk fails.
+  kKill,       // Soon, the process dies.
+  kPowerLoss,  // Soon, the machine does.
+};
+[[nodiscard]] std::string_view action_name(Action action);
+
+// A step decides by its own seed alone: those of a failing life can be left out one by one.
+struct Step {
+  Action action = Action::kCommands;
+  std::uint32_t seed = 0;
+};
+inline constexpr int kCrashesOfALife = 5;
+// With so many crashes, and of the other actions some more often than others, some never.
+[[nodiscard]] std::vector<Step> draw_steps(std::uint64_t seed);
+
+// What a life came to.
+struct Outcome {
+  std::vector<std::string> wrong;  // In words; empty if all was well.
+  std::string during;              // The step at which it was found.
+  std::uint64_t trace_hash = 0;
+  std::uint64_t crashes = 0;
+  std::uint64_t events = 0;
+  std::uint64_t answers = 0;
+  std::uint64_t in_doubt = 0;  // Commands whose answer a crash or fault took away.
+  std::uint64_t repairs = 0;   // Openings that left out a garbled last write.
+  SimDisk::Losses losses{};
+};
+
+// Lives `steps` in `directory`, which is empty. The same seed and steps give the same outcome.
+[[nodiscard]] Outcome live(const std::filesystem::path& directory, std::uint64_t seed,
+                           const std::vector<Step>& steps);
+
+}  // namespace tenantry::sim

@@ -1,0 +1,136 @@
+// Lives of stores on simulated disks: simulate --seed S --count N [--steps] [--shrink]
+//
+// A stage (see tests/reliability/run_stage.py): case k is the life of seed S + k, with five
+// crashes. The first ten are lived twice and must do the same to the disk both times.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "tests/sim/life.h"
+#include "tests/sim/sim_sqlite.h"
+#include "tests/support/temp_directory.h"
+
+namespace {
+
+using tenantry::TempDirectory;
+using tenantry::sim::action_name;
+using tenantry::sim::draw_steps;
+using tenantry::sim::live;
+using tenantry::sim::Outcome;
+using tenantry::sim::Step;
+
+constexpr std::uint64_t kLivedTwice = 10;
+
+// Nothing needs to reach a real disk.
+std::filesystem::path base() {
+  const std::filesystem::path memory = "/dev/shm";
+  std::error_code ignored;
+  return std::filesystem::is_directory(memory, ignored) ? memory
+                                                        : std::filesystem::temp_directory_path();
+}
+
+Outcome live_once(std::uint64_t seed, const std::vector<Step>& steps) {
+  const TempDirectory directory(base());
+  return live(directory.path(), seed, steps);
+}
+
+// Leaves out what is not needed for the life to go wrong: ever smaller pieces, then single steps.
+std::vector<Step> shrink(std::uint64_t seed, std::vector<Step> steps) {
+  for (std::size_t piece = steps.size() / 2; piece > 0; piece /= 2) {
+    for (std::size_t at = 0; at + piece <= steps.size();) {
+      std::vector<Step> fewer = steps;
+      const auto from = fewer.begin() + static_cast<std::ptrdiff_t>(at);
+      fewer.erase(from, from + static_cast<std::ptrdiff_t>(piece));
+      if (live_once(seed, fewer).wrong.empty()) {
+        at += piece;
+      } else {
+        steps = std::move(fewer);
+      }
+    }
+  }
+  return steps;
+}
+
+void print_wrong(std::uint64_t seed, const Outcome& outcome) {
+  constexpr std::size_t kPrinted = 5;
+  for (std::size_t n = 0; n < std::min(outcome.wrong.size(), kPrinted); ++n) {
+    std::cout << fmt::format("seed {}: {}: {}\n", seed, outcome.during, outcome.wrong[n]);
+  }
+}
+
+void print_shrunk(std::uint64_t seed, const std::vector<Step>& steps) {
+  const std::vector<Step> fewer = shrink(seed, steps);
+  std::cout << fmt::format("seed {}: {} of {} steps are enough:", seed, fewer.size(), steps.size());
+  for (const Step& step : fewer) {
+    std::cout << fmt::format(" {}({})", action_name(step.action), step.seed);
+  }
+  std::cout << '\n';
+  print_wrong(seed, live_once(seed, fewer));
+}
+
+void add(Outcome& sum, const Outcome& one) {
+  sum.crashes += one.crashes;
+  sum.events += one.events;
+  sum.answers += one.answers;
+  sum.in_doubt += one.in_doubt;
+  sum.repairs += one.repairs;
+  sum.losses.writes += one.losses.writes;
+  sum.losses.names += one.losses.names;
+  sum.losses.torn += one.losses.torn;
+  sum.losses.garbled += one.losses.garbled;
+}
+
+int run(std::uint64_t seed, std::uint64_t count, bool shrinks) {
+  Outcome sum;
+  std::uint64_t failed = 0;
+  for (std::uint64_t n = 0; n < count; ++n) {
+    const std::vector<Step> steps = draw_steps(seed + n);
+    Outcome outcome = live_once(seed + n, steps);
+    if (outcome.wrong.empty() && n < kLivedTwice &&
+        live_once(seed + n, steps).trace_hash != outcome.trace_hash) {
+      outcome.wrong = {"lived again, it did something else to the disk"};
+    }
+    add(sum, outcome);
+    if (outcome.wrong.empty()) continue;
+    ++failed;
+    print_wrong(seed + n, outcome);
+    if (shrinks) print_shrunk(seed + n, steps);
+    std::cout.flush();
+  }
+  std::cout << fmt::format(
+      "{} crashes; {} events, {} answers, {} commands in doubt; power losses took {} writes and {} "
+      "names, tore {}, garbled {} sectors; {} openings left out a garbled write\n",
+      sum.crashes, sum.events, sum.answers, sum.in_doubt, sum.losses.writes, sum.losses.names,
+      sum.losses.torn, sum.losses.garbled, sum.repairs);
+  std::cout << fmt::format("{} passed, {} failed\n", count - failed, failed);
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::uint64_t seed = 1;
+  std::uint64_t count = 1;
+  bool shrinks = true;
+  CLI::App app("Lives of stores on simulated disks, with five crashes each.");
+  app.add_option("--seed", seed, "of the first life")->capture_default_str();
+  app.add_option("--count", count, "lives")->capture_default_str();
+  app.add_flag("!--no-shrink", shrinks, "print no smaller life for one that goes wrong");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    tenantry::sim::put_sqlite_on_sim_disks();
+    return run(seed, count, shrinks);
+  } catch (const std::exception& error) {
+    std::cout << "simulate: error: " << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}
