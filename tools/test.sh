@@ -6,10 +6,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TXT'
 Examples:
-  tools/test.sh                          release: all tests and the checks of tools/lint.sh
-  tools/test.sh --no-lint                the tests only
-  tools/test.sh --filter EventLog        tests whose name matches the regular expression
-  tools/test.sh --preset asan-ubsan      build and test under a preset; no lint (also: tsan, debug)
+  tools/test.sh                          what every change must pass: all tests and stages of the
+                                         release build, the checks of tools/lint.sh, and the units
+                                         and planted bugs under the sanitizers
+  tools/test.sh --quick                  release: the tests, without stages and checks
+  tools/test.sh --all                    all tests under every preset, and the checks
+  tools/test.sh --no-lint                release: tests and stages
+  tools/test.sh --filter EventLog        release: tests whose name matches the regular expression
+  tools/test.sh --preset asan-ubsan      build and test under one preset (also: tsan, debug)
+
+A stage tries many cases (tests/RELIABILITY.md); tools/soak.sh runs them for longer.
 
 The last line is "N passed, N failed": tests and checks together; exit 0 if none failed.
 TENANTRY_JOBS limits parallel compilations (default: one per core); tests run two at a time.
@@ -18,7 +24,9 @@ TXT
 
 preset=release
 lint=yes
+more=sanitizers # Presets after the first: none, sanitizers or all.
 filter=""
+labels=()
 passed=0
 failed=0
 
@@ -35,10 +43,20 @@ parse_options() {
         usage
         exit 0
         ;;
-      --no-lint) lint=no ;;
+      --no-lint)
+        lint=no
+        more=none
+        ;;
+      --quick)
+        lint=no
+        more=none
+        labels=(--label-exclude '^reliability$')
+        ;;
+      --all) more=all ;;
       --preset | --filter)
         [[ -n ${2:-} ]] || usage_error "$1 needs a value"
         if [[ $1 == --preset ]]; then preset=$2; else filter=$2; fi
+        more=none
         shift
         ;;
       *) usage_error "unknown option '$1'" ;;
@@ -65,15 +83,16 @@ set_sanitizer_options() {
 run_tests() {
   local results=build/$preset/test-results.xml arguments=()
   arguments=(--test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error
-    --timeout 600 --output-junit "$PWD/$results")
+    --timeout 1500 --output-junit "$PWD/$results" "${labels[@]}")
   [[ -z $filter ]] || arguments+=(--tests-regex "$filter")
   rm -f "$results"
-  say "running the tests"
+  say "running the tests of the preset $preset"
   # An interrupted ctest leaves the server of its tests behind.
   trap 'ctest --test-dir "build/$preset" -R "^postgres\.stop$" >/dev/null 2>&1' EXIT
   ctest "${arguments[@]}" >"build/$preset/ctest.log" 2>&1 </dev/null || true
-  # Passed tests are as good as silent; all else is printed.
+  # Passed tests are as good as silent; all else is printed, and what each stage came to.
   grep -vE '^( *[0-9]+/[0-9]+ Test .* Passed| *Start +[0-9]+:)' "build/$preset/ctest.log" || true
+  grep -hE '^[a-z-]+: [0-9]+ of [0-9]+ ' "build/$preset/Testing/Temporary/LastTest.log" || true
   count_tests "$results"
 }
 
@@ -116,20 +135,45 @@ without_address_randomisation() {
   fi
 }
 
+build_and_run() {
+  if tools/build.sh "$preset" >/dev/null; then
+    run_tests
+  else
+    failed=$((failed + 1))
+  fi
+  say "preset $preset: done after $((SECONDS / 60)) min $((SECONDS % 60)) s"
+}
+
+# Every promise that applies: tests/RELIABILITY.md says which part runs where.
+run_more() {
+  case $more in
+    sanitizers)
+      preset=asan-ubsan
+      labels=(--label-regex '^(events|core|projections|planted|fuzz)$')
+      build_and_run
+      ;;
+    all)
+      preset=asan-ubsan
+      labels=(--label-exclude '^reliability$')
+      build_and_run
+      # Of its own: the thread sanitizer may need another layout of memory.
+      if tools/test.sh --preset tsan; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+      ;;
+  esac
+}
+
 main() {
   parse_options "$@"
   without_address_randomisation "$@"
+  set_sanitizer_options
   if [[ $lint == yes ]]; then
     tools/install-deps.sh --checks || failed=1
   fi
-  if ((failed == 0)) && tools/build.sh "$preset" >/dev/null; then
-    set_sanitizer_options
-    run_tests
+  if ((failed == 0)); then
+    build_and_run
     [[ $lint == no ]] || run_lint
-  else
-    failed=1
+    run_more
   fi
-  say "preset $preset, $((SECONDS / 60)) min $((SECONDS % 60)) s"
   printf '%d passed, %d failed\n' "$passed" "$failed"
   ((failed == 0))
 }

@@ -47,12 +47,12 @@ std::string brief(const Answer& answer) {
 
 class Life {
  public:
-  Life(const fs::path& directory, std::uint64_t seed)
+  Life(const fs::path& directory, std::uint64_t seed, const std::optional<Mishap>& mishap)
       : directory_(directory / "disk"),
         disk_(directory_, seed),
         env_(make_sim_env(disk_)),
         chance_(seed) {
-    begin();
+    begin(mishap);
   }
   Life(const Life&) = delete;
   Life& operator=(const Life&) = delete;
@@ -60,7 +60,7 @@ class Life {
 
   void take(const Step& step);
   void finish() {
-    if (doomed()) disk_.kill(Crash::kKill);
+    disk_.kill(Crash::kPowerLoss);
     recover();
     verify();
     check_read_model();
@@ -78,7 +78,8 @@ class Life {
   // Something will go wrong, or has.
   [[nodiscard]] bool doomed() const { return armed_ || disk_.dead(); }
 
-  void begin();
+  void begin(const std::optional<Mishap>& mishap);
+  void arm(const Mishap& mishap);
   [[nodiscard]] Disk disk_options();
   void send(Random& random);
   void submit(std::vector<events::CommandRequest> commands);
@@ -123,15 +124,11 @@ class Life {
 
 // A store is made on a disk that fails or dies, again and again until it is there; then the power
 // goes.
-void Life::begin() {
-  if (chance_.one_in(2)) {
-    armed_ = true;
-    const std::uint64_t change = 1 + chance_.below(45);
-    if (chance_.one_in(2)) {
-      disk_.fail_at(change, EIO, chance_.one_in(2));
-    } else {
-      disk_.crash_at(change, Crash::kPowerLoss);
-    }
+void Life::begin(const std::optional<Mishap>& mishap) {
+  if (mishap) {
+    arm(*mishap);
+  } else if (chance_.one_in(2)) {
+    arm({1 + chance_.below(90), chance_.one_in(2) ? EIO : 0, chance_.one_in(2)});
   }
   while (true) {
     try {
@@ -146,11 +143,18 @@ void Life::begin() {
     std::error_code ignored;
     fs::remove_all(store_path(), ignored);
   }
+  if (mishap) return open();
   if (chance_.one_in(2)) disk_.kill(Crash::kPowerLoss);
   disk_.restart();
   disk_.forgive();
   armed_ = false;
   open();
+}
+
+void Life::arm(const Mishap& mishap) {
+  armed_ = true;
+  if (mishap.error == 0) return disk_.crash_at(mishap.change, mishap.crash);
+  disk_.fail_at(mishap.change, mishap.error, mishap.once);
 }
 
 void Life::take(const Step& step) {
@@ -164,7 +168,7 @@ void Life::take(const Step& step) {
       return on_a_doubtful_disk([this] { storage_->flush(); });
     case Action::kReopen:
       close();
-      return doomed() ? recover() : open();
+      return open();
     case Action::kProject:
       return project(random);
     case Action::kRebuild:
@@ -387,6 +391,7 @@ void Life::open() {
   try {
     store_ = open_once();
   } catch (const UnavailableError& error) {
+    if (doomed()) return recover();
     // The only reason that is left is the clock, which went back by more than an hour.
     const auto last = std::string(error.what()).find("the clock says");
     if (last == std::string::npos) {
@@ -395,8 +400,10 @@ void Life::open() {
     clock_.advance_seconds(3600);
     return open();
   } catch (const CorruptionError& error) {
+    if (doomed()) return recover();
     throw Wrong{{std::string("the store is damaged: ") + error.what()}};
   }
+  if (disk_.dead()) recover();
 }
 
 void Life::close() {
@@ -406,17 +413,6 @@ void Life::close() {
 
 void Life::recover() {
   close();
-  // An opening may meet what was armed, too.
-  if (!disk_.dead() && armed_) {
-    try {
-      store_ = open_once();
-    } catch (const UnavailableError&) {
-      close();
-    } catch (const CorruptionError& error) {
-      if (!disk_.dead()) throw Wrong{{std::string("the store is damaged: ") + error.what()}};
-    }
-    close();
-  }
   disk_.restart();
   disk_.forgive();
   armed_ = false;
@@ -441,6 +437,7 @@ void Life::check_store() {
 
 void Life::describe(Outcome& outcome) const {
   outcome.trace_hash = disk_.trace_hash();
+  outcome.changes = disk_.changes();
   outcome.crashes = counts_.crashes;
   outcome.answers = counts_.answers;
   outcome.in_doubt = counts_.in_doubt;
@@ -479,11 +476,23 @@ std::vector<Step> draw_steps(std::uint64_t seed) {
   return steps;
 }
 
-Outcome live(const fs::path& directory, std::uint64_t seed, const std::vector<Step>& steps) {
+std::vector<Step> plain_steps() {
+  using enum Action;
+  std::vector<Step> steps;
+  for (const Action action :
+       {kCommands, kCommands, kProject, kFlush, kCommands, kProject, kReopen, kCommands, kFlush,
+        kCommands, kRebuild, kCommands, kProject, kReopen, kRetry, kProject}) {
+    steps.push_back({action, static_cast<std::uint32_t>(steps.size() + 1)});
+  }
+  return steps;
+}
+
+Outcome live(const fs::path& directory, std::uint64_t seed, const std::vector<Step>& steps,
+             const std::optional<Mishap>& mishap) {
   Outcome outcome;
   std::size_t at = 0;
   try {
-    Life life(directory, seed);
+    Life life(directory, seed, mishap);
     try {
       for (; at < steps.size(); ++at) life.take(steps[at]);
       life.finish();

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ struct Outcome {
   std::vector<std::string> wrong;  // In words; empty if all was well.
   std::string during;              // The step at which it was found.
   std::uint64_t trace_hash = 0;
+  std::uint64_t changes = 0;  // To the disk.
   std::uint64_t crashes = 0;
   std::uint64_t events = 0;
   std::uint64_t answers = 0;
@@ -58,8 +60,21 @@ struct Outcome {
   SimDisk::Losses losses{};
 };
 
-// Lives `steps` in `directory`, which is empty. The same seed and steps give the same outcome.
+// The one thing that goes wrong in a life that is otherwise without crashes and faults, counted
+// from the first change that making the store makes.
+struct Mishap {
+  std::uint64_t change = 0;
+  int error = 0;  // That the change fails with; 0: it is the last before a crash.
+  bool once = true;
+  Crash crash = Crash::kPowerLoss;
+};
+
+// Lives `steps` in `directory`, which is empty. The same arguments give the same outcome.
 [[nodiscard]] Outcome live(const std::filesystem::path& directory, std::uint64_t seed,
-                           const std::vector<Step>& steps);
+                           const std::vector<Step>& steps,
+                           const std::optional<Mishap>& mishap = std::nullopt);
+
+// A short life that meets each kind of change: what is failed at every one of them.
+[[nodiscard]] std::vector<Step> plain_steps();
 
 }  // namespace tenantry::sim

@@ -1,14 +1,20 @@
-// Lives of stores on simulated disks: simulate --seed S --count N [--steps] [--shrink]
+// Lives of stores on simulated disks: tenantry_simulate --seed S --count N [--every-change]
 //
-// A stage (see tests/reliability/run_stage.py): case k is the life of seed S + k, with five
-// crashes. The first ten are lived twice and must do the same to the disk both times.
+// Two stages (see tests/reliability/run_stage.py). Case k is the life of seed S + k, with five
+// crashes; the first ten are lived twice and must do the same to the disk both times. With
+// --every-change it is a short life in which one change to the disk fails: the seed says which, and
+// how.
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,9 +29,12 @@ namespace {
 
 using tenantry::TempDirectory;
 using tenantry::sim::action_name;
+using tenantry::sim::Crash;
 using tenantry::sim::draw_steps;
 using tenantry::sim::live;
+using tenantry::sim::Mishap;
 using tenantry::sim::Outcome;
+using tenantry::sim::plain_steps;
 using tenantry::sim::Step;
 
 constexpr std::uint64_t kLivedTwice = 10;
@@ -89,6 +98,41 @@ void add(Outcome& sum, const Outcome& one) {
   sum.losses.garbled += one.losses.garbled;
 }
 
+// Each in turn: fails once, fails from then on, disk full from then on, power loss, killed.
+constexpr std::array<Mishap, 5> kMishaps{{{0, EIO, true},
+                                          {0, EIO, false},
+                                          {0, ENOSPC, false},
+                                          {0, 0, true, Crash::kPowerLoss},
+                                          {0, 0, true, Crash::kKill}}};
+
+int fail_changes(std::uint64_t seed, std::uint64_t count) {
+  const std::vector<Step> steps = plain_steps();
+  constexpr std::uint64_t kLifeSeed = 1;
+  const auto live_with = [&](const std::optional<Mishap>& mishap) {
+    const TempDirectory directory(base());
+    return live(directory.path(), kLifeSeed, steps, mishap);
+  };
+  const Outcome sound = live_with(Mishap{std::numeric_limits<std::uint32_t>::max(), EIO, true});
+  print_wrong(seed, sound);
+  std::uint64_t failed = sound.wrong.empty() ? 0 : 1;
+  for (std::uint64_t at = seed; at < seed + count; ++at) {
+    Mishap mishap = kMishaps[at % kMishaps.size()];
+    mishap.change = 1 + at / kMishaps.size() % sound.changes;
+    const Outcome outcome = live_with(mishap);
+    if (outcome.wrong.empty()) continue;
+    ++failed;
+    std::cout << fmt::format("seed {}: change {}, error {}\n", at, mishap.change, mishap.error);
+    print_wrong(at, outcome);
+  }
+  std::cout << fmt::format("the life makes {} changes; {} cases try all in {} ways\n",
+                           sound.changes, sound.changes * kMishaps.size(), kMishaps.size());
+  if (count > 1 && count < sound.changes * kMishaps.size()) {
+    std::cout << "not every change was tried\n";
+  }
+  std::cout << fmt::format("{} passed, {} failed\n", count - failed, failed);
+  return failed == 0 ? 0 : 1;
+}
+
 int run(std::uint64_t seed, std::uint64_t count, bool shrinks) {
   Outcome sum;
   std::uint64_t failed = 0;
@@ -125,10 +169,12 @@ int main(int argc, char** argv) {
   app.add_option("--seed", seed, "of the first life")->capture_default_str();
   app.add_option("--count", count, "lives")->capture_default_str();
   app.add_flag("!--no-shrink", shrinks, "print no smaller life for one that goes wrong");
+  bool fails_changes = false;
+  app.add_flag("--every-change", fails_changes, "one change fails, in short lives without crashes");
   CLI11_PARSE(app, argc, argv);
   try {
     tenantry::sim::put_sqlite_on_sim_disks();
-    return run(seed, count, shrinks);
+    return fails_changes ? fail_changes(seed, count) : run(seed, count, shrinks);
   } catch (const std::exception& error) {
     std::cout << "simulate: error: " << error.what() << '\n';
     return EXIT_FAILURE;
