@@ -9,6 +9,7 @@ build_packages=(
   libcli11-dev rapidjson-dev libsimdjson-dev libicu-dev libxxhash-dev libbenchmark-dev libisal-dev
   libsqlite3-dev libsqlitecpp-dev libpqxx-dev libpq-dev
   libgtest-dev libgmock-dev sqlite3 python3 postgresql-15 python3-django python3-psycopg2
+  clang-14 libclang-rt-14-dev
 )
 check_packages=(clang-format clang-tidy shellcheck jq)
 bench_packages=(redis-server libhiredis-dev)
