@@ -1,0 +1,162 @@
+"""The reading commands that the damage stage runs, and what is made of their outcome."""
+
+import json
+import random
+import re
+
+TABLES = (
+    "auth_user",
+    "core_protein",
+    "core_userpreferences",
+    "tenants_tenant",
+    "tenants_tenantdomain",
+    "tenants_tenant_user",
+    "tenants_invitation",
+)
+# All but what tells where the copy lies and how large its files are.
+STATUS_FIELDS = (
+    "store_id,incarnation,created_at,tail,last_recorded_at,log_digest,term,batches,scopes,rows,"
+    "repairs"
+)
+# What of a message names a place.
+PLACE = re.compile(
+    r"\d{6}\.(sst|log)|MANIFEST|CURRENT|FORMAT|/ack\b|position \d+|batch \d+|the head"
+    r"|state entr|index [A-Z] |kept answers|time mark|scope (system|auth|core|tenants)"
+)
+NO_TENANT = ("none", "none")
+SAMPLE = 12  # Of each kind of name, so that what is wanted is known after a while.
+
+
+class Catalogue:
+    """Commands that read an undamaged store in many ways; made from what the store holds."""
+
+    def __init__(self, program, made):
+        pick = random.Random(made.tail)
+        self._positions = [1, made.tail, *(pick.randint(1, made.tail) for _ in range(SAMPLE))]
+        self._tail = made.tail
+        rows = {}
+        for table in TABLES[:1] + TABLES[3:5]:
+            run = program.run(made.path, "rows", table, "-o", "ndjson")
+            rows[table] = [json.loads(line) for line in run.out.splitlines()]
+        users = [row["username"] for row in rows["auth_user"]] or ["nobody"]
+        tenants = [(row["slug"], row["id"]) for row in rows["tenants_tenant"]] or [NO_TENANT]
+        hosts = [row["domain"] for row in rows["tenants_tenantdomain"]] or ["none.example"]
+        self._users = pick.sample(users, min(SAMPLE, len(users)))
+        self._tenants = pick.sample(tenants, min(SAMPLE, len(tenants)))
+        self._hosts = pick.sample(hosts, min(SAMPLE, len(hosts)))
+
+    def whole(self, draw):
+        """One that reads a great deal."""
+        return draw.choice(
+            [
+                ["log"],
+                ["log", "--reverse"],
+                ["log", "--scope", draw.choice(["auth", "core", "tenants"])],
+                ["log", "--scope", draw.choice(["auth", "core", "tenants"]), "--reverse"],
+                ["log", "-o", "csv"],
+                ["export", "--reveal"],
+                ["members"],
+                ["rows", draw.choice(TABLES), "--names"],
+                ["rows", draw.choice(TABLES), "--as-of", str(draw.choice(self._positions))],
+            ]
+        )
+
+    def aimed(self, family, draw):
+        """One that scans the family forward, so that it crosses from table file to table file."""
+        scope = draw.choice(["auth", "core", "tenants"])
+        if family == "idx":
+            return ["log", "--tenant", draw.choice(self._tenants)[0]]
+        if family == "state":
+            return ["rows", draw.choice(TABLES)]
+        return ["log", "--scope", scope]
+
+    def part(self, draw):
+        """One that reads some of it, mostly by an index."""
+        tenant, tenant_id = draw.choice(self._tenants)
+        user, host = draw.choice(self._users), draw.choice(self._hosts)
+        at = draw.choice(self._positions)
+        return draw.choice(
+            [
+                ["log", "--tenant", tenant],
+                ["log", "--user", user],
+                ["log", "--tenant", tenant, "--reverse", "--limit", "20"],
+                ["log", "--after", str(at), "--through", str(min(self._tail, at + 300))],
+                ["log", "--after", str(at), "--limit", "50", "-p"],
+                ["log", "--kind", draw.choice(["UserRegistered", "TenantCreated", "MemberAdded"])],
+                ["log", "--channel", "api", "--limit", "200"],
+                ["log", "--actor", draw.choice(["user:1", "system:nightly"])],
+                ["log", "--stream", f"tenant/{tenant}"],
+                ["log", "--grep", "retention", "--limit", "30"],
+                ["show", str(at)],
+                ["show", str(at), "--reveal"],
+                ["history", f"user/{user}"],
+                ["history", f"tenant/{tenant}"],
+                ["blame", f"user/{user}"],
+                ["blame", f"tenant/{tenant}"],
+                ["rows", draw.choice(TABLES)],
+                ["rows", "tenants_tenant_user", "--tenant", tenant, "--names"],
+                ["rows", "auth_user", "--where", "is_active=false"],
+                ["members", "--tenant", tenant],
+                ["members", "--user", user],
+                ["resolve", "--host", host],
+                ["resolve", "--user", user],
+                ["resolve", "--tenant-id", tenant_id, "--user", user],
+                ["export", "--tenant", tenant],
+                ["status", "--fields", STATUS_FIELDS],
+                ["verify", "--quick"],
+            ]
+        )
+
+
+def plain(arguments, out):
+    """The output without the one figure that is the size of files."""
+    if arguments[0] != "verify":
+        return out
+    lines = [json.loads(line) for line in out.splitlines()]
+    for line in lines:
+        if line.get("check") == "file checksums":
+            line.pop("examined", None)
+    return json.dumps(lines).encode()
+
+
+def wanted(program, made, arguments):
+    """(exit, output) on the undamaged store."""
+    key = tuple(arguments)
+    with made.lock:
+        known = made.wanted.get(key)
+    if known is None:
+        run = program.run(made.path, *arguments, "-q")
+        known = (run.exit, plain(arguments, run.out))
+        if run.exit not in (0, 2, 3, 5):
+            raise RuntimeError(f"undamaged {made.name}: {arguments}: {run.describe()}")
+        with made.lock:
+            made.wanted[key] = known
+    return known
+
+
+def judge(arguments, expected, run):
+    """`same`, `detected`, or what is wrong."""
+    told = f"{' '.join(arguments)}: {run.describe()}"
+    if run.exit == 7:
+        if not PLACE.search((run.err + run.out).decode(errors="replace")):
+            return "names no place: " + told
+        if arguments[0] != "verify" and not expected[1].startswith(whole_lines(run.out)):
+            return "printed something else before it met the damage: " + told
+        return "detected"
+    if run.exit != expected[0]:
+        return f"expected exit {expected[0]}: {told}"
+    if plain(arguments, run.out) != expected[1]:
+        return f"other output: {told}: {first_difference(expected[1], plain(arguments, run.out))}"
+    return "same"
+
+
+def whole_lines(out):
+    return out[: out.rfind(b"\n") + 1]
+
+
+def first_difference(expected, found):
+    mine, theirs = expected.splitlines(), found.splitlines()
+    for number, (want, have) in enumerate(zip(mine, theirs), 1):
+        if want != have:
+            return f"line {number} is {have[:200]!r}, not {want[:200]!r}"
+    return f"{len(theirs)} lines, not {len(mine)}"

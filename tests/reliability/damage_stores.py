@@ -1,0 +1,356 @@
+"""The stores that the damage stage damages: made once a run, by the program itself.
+
+A shape is how a store came to be. Its histories have seeds of their own, so every run makes the
+same shapes; the ids that the program draws differ, and with them some bytes.
+"""
+
+import json
+import os
+import random
+import shutil
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from program_run import kill
+from rocks_files import read_version
+
+# What is answered is noted in `ack` within this time.
+SETTLED_SECONDS = 0.4
+# A round of so many events is flushed into table files when the store closes; a smaller one when it
+# is opened again.
+FLUSHED_EVENTS = 2100
+COMPACTION_SECONDS_MAX = 30
+FILLED_BYTES = 2 << 20  # Some of the largest commands there are.
+ACK_SLOT_BYTES = 64
+ACK_TAIL_AT = 32
+
+
+@dataclass
+class MadeStore:
+    """An undamaged store, never written again; copies of it are."""
+
+    name: str
+    path: str
+    settled: bool  # All that was answered stands in `ack`.
+    stages: list  # Copies from its earlier life, oldest first.
+    answers: list  # (command line with an id, its answer without the line number)
+    version: object = None
+    tail: int = 0
+    ack_tail: int = 0
+    wanted: dict = field(default_factory=dict)  # What undamaged reading gives, as it is asked for.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def database(self):
+        return os.path.join(self.path, "db")
+
+    def logs(self):
+        """The write-ahead logs, oldest first."""
+        return sorted(name for name in os.listdir(self.database) if name.endswith(".log"))
+
+
+def ack_tail(path):
+    """The tail that the newer of the two slots of an undamaged `ack` names."""
+    with open(os.path.join(path, "ack"), "rb") as file:
+        data = file.read()
+    tails = [
+        int.from_bytes(data[slot + ACK_TAIL_AT : slot + ACK_TAIL_AT + 8], "little")
+        for slot in (0, ACK_SLOT_BYTES)
+    ]
+    return max(tails)
+
+
+def copy_store(source, target):
+    """Table files become second names of the same bytes: nobody writes them twice. The ballast is
+    as long, but takes no room."""
+    os.mkdir(target, 0o700)
+    for folder, _, files in os.walk(source):
+        into = os.path.join(target, os.path.relpath(folder, source))
+        os.makedirs(into, exist_ok=True)
+        for name in files:
+            path = os.path.join(folder, name)
+            if name.endswith(".sst"):
+                os.link(path, os.path.join(into, name))
+            elif name == "ballast":
+                with open(os.path.join(into, name), "wb") as file:
+                    file.truncate(os.path.getsize(path))
+            else:
+                shutil.copy2(path, os.path.join(into, name))
+
+
+class Maker:
+    """Makes one store step by step, and remembers what was answered."""
+
+    def __init__(self, program, directory, name):
+        self.program = program
+        self.directory = os.path.join(directory, name)
+        os.mkdir(self.directory)
+        self.name = name
+        self.path = os.path.join(self.directory, "store")
+        self.stages = []
+        self.answers = []
+        self._expect(program.run(self.path, "init"))
+
+    @staticmethod
+    def _expect(run):
+        if run.exit != 0:
+            raise RuntimeError("a store could not be made: " + run.describe())
+        return run
+
+    def generate(self, tenants, seed, events):
+        options = ["--tenants", str(tenants), "--seed", str(seed), "--events", str(events)]
+        return self._expect(self.program.run(self.path, "generate", *options)).out.splitlines()
+
+    def apply(self, lines, *options):
+        text = b"\n".join(lines) + b"\n"
+        run = self._expect(
+            self.program.run(self.path, "apply", "--historic", "-q", *options, stdin=text)
+        )
+        self._remember(lines, run.out)
+
+    def _remember(self, lines, out):
+        answers = out.splitlines()
+        if len(answers) != len(lines):
+            raise RuntimeError(f"{len(lines)} commands, {len(answers)} answers")
+        for line, answer in zip(lines, answers):
+            told = json.loads(answer)
+            told.pop("line")
+            if told["status"] == "accepted" and b'"id":"' in line:
+                self.answers.append((line, told))
+
+    def apply_and_kill(self, lines, *options, settle):
+        """Kills the program once everything is answered, at once or when `ack` says so too."""
+        process = self.program.start(self.path, "apply", "--historic", "-q", *options)
+        process.stdin.write(b"\n".join(lines) + b"\n")
+        process.stdin.flush()
+        out = b"".join(process.stdout.readline() for _ in lines)
+        if settle:
+            time.sleep(SETTLED_SECONDS)
+        self.program.end(process, at_once=True)
+        self._remember(lines, out)
+
+    def kill_with_two_logs(self, lines):
+        """Kills the program when one write-ahead log is full, the next begun, and neither flushed;
+        lines that were not answered then are left out."""
+        process = self.program.start(self.path, "apply", "--historic", "-q", "--batch", "1")
+        out = []
+        workers = [
+            threading.Thread(target=feed, args=(process.stdin, lines)),
+            threading.Thread(target=lambda: out.extend(process.stdout)),
+        ]
+        for worker in workers:
+            worker.start()
+        deadline = time.monotonic() + COMPACTION_SECONDS_MAX
+        while workers[1].is_alive() and time.monotonic() < deadline:
+            if len(filled_logs(os.path.join(self.path, "db"))) > 1:
+                break
+        kill(process)
+        for worker in workers:
+            worker.join()
+        self.program.end(process)
+        answers = [line for line in out if line.endswith(b"\n")]
+        self._remember(lines[: len(answers)], b"".join(answers))
+
+    def settle_tree(self):
+        """Holds the store open until what its table files wait for is merged."""
+        process = self.program.start(self.path, "apply", "--historic", "-q")
+        process.stdin.write(self.answers[0][0] + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        deadline = time.monotonic() + COMPACTION_SECONDS_MAX
+        seen, since = None, time.monotonic()
+        while time.monotonic() < deadline and time.monotonic() - since < 0.5:
+            names = sorted(os.listdir(os.path.join(self.path, "db")))
+            if names != seen:
+                seen, since = names, time.monotonic()
+            time.sleep(0.05)
+        self.program.end(process)
+
+    def keep_stage(self):
+        target = os.path.join(self.directory, f"stage-{len(self.stages)}")
+        copy_store(self.path, target)
+        self.stages.append(target)
+
+    def finish(self, settled=True):
+        ballast = os.path.join(self.path, "ballast")
+        if os.path.exists(ballast):
+            size = os.path.getsize(ballast)
+            with open(ballast, "wb") as file:  # Zeros as before, without their room.
+                file.truncate(size)
+        made = MadeStore(self.name, self.path, settled, self.stages, self.answers)
+        made.version = read_version(made.database)
+        made.ack_tail = ack_tail(self.path)
+        status = self._expect(self.program.run(self.path, "status", "-o", "ndjson"))
+        made.tail = json.loads(status.out)["tail"]
+        return made
+
+
+def feed(pipe, lines):
+    try:
+        pipe.write(b"\n".join(lines) + b"\n")
+        pipe.close()
+    except (BrokenPipeError, ValueError):  # Whoever reads was killed.
+        pass
+
+
+def filled_logs(database):
+    """Write-ahead logs that surely have a whole record in them."""
+    found = []
+    for name in os.listdir(database):
+        if name.endswith(".log"):
+            try:
+                if os.path.getsize(os.path.join(database, name)) >= FILLED_BYTES:
+                    found.append(name)
+            except FileNotFoundError:  # Flushed meanwhile.
+                pass
+    return found
+
+
+def command_line(kind, data, draw, **line):
+    """A line with an id out of `draw`."""
+    name = str(uuid.UUID(int=draw.getrandbits(128), version=4))
+    whole = {"command": kind, "data": data, "id": name, **line}
+    return json.dumps(whole, separators=(",", ":")).encode()
+
+
+def eventless(lines, draw):
+    """Commands with ids that change nothing: what they ask for is so already."""
+    tenants = [json.loads(line)["data"]["id"] for line in lines if b'"create_tenant"' in line]
+    return [command_line("activate_tenant", {"tenant": tenant}, draw) for tenant in tenants]
+
+
+def long_named_users(count, draw):
+    """Names of 150 characters that nothing can compress: few commands fill many table files."""
+    for _ in range(count):
+        name = "".join(chr(draw.randrange(0x20000, 0x2A000)) for _ in range(150))
+        yield command_line("register_user", {"username": name}, draw)
+
+
+def large_tenants(count, draw):
+    for number in range(count):
+        note = "%x" % draw.getrandbits(4 * 240_000)
+        data = {"name": f"T{number}", "slug": f"t{number}", "contact_email": "it@example.com"}
+        yield command_line("create_tenant", {**data, "settings": {"note": note}}, draw)
+
+
+def make_small(maker):
+    """Killed after a few hundred events: all of them in the write-ahead log."""
+    lines = maker.generate(8, 3, 420)
+    maker.apply(lines[:100])
+    maker.keep_stage()
+    maker.apply_and_kill(lines[100:200], settle=True)
+    maker.keep_stage()
+    maker.apply_and_kill(lines[200:], "--batch", "7", settle=True)
+    return maker.finish()
+
+
+def make_unsettled(maker):
+    """Killed right after the last answers: `ack` may say less than was answered."""
+    lines = maker.generate(6, 4, 400)
+    maker.apply(lines[:150])
+    maker.keep_stage()
+    maker.apply_and_kill(lines[150:], "--batch", "3", settle=False)
+    return maker.finish(settled=False)
+
+
+def make_often_opened(maker):
+    """Opened often and written seldom, with answers that have no events; closed cleanly."""
+    draw = random.Random(5)
+    lines = maker.generate(10, 5, 600)
+    for begin in range(0, 300, 50):
+        maker.apply(lines[begin : begin + 50])
+        maker.keep_stage()
+    maker.apply(lines[300:])
+    maker.apply(eventless(lines, draw))
+    for _ in range(4):
+        maker.apply([maker.answers[0][0]])
+    maker.keep_stage()
+    maker.apply(eventless(lines, draw))
+    return maker.finish()
+
+
+def fill_rounds(maker, rounds, events, seed):
+    """So many rounds of events, flushed each; gives the lines that are left."""
+    lines = maker.generate(30, seed, (rounds + 1) * events)
+    share = len(lines) // (rounds + 1)
+    for number in range(rounds):
+        maker.apply(lines[number * share : (number + 1) * share])
+        if number in (1, rounds // 2, rounds - 1):
+            maker.keep_stage()
+    return lines[rounds * share :]
+
+
+def make_levels(maker):
+    """Table files on two levels in every family, and a log that holds the newest; closed."""
+    rest = fill_rounds(maker, 11, 600, 6)
+    maker.settle_tree()
+    maker.keep_stage()
+    maker.apply(rest[:200])
+    maker.keep_stage()
+    maker.apply(rest[200:500])
+    return maker.finish()
+
+
+def make_levels_killed(maker):
+    """Most of it on the first level, and killed while it was written."""
+    rest = fill_rounds(maker, 5, FLUSHED_EVENTS, 7)
+    maker.apply_and_kill(rest[:400], settle=True)
+    maker.keep_stage()
+    maker.apply_and_kill(rest[400:700], "--batch", "50", settle=True)
+    return maker.finish()
+
+
+def make_wide(maker):
+    """Several table files in the sorted levels of the log, the state and the answers."""
+    lines = list(long_named_users(30_090, random.Random(8)))
+    for begin in range(0, 30_000, 3000):
+        maker.apply(lines[begin : begin + 3000])
+        if begin == 12_000:
+            maker.keep_stage()
+    maker.settle_tree()
+    maker.keep_stage()
+    maker.apply_and_kill(lines[30_000:], settle=True)
+    return maker.finish()
+
+
+def make_two_logs(maker):
+    """Killed between two write-ahead logs that both hold what no table file has yet."""
+    maker.apply(maker.generate(4, 10, 200))
+    maker.keep_stage()
+    maker.kill_with_two_logs(list(large_tenants(220, random.Random(11))))
+    return maker.finish(settled=False)
+
+
+# How many of a thousand cases damage the shape: large ones take longer.
+SHAPES = {
+    make_small: 220,
+    make_unsettled: 140,
+    make_often_opened: 180,
+    make_levels: 210,
+    make_levels_killed: 190,
+    make_wide: 45,
+    make_two_logs: 15,
+}
+
+
+class Stores:
+    """Makes each shape when a case first asks for it."""
+
+    def __init__(self, program, directory):
+        self._program = program
+        self._directory = os.path.join(directory, "stores")
+        os.mkdir(self._directory)
+        self._locks = {shape: threading.Lock() for shape in SHAPES}
+        self._made = {}
+
+    def get(self, shape):
+        with self._locks[shape]:
+            if shape not in self._made:
+                name = shape.__name__.removeprefix("make_").replace("_", "-")
+                self._made[shape] = shape(Maker(self._program, self._directory, name))
+            return self._made[shape]
+
+    def made(self):
+        return list(self._made.values())
