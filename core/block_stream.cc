@@ -25,8 +25,13 @@ class ScanStream final : public BlockStream {
       reverse_ ? cursor_->prev() : cursor_->next();
     }
     ++used_;
-    if (!cursor_->valid()) return std::nullopt;
+    if (!cursor_->valid()) {
+      // Going back ends with the scope's first event.
+      if (reverse_ && before_.value_or(0) != 0) missing(*before_);
+      return std::nullopt;
+    }
     Block block(cursor_->key(), cursor_->value());
+    check_follows(block.header());
     const bool outside = reverse_ ? block.header().last <= after_ : block.header().first > through_;
     if (outside) return std::nullopt;
     at_ = block.header().first;
@@ -35,20 +40,56 @@ class ScanStream final : public BlockStream {
   }
 
  private:
+  [[noreturn]] void missing(std::uint64_t seq) const {
+    throw CorruptionError(
+        fmt::format("scope {}: event {} of the scope is missing, near position {}",
+                    events::scope_name(scope_), seq, at_.value));
+  }
+
+  // No block may be missing between two: a whole file of them may be lost without an error.
+  void check_follows(const BlockHeader& header) {
+    const std::uint64_t last = header.first_scope_seq + header.records - 1;
+    if (reverse_) {
+      if (before_ && last != *before_) missing(*before_);
+      before_ = header.first_scope_seq - 1;
+    } else {
+      if (before_ && header.first_scope_seq != *before_ + 1) missing(*before_ + 1);
+      before_ = last;
+    }
+  }
+
+  // What the walk begins behind: the block before, or the scope's beginning.
+  void start_forward() {
+    cursor_->seek_for_prev(keys::block(scope_, Position{after_.value + 1}));
+    if (!cursor_->valid()) {
+      before_ = 0;
+      cursor_->seek_first();
+      return;
+    }
+    // The block before may reach behind `after`.
+    const BlockHeader header = Block(cursor_->key(), cursor_->value()).header();
+    if (header.last <= after_) {
+      before_ = header.first_scope_seq + header.records - 1;
+      cursor_->next();
+    }
+  }
+
+  void start_reverse() {
+    const std::string key = keys::block(scope_, through_);
+    cursor_->seek(keys::block(scope_, Position{through_.value + 1}));
+    if (cursor_->valid()) {
+      before_ = Block(cursor_->key(), cursor_->value()).header().first_scope_seq - 1;
+    }
+    cursor_->seek_for_prev(key);
+  }
+
   void renew() {
     const std::string lower = keys::block(scope_, {0});
     cursor_ =
         storage_.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/true);
     used_ = 0;
     if (!started_) {
-      cursor_->seek_for_prev(keys::block(scope_, reverse_ ? through_ : Position{after_.value + 1}));
-      if (reverse_) return;
-      // The block before may reach behind `after`.
-      if (!cursor_->valid()) {
-        cursor_->seek_first();
-      } else if (Block(cursor_->key(), cursor_->value()).header().last <= after_) {
-        cursor_->next();
-      }
+      reverse_ ? start_reverse() : start_forward();
       return;
     }
     cursor_->seek(keys::block(scope_, at_));
@@ -66,8 +107,11 @@ class ScanStream final : public BlockStream {
   const bool reverse_;
   std::unique_ptr<Cursor> cursor_;
   std::uint32_t used_ = 0;
-  Position at_;
+  Position at_;  // Of the block that was given last.
   bool started_ = false;
+  // In the direction of the walk: the place in its scope of the event before the next block's
+  // first (going back: of the next block's last). Absent where nothing tells.
+  std::optional<std::uint64_t> before_;
 };
 
 class IndexStream final : public BlockStream {

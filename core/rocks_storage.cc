@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/file_ops.h"
 #include "core/rocks_damage.h"
+#include "core/rocks_file_starts.h"
 #include "core/rocks_options.h"
 #include "core/rocks_status.h"
 #include "core/rocks_testing.h"
@@ -31,22 +32,34 @@ using Handles = std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount>;
 
 std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+// What a cursor walks: one family as it is now, or as it was at the snapshot.
+struct Walked {
+  rocksdb::DB& database;
+  rocksdb::ColumnFamilyHandle* handle;
+  Family family;
+  KnownFileStarts& file_starts;
+  const rocksdb::Snapshot* snapshot;
+};
+
 class RocksCursor final : public Cursor {
  public:
-  RocksCursor(rocksdb::DB& database, rocksdb::ColumnFamilyHandle* family, std::string lower,
-              std::string upper, bool scan, const rocksdb::Snapshot* snapshot)
-      : lower_(std::move(lower)),
+  RocksCursor(const Walked& walked, std::string lower, std::string upper, bool scan)
+      : walked_(walked),
+        lower_(std::move(lower)),
         upper_(std::move(upper)),
         lower_slice_(lower_),
         upper_slice_(upper_) {
-    rocksdb::ReadOptions read;
-    read.verify_checksums = true;
-    read.fill_cache = !scan;
-    read.snapshot = snapshot;
-    if (scan) read.readahead_size = kReadAheadBytes;
-    read.iterate_lower_bound = &lower_slice_;
-    if (!upper_.empty()) read.iterate_upper_bound = &upper_slice_;
-    iterator_.reset(database.NewIterator(read, family));
+    read_.verify_checksums = true;
+    read_.fill_cache = !scan;
+    read_.snapshot = walked.snapshot;
+    if (scan) read_.readahead_size = kReadAheadBytes;
+    read_.iterate_lower_bound = &lower_slice_;
+    if (!upper_.empty()) read_.iterate_upper_bound = &upper_slice_;
+    // Of one and the same version.
+    do {
+      starts_ = walked.file_starts.of(walked.database, walked.handle, walked.family);
+      iterator_.reset(walked.database.NewIterator(read_, walked.handle));
+    } while (version_number(walked.database, walked.handle) != starts_->version);
     check_iterator();
   }
   RocksCursor(const RocksCursor&) = delete;
@@ -55,30 +68,39 @@ class RocksCursor final : public Cursor {
 
   [[nodiscard]] bool valid() const override { return iterator_->Valid(); }
   void seek_first() override {
+    await_start(lower_);
     iterator_->SeekToFirst();
     check_iterator();
+    check_starts();
   }
   void seek_last() override {
     iterator_->SeekToLast();
     check_iterator();
+    ahead_known_ = false;
   }
   void seek(std::string_view key) override {
+    await_start(std::max<std::string_view>(key, lower_));
     iterator_->Seek(key);
     check_iterator();
+    check_starts();
   }
   void seek_for_prev(std::string_view key) override {
     iterator_->SeekForPrev(key);
     check_iterator();
+    ahead_known_ = false;
   }
   void next() override {
     TENANTRY_ASSERT(valid());
+    if (!ahead_known_) await_start(key());
     iterator_->Next();
     check_iterator();
+    check_starts();
   }
   void prev() override {
     TENANTRY_ASSERT(valid());
     iterator_->Prev();
     check_iterator();
+    ahead_known_ = false;
   }
   [[nodiscard]] std::string_view key() const override { return view(iterator_->key()); }
   [[nodiscard]] std::string_view value() const override { return view(iterator_->value()); }
@@ -89,10 +111,36 @@ class RocksCursor final : public Cursor {
     if (!iterator_->Valid()) check(iterator_->status(), "read");
   }
 
+  // From `key` on, the walk is to see every start of a file.
+  void await_start(std::string_view key) {
+    const auto& keys = starts_->keys;
+    ahead_ =
+        static_cast<std::size_t>(std::lower_bound(keys.begin(), keys.end(), key) - keys.begin());
+    ahead_known_ = true;
+  }
+
+  // Asks at each start that the walk has come past (core/rocks_file_starts.h).
+  void check_starts() {
+    const auto& keys = starts_->keys;
+    while (ahead_ < keys.size() && (upper_.empty() || keys[ahead_] < upper_) &&
+           (!valid() || keys[ahead_] <= key())) {
+      const std::unique_ptr<rocksdb::Iterator> there(
+          walked_.database.NewIterator(read_, walked_.handle));
+      there->Seek(keys[ahead_]);
+      check(there->status(), "read");
+      ++ahead_;
+    }
+  }
+
+  const Walked walked_;
   const std::string lower_;
   const std::string upper_;
   const rocksdb::Slice lower_slice_;  // The iterator points at both slices.
   const rocksdb::Slice upper_slice_;
+  rocksdb::ReadOptions read_;
+  std::shared_ptr<const FileStarts> starts_;
+  std::size_t ahead_ = 0;     // The first start that a walk forward has not come to,
+  bool ahead_known_ = false;  // if it is known.
   std::unique_ptr<rocksdb::Iterator> iterator_;
 };
 
@@ -109,8 +157,8 @@ std::optional<std::string> get_value(rocksdb::DB& database, rocksdb::ColumnFamil
 
 class RocksView final : public StorageReader {
  public:
-  RocksView(rocksdb::DB& database, const Handles& handles)
-      : database_(database), handles_(handles), snapshot_(&database) {}
+  RocksView(rocksdb::DB& database, const Handles& handles, KnownFileStarts& file_starts)
+      : database_(database), handles_(handles), file_starts_(file_starts), snapshot_(&database) {}
 
   [[nodiscard]] std::optional<std::string> get(Family family, std::string_view key) const override {
     return get_value(database_, handles_[static_cast<std::size_t>(family)], key,
@@ -118,14 +166,15 @@ class RocksView final : public StorageReader {
   }
   [[nodiscard]] std::unique_ptr<Cursor> cursor(Family family, std::string lower, std::string upper,
                                                bool scan) const override {
-    return std::make_unique<RocksCursor>(database_, handles_[static_cast<std::size_t>(family)],
-                                         std::move(lower), std::move(upper), scan,
-                                         snapshot_.snapshot());
+    const Walked walked{database_, handles_[static_cast<std::size_t>(family)], family, file_starts_,
+                        snapshot_.snapshot()};
+    return std::make_unique<RocksCursor>(walked, std::move(lower), std::move(upper), scan);
   }
 
  private:
   rocksdb::DB& database_;
   const Handles& handles_;
+  KnownFileStarts& file_starts_;
   mutable rocksdb::ManagedSnapshot snapshot_;  // Its accessor is not const.
 };
 
@@ -153,12 +202,12 @@ class RocksStorage final : public Storage {
 
   [[nodiscard]] std::unique_ptr<Cursor> cursor(Family family, std::string lower, std::string upper,
                                                bool scan) const override {
-    return std::make_unique<RocksCursor>(*database_, handle(family), std::move(lower),
-                                         std::move(upper), scan, nullptr);
+    const Walked walked{*database_, handle(family), family, file_starts_, nullptr};
+    return std::make_unique<RocksCursor>(walked, std::move(lower), std::move(upper), scan);
   }
 
   [[nodiscard]] std::unique_ptr<StorageReader> read_view() const override {
-    return std::make_unique<RocksView>(*database_, handles_);
+    return std::make_unique<RocksView>(*database_, handles_, file_starts_);
   }
 
   [[nodiscard]] WriteResult write(const ChangeSet& changes, bool sync) override {
@@ -246,6 +295,7 @@ class RocksStorage final : public Storage {
   const std::shared_ptr<BackgroundErrors> background_errors_;  // Shared with the database.
   const std::unique_ptr<rocksdb::DB> database_;
   const Handles handles_;  // Owned; given back before the database closes.
+  mutable KnownFileStarts file_starts_;
   std::atomic<bool> broken_ = false;
   mutable std::mutex error_mutex_;
   std::string last_error_;  // Guarded by error_mutex_.

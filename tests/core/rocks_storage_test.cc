@@ -368,6 +368,52 @@ TEST_F(RocksStorageTest, DamagedRowIsReportedByEveryWayToReadIt) {
   EXPECT_THROW((void)storage->get(Family::kState, row_key(1)), CorruptionError);
 }
 
+std::vector<fs::path> table_files(const fs::path& directory) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() == ".sst") found.push_back(entry.path());
+  }
+  return found;
+}
+
+// RocksDB leaves out all that follows when a walk comes to a file whose first block is damaged, and
+// reports no error.
+TEST_F(RocksStorageTest, AWalkPastADamagedFirstBlockOfAFileIsRefused) {
+  const fs::path pristine = directory_ / "db";
+  {
+    const auto storage = open_rocks_storage(fresh(pristine));
+    constexpr int kFilesToMerge = 8;
+    for (int round = 0; round < kFilesToMerge; ++round) {
+      ChangeSet changes;  // Keys that begin otherwise lie in a file of their own.
+      for (const char* scope : {"aa", "bb", "cc"}) {
+        changes.put(Family::kLog, scope + row_key(round), row_value(round, 100));
+      }
+      ASSERT_EQ(storage->write(changes, /*sync=*/true), WriteResult::kDone);
+      storage->flush();
+    }
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (table_files(pristine).size() != 3 && std::chrono::steady_clock::now() < patience) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  ASSERT_EQ(table_files(pristine).size(), 3U) << "no compaction";
+  ASSERT_EQ(count_rows(*open_rocks_storage(read_only(pristine)), Family::kLog), 24);
+  const fs::path database = directory_ / "damaged";
+  for (const fs::path& file : table_files(pristine)) {
+    copy(pristine, database);
+    flip_bit(database / file.filename(), 20);
+    const auto storage = open_rocks_storage(read_only(database));
+    EXPECT_THROW((void)count_rows(*storage, Family::kLog), CorruptionError) << file.filename();
+    const auto view = storage->read_view();
+    const auto at = view->cursor(Family::kLog, "", "", /*scan=*/false);
+    const auto walk = [&] {
+      for (at->seek_for_prev("aa"), at->seek("aa"); at->valid(); at->next()) {
+      }
+    };
+    EXPECT_THROW(walk(), CorruptionError) << file.filename();
+  }
+}
+
 // A disk on which something happens just before a table file is read from its beginning.
 class InterruptedReads final : public rocksdb::FileSystemWrapper {
  public:
