@@ -155,8 +155,9 @@ Fault read_id(const Json& line, Circumstances& circumstances) {
   const Json* const given = line.find("id");
   if (given == nullptr) return std::nullopt;
   if (given->string() != nullptr) circumstances.id = parse_uuid(*given->string());
-  if (circumstances.id) return std::nullopt;
-  return wrong_type("id", "a UUID of 32 hexadecimal digits in the form 8-4-4-4-12");
+  // Records say with zeros that there is none.
+  if (circumstances.id && *circumstances.id != Uuid{}) return std::nullopt;
+  return wrong_type("id", "a UUID of 32 hexadecimal digits in the form 8-4-4-4-12, not all zero");
 }
 
 Fault read_text(const TextKey& key, const Json& line, const CommandDefaults& defaults,

@@ -37,6 +37,14 @@ struct LineOptions {
   std::string causation_position;
 };
 
+// An unset variable of a script must not take away an id, a condition or a time.
+CLI::Validator given() {
+  return {[](const std::string& text) {
+            return text.empty() ? std::string("must not be empty") : std::string();
+          },
+          ""};
+}
+
 class DoCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "do"; }
@@ -58,6 +66,7 @@ class DoCommand final : public Command {
     app.add_option("--null", nulls_, "set a field to null")->type_name("FIELD")->take_all();
     app.add_option("--command-id", line_.command_id,
                    "the command's own id: repeating it gives the first answer again")
+        ->check(given())
         ->type_name("UUID");
     app.add_option("--actor", line_.actor, "who asks: user:17, system:deploy")->type_name("TEXT");
     app.add_option("--channel", line_.channel, "api, admin, command, …")->type_name("TEXT");
@@ -65,12 +74,14 @@ class DoCommand final : public Command {
     app.add_option("--correlation-id", line_.correlation_id, "what belongs together")
         ->type_name("TEXT");
     app.add_option("--causation-position", line_.causation_position, "the event that caused it")
+        ->check(given())
         ->type_name("POSITION");
     app.add_option("--expected-version", line_.expected_version,
                    "refuse unless the entity has this version; none: unless it does not exist")
+        ->check(given())
         ->type_name("N|none");
     app.add_flag("--historic", historic_, "allow --at");
-    app.add_option("--at", line_.at, "the time to record")->type_name("TIME");
+    app.add_option("--at", line_.at, "the time to record")->check(given())->type_name("TIME");
     app.add_flag("--dry-run", dry_run_, "answer without writing anything");
     app.require_subcommand(0, 1);
     // The commands are many: made only for whoever asks for them.

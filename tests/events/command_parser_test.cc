@@ -588,6 +588,8 @@ TEST(CommandLineTest, EveryFailureHasItsCode) {
       {R"({"command":"add_protein","data":null})", "invalid_type data"},
       {R"({"command":"add_protein","data":[]})", "invalid_type data"},
       {line("add_protein", kGood, R"(,"id":"x")"), "invalid_type id"},
+      {line("add_protein", kGood, R"(,"id":"00000000-0000-0000-0000-000000000000")"),
+       "invalid_type id"},
       {line("add_protein", kGood, R"(,"id":7)"), "invalid_type id"},
       {line("add_protein", kGood, R"(,"causation_position":0)"), "invalid_type causation_position"},
       {line("add_protein", kGood, R"(,"at":"2026-01-31T09:30:00Z")"), "unknown_field at"},

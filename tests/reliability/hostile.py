@@ -299,6 +299,16 @@ def scene_good_file_then_none(case):
     case.refused_input([path, "nowhere.ndjson"], "no_such_file", 2)
 
 
+def scene_options_without_value(case):
+    """An unset variable of a script takes away neither an id nor a condition."""
+    before = case.state()
+    for option in ("--command-id", "--expected-version", "--causation-position", "--at"):
+        run = case.run_program("do", "add_protein", "--name", "a", "--historic", option, "")
+        if (run.exit, run.error_code()) != (2, "usage"):
+            case.fail(f"{option}: {run.describe()}")
+    case.expect_unchanged(before)
+
+
 SCENES = [scene for name, scene in sorted(globals().items()) if name.startswith("scene_")]
 
 

@@ -440,7 +440,7 @@ def uuids():
         do = do_tenant("--id", text)
         entity = () if code else (("id", plain),)
         yield Row(f"UUID of a tenant: {name}", tenant(id=text), code, do, entity)
-        do = ("add_protein", "--name", "a", "--command-id", text)
+        do = ("add_protein", "--name", "a", "--command-id", text) if text else ()
         yield Row(f"UUID of a command: {name}", protein("a", id=text), code, do)
 
 

@@ -560,6 +560,10 @@ class DoTest(CliTestCase):
             (["create_tenant", "--settings", "{"], 2, "invalid_json"),
             (["add_protein", "--name", "x", "--at", "2020-01-01"], 2, "unknown_field"),
             (["add_protein", "--name", "x", "--command-id", "7"], 2, "invalid_type"),
+            (["add_protein", "--name", "x", "--command-id", ""], 2, "usage"),
+            (["add_protein", "--name", "x", "--expected-version", ""], 2, "usage"),
+            (["add_protein", "--name", "x", "--causation-position", ""], 2, "usage"),
+            (["add_protein", "--name", "x", "--historic", "--at", ""], 2, "usage"),
         ):
             with self.subTest(arguments):
                 self.assert_error(exit_code, code, self.run_program("do", *arguments))
