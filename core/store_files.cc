@@ -14,6 +14,7 @@
 #include "core/format.capnp.h"
 #include "core/keys.h"
 #include "core/planted.h"
+#include "core/manifest.h"
 #include "core/record.h"
 #include "core/version.h"
 #include "events/encoding.h"
@@ -185,6 +186,13 @@ std::optional<LogFileEnd> probe(OpenedStore& opened, RocksOptions rocks) {
                           " hold damage and, after it, later writes: what is damaged was on the "
                           "disk and may have been answered; restore a backup or the disk");
   }
+  if (!files.sequence.in_order) {
+    throw CorruptionError(fmt::format(
+        "{}: a file of the write-ahead log, or a part of one, is older than what lies before it; "
+        "restore a backup or the disk",
+        files.last->path.string()));
+  }
+  check_manifest(rocks.directory, files);
   std::string refusal;
   try {
     read_end(opened, rocks);

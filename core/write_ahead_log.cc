@@ -11,42 +11,22 @@
 #include <unistd.h>
 
 #include "core/bytes.h"
-#include "core/crc32c.h"
 #include "core/file_ops.h"
+#include "core/log_fragments.h"
 
 namespace tenantry {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The file is a row of blocks; a record is one fragment, or several that follow each other. No
-// fragment crosses a block's end. A fragment: u32 masked CRC-32C of type and payload, u16 length of
-// the payload, u8 type. What is left of a block and too short for a header is zeros.
-constexpr std::size_t kBlockBytes = 32768;
-constexpr std::size_t kHeaderBytes = 7;
-constexpr std::size_t kLengthAt = 4;
-constexpr std::size_t kTypeAt = 6;
-constexpr std::size_t kBatchHeaderBytes = 12;  // The shortest record that is a write.
-enum FragmentType : std::uint8_t { kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
+using log_fragments::Fragment;
+using log_fragments::fragment_at;
+using log_fragments::kBlockBytes;
+using log_fragments::kHeaderBytes;
 
-std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
-
-struct Fragment {
-  std::uint8_t type = 0;
-  std::size_t bytes = 0;  // With its header.
-};
-
-// The fragment that begins at `at`, if a whole one does.
-std::optional<Fragment> fragment_at(std::string_view block, std::size_t at) {
-  if (at + kHeaderBytes > block.size()) return std::nullopt;
-  const auto type = static_cast<std::uint8_t>(block[at + kTypeAt]);
-  if (type < kFull || type > kLast) return std::nullopt;
-  const auto length = read_le<std::uint16_t>(block, at + kLengthAt);
-  if (at + kHeaderBytes + length > block.size()) return std::nullopt;
-  const std::string_view covered = block.substr(at + kTypeAt, std::size_t{1} + length);
-  if (masked(crc32c(covered)) != read_le<std::uint32_t>(block, at)) return std::nullopt;
-  return Fragment{type, kHeaderBytes + length};
-}
+// A record is a batch of changes: u64 sequence number of the first, u32 how many, the changes.
+constexpr std::size_t kBatchHeaderBytes = 12;
+constexpr std::size_t kCountAt = 8;
 
 bool is_zeros(std::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == '\0'; });
@@ -60,14 +40,17 @@ class Examination {
     std::size_t at = 0;
     while (!damage_met_ && at < block.size()) {
       const auto fragment = fragment_at(block, at);
-      if (!fragment || !fits(fragment->type)) {
+      if (!fragment || fragment->begins_record() == in_record_) {
         damage_met_ = !is_trailer(block, at);
         if (!damage_met_) at = block.size();
         break;
       }
       at += fragment->bytes;
-      in_record_ = fragment->type == kFirst || fragment->type == kMiddle;
-      if (!in_record_) whole_ = start_ + at;
+      keep_batch_header(*fragment);
+      in_record_ = !fragment->ends_record();
+      if (in_record_) continue;
+      whole_ = start_ + at;
+      count_batch();
     }
     // The rest of a block after whole records belongs to them.
     if (!damage_met_ && !in_record_) whole_ = start_ + block.size();
@@ -78,10 +61,20 @@ class Examination {
 
   [[nodiscard]] std::uint64_t whole() const { return whole_; }
   [[nodiscard]] bool goes_on() const { return goes_on_; }
+  [[nodiscard]] const LogSequence& sequence() const { return sequence_; }
 
  private:
-  [[nodiscard]] bool fits(std::uint8_t type) const {
-    return in_record_ == (type == kMiddle || type == kLast);
+  void keep_batch_header(const Fragment& fragment) {
+    if (fragment.begins_record()) batch_header_.clear();
+    const std::size_t wanted =
+        kBatchHeaderBytes - std::min(kBatchHeaderBytes, batch_header_.size());
+    batch_header_ += fragment.payload.substr(0, wanted);
+  }
+
+  void count_batch() {
+    if (batch_header_.size() < kBatchHeaderBytes) return;
+    const auto first = read_le<std::uint64_t>(batch_header_, 0);
+    sequence_.follow({first, first + read_le<std::uint32_t>(batch_header_, kCountAt)});
   }
 
   static bool is_trailer(std::string_view block, std::size_t at) {
@@ -97,8 +90,7 @@ class Examination {
         ++at;
         continue;
       }
-      const bool begins = fragment->type == kFull || fragment->type == kFirst;
-      if (begins && fragment->bytes >= kHeaderBytes + kBatchHeaderBytes) {
+      if (fragment->begins_record() && fragment->bytes >= kHeaderBytes + kBatchHeaderBytes) {
         goes_on_ = true;
         return;
       }
@@ -111,6 +103,8 @@ class Examination {
   bool in_record_ = false;
   bool damage_met_ = false;
   bool goes_on_ = false;
+  std::string batch_header_;  // Of the record that is being read, as far as it is.
+  LogSequence sequence_;
 };
 
 // Fills `block` from `offset` on, less at the end of the file.
@@ -130,6 +124,13 @@ std::size_t read_block(const FileDescriptor& file, const fs::path& path, std::ui
 
 }  // namespace
 
+void LogSequence::follow(const LogSequence& later) {
+  if (later.empty()) return;
+  in_order = in_order && later.in_order && (empty() || later.first >= end);
+  if (empty()) first = later.first;
+  end = later.end;
+}
+
 LogFileEnd examine_log_file(const fs::path& path) {
   const FileDescriptor file = open_file(path, O_RDONLY);
   LogFileEnd end;
@@ -143,6 +144,7 @@ LogFileEnd examine_log_file(const fs::path& path) {
   }
   end.whole_bytes = examination.whole();
   end.goes_on = examination.goes_on();
+  end.sequence = examination.sequence();
   return end;
 }
 
@@ -160,6 +162,8 @@ LogFilesEnd examine_log_files(const fs::path& database) {
   for (const auto& [number, path] : files) {
     if (end.last) end.older_damaged = end.older_damaged || end.last->damaged();
     end.last = examine_log_file(path);
+    end.sequence.follow(end.last->sequence);
+    if (!end.last->sequence.empty()) end.first_sequences[number] = end.last->sequence.first;
   }
   return end;
 }

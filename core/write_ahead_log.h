@@ -2,10 +2,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
 namespace tenantry {
+
+// The numbers that the changes in a write-ahead log have: each has the next one.
+struct LogSequence {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;  // Behind the last; equal to `first` where there are none.
+  // Nothing has a number that something before it has or is beyond. RocksDB aborts on the contrary:
+  // an older file, or a piece of one, lies where a newer one did.
+  bool in_order = true;
+
+  [[nodiscard]] bool empty() const { return first == end; }
+  // Adds what comes behind all of this.
+  void follow(const LogSequence& later);
+};
 
 // A file of RocksDB's write-ahead log, looked at without RocksDB, which does not tell a last write
 // that a crash left half done from damage of an older one.
@@ -16,6 +30,7 @@ struct LogFileEnd {
   // A whole record begins after the damage. A write begins only once the one before is synced: what
   // is damaged was synced, perhaps answered.
   bool goes_on = false;
+  LogSequence sequence;
 
   [[nodiscard]] bool damaged() const { return whole_bytes < bytes; }
 };
@@ -29,6 +44,9 @@ struct LogFilesEnd {
   std::optional<LogFileEnd> last;
   // An older file is damaged.
   bool older_damaged = false;
+  LogSequence sequence;  // Of all files.
+  // By the number in the file's name, of files that hold changes.
+  std::map<std::uint64_t, std::uint64_t> first_sequences;
 
   // The only damage is in the last write: what a crash leaves of it.
   [[nodiscard]] bool only_last_write_damaged() const {

@@ -532,6 +532,10 @@ class StoreDamageTest : public StoreTestBase {
     }
     return found;
   }
+  std::filesystem::path newest_manifest() {
+    const std::string named = read_file(directory() / "db" / "CURRENT").value();
+    return directory() / "db" / named.substr(0, named.size() - 1);
+  }
   std::string open_error() {
     try {
       open();
@@ -559,6 +563,24 @@ TEST_F(StoreDamageTest, ALogCutAtARecordIsFound) {
   std::filesystem::remove_all(directory() / "db");
   std::filesystem::rename(copy, directory() / "db");
   EXPECT_THAT(open_error(), HasSubstr("answered up to position 21"));
+}
+
+// The files that an older manifest does not name would not be missed otherwise.
+TEST_F(StoreDamageTest, AnOlderManifestUnderTheNewName) {
+  const std::string older = read_file(newest_manifest()).value();
+  reopen();
+  close();
+  write_file_durably(newest_manifest(), older);
+  EXPECT_THAT(open_error(), HasSubstr("is an older one"));
+}
+
+// RocksDB would abort.
+TEST_F(StoreDamageTest, APieceOfTheLogBehindItsEnd) {
+  close();
+  const auto path = newest(".log");
+  const std::string content = read_file(path).value();
+  write_file_durably(path, content + content.substr(0, content.size() / 2));
+  EXPECT_THAT(open_error(), HasSubstr("is older than what lies before it"));
 }
 
 TEST_F(StoreDamageTest, AMissingAckFileIsRefused) {

@@ -93,6 +93,22 @@ TEST_F(WriteAheadLogTest, AFileThatIsCutShortEndsWithItsLastWholeWrite) {
   }
 }
 
+TEST_F(WriteAheadLogTest, WritesAreInOrderAndCounted) {
+  const LogSequence sequence = examined(third_).sequence;
+  EXPECT_TRUE(sequence.in_order);
+  EXPECT_EQ(sequence.end - sequence.first, 3U);
+  EXPECT_EQ(examined(second_).sequence.end, sequence.end - 1);
+}
+
+// RocksDB aborts on it.
+TEST_F(WriteAheadLogTest, AnOlderPieceOrFileBehindANewerOneIsFound) {
+  EXPECT_FALSE(examined(third_ + third_.substr(0, first_bytes_)).sequence.in_order);
+  (void)examined(third_);
+  EXPECT_TRUE(examine_log_files(database_).sequence.in_order);
+  write_file_durably(database_ / "999999.log", second_);
+  EXPECT_FALSE(examine_log_files(database_).sequence.in_order);
+}
+
 TEST_F(WriteAheadLogTest, AnOlderDamagedFileIsNoMatterOfTheLastWrite) {
   (void)examined(garbled(third_, third_.size() - 1));
   EXPECT_TRUE(examine_log_files(database_).only_last_write_damaged());

@@ -16,7 +16,7 @@ KINDS = {
     "table, first block behind the first file of a level": 16,
     "table": 28,
     "newest log": 16,
-    "older log": 6,
+    "older log": 15,
     "MANIFEST": 12,
     "CURRENT": 4,
     "OPTIONS": 2,

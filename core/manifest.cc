@@ -1,0 +1,206 @@
+#include "core/manifest.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/file_ops.h"
+#include "core/log_fragments.h"
+
+namespace tenantry {
+namespace {
+
+namespace fs = std::filesystem;
+using log_fragments::fragment_at;
+using log_fragments::kBlockBytes;
+using log_fragments::kHeaderBytes;
+
+// A record of the manifest is an edit: parts that each begin with one of these numbers.
+enum Part : std::uint32_t {
+  kComparator = 1,
+  kLogNumber = 2,  // Of the family: older logs hold nothing of it that is not in table files.
+  kNextFile = 3,
+  kLastSequence = 4,
+  kDeletedFile = 6,
+  kPreviousLog = 9,
+  kOldestLog = 10,
+  kNewFile = 103,
+  kFamily = 200,
+  kFamilyAdded = 201,
+  kLargestFamily = 203,
+  kInAtomicGroup = 300,
+};
+constexpr std::uint32_t kBringsItsLength = 1U << 13U;
+constexpr std::uint64_t kEndOfNewFile = 1;
+
+// Reads an edit. Once something does not fit, all that follows is nothing.
+class EditReader {
+ public:
+  explicit EditReader(std::string_view bytes) : rest_(bytes) {}
+
+  [[nodiscard]] bool more() const { return good_ && !rest_.empty(); }
+  [[nodiscard]] bool good() const { return good_; }
+
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
+      const auto byte = static_cast<std::uint8_t>(rest_.front());
+      rest_.remove_prefix(1);
+      value |= std::uint64_t{byte & 0x7fU} << shift;
+      if (byte < 0x80) return value;
+    }
+    good_ = false;
+    return 0;
+  }
+  void skip_text() {
+    const std::uint64_t length = number();
+    good_ = good_ && length <= rest_.size();
+    if (good_) rest_.remove_prefix(length);
+  }
+  void skip_new_file() {
+    for (int i = 0; i < 3; ++i) number();  // Level, number, size.
+    for (int i = 0; i < 2; ++i) skip_text();
+    for (int i = 0; i < 2; ++i) number();
+    while (good_ && number() != kEndOfNewFile) skip_text();
+  }
+  void fail() { good_ = false; }
+
+ private:
+  std::string_view rest_;
+  bool good_ = true;
+};
+
+struct Edit {
+  std::uint64_t family = 0;
+  std::optional<std::uint64_t> log_number;
+  std::optional<std::uint64_t> next_file;
+  std::optional<std::uint64_t> last_sequence;
+};
+
+std::optional<Edit> read_edit(std::string_view record) {
+  EditReader reader(record);
+  Edit edit;
+  while (reader.more()) {
+    switch (const std::uint64_t part = reader.number()) {
+      case kLogNumber:
+        edit.log_number = reader.number();
+        break;
+      case kNextFile:
+        edit.next_file = reader.number();
+        break;
+      case kLastSequence:
+        edit.last_sequence = reader.number();
+        break;
+      case kFamily:
+        edit.family = reader.number();
+        break;
+      case kPreviousLog:
+      case kOldestLog:
+      case kLargestFamily:
+      case kInAtomicGroup:
+        reader.number();
+        break;
+      case kDeletedFile:
+        reader.number();
+        reader.number();
+        break;
+      case kComparator:
+      case kFamilyAdded:
+        reader.skip_text();
+        break;
+      case kNewFile:
+        reader.skip_new_file();
+        break;
+      default:
+        (part & kBringsItsLength) != 0 ? reader.skip_text() : reader.fail();
+    }
+  }
+  return reader.good() ? std::optional(edit) : std::nullopt;
+}
+
+// What the edits come to.
+struct Manifest {
+  std::uint64_t next_file = 0;
+  std::uint64_t last_sequence = 0;
+  std::map<std::uint64_t, std::uint64_t> log_numbers;  // By family.
+  bool goes_back = false;
+  bool understood = true;
+
+  void add(std::string_view record) {
+    const std::optional<Edit> edit = read_edit(record);
+    understood = understood && edit;
+    if (!understood) return;
+    next_file = std::max(next_file, edit->next_file.value_or(0));
+    goes_back = goes_back || edit->last_sequence.value_or(last_sequence) < last_sequence;
+    last_sequence = edit->last_sequence.value_or(last_sequence);
+    if (!edit->log_number) return;
+    std::uint64_t& number = log_numbers[edit->family];
+    number = std::max(number, *edit->log_number);
+  }
+};
+
+// Up to where no whole record follows: RocksDB tells a cut end from damage.
+Manifest read_manifest(std::string_view file) {
+  Manifest manifest;
+  std::string record;
+  for (std::size_t start = 0; start < file.size(); start += kBlockBytes) {
+    const std::string_view block = file.substr(start, kBlockBytes);
+    std::size_t at = 0;
+    while (const auto fragment = fragment_at(block, at)) {
+      if (fragment->begins_record()) record.clear();
+      record += fragment->payload;
+      if (fragment->ends_record()) manifest.add(record);
+      at += fragment->bytes;
+    }
+    if (at + kHeaderBytes <= block.size()) break;
+  }
+  return manifest;
+}
+
+// The first change of a log that the database still reads.
+std::optional<std::uint64_t> first_change(const Manifest& manifest, const LogFilesEnd& logs) {
+  if (manifest.log_numbers.empty()) return std::nullopt;
+  const auto older = [](const auto& left, const auto& right) { return left.second < right.second; };
+  const auto& numbers = manifest.log_numbers;
+  const std::uint64_t oldest = std::min_element(numbers.begin(), numbers.end(), older)->second;
+  const auto found = logs.first_sequences.lower_bound(oldest);
+  return found == logs.first_sequences.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
+
+void check_manifest(const fs::path& database, const LogFilesEnd& logs) {
+  constexpr std::string_view kPrefix = "MANIFEST-";
+  const std::string named = read_file(database / "CURRENT").value_or("");
+  if (!named.starts_with(kPrefix) || !named.ends_with('\n')) return;
+  const fs::path path = database / named.substr(0, named.size() - 1);
+  std::uint64_t number = 0;
+  std::from_chars(named.data() + kPrefix.size(), named.data() + named.size(), number);
+  const auto file = read_file(path);
+  if (!file) return;
+  const Manifest manifest = read_manifest(*file);
+  if (!manifest.understood) return;
+  if (manifest.goes_back) {
+    throw CorruptionError(
+        fmt::format("{} goes back to changes before {}", path.string(), manifest.last_sequence));
+  }
+  // The last of the edits that a manifest is begun with gives its own number away.
+  if (manifest.next_file <= number) {
+    throw CorruptionError(path.string() + " is an older one, or its end is lost");
+  }
+  const std::optional<std::uint64_t> first = first_change(manifest, logs);
+  if (first && *first > manifest.last_sequence + 1) {
+    throw CorruptionError(fmt::format(
+        "{} ends at change {}, the write-ahead log begins with {}: what lies between is lost",
+        path.string(), manifest.last_sequence, *first));
+  }
+}
+
+}  // namespace tenantry
