@@ -104,6 +104,20 @@ bool lies_still(const ConnectOptions& options) {
          !std::filesystem::exists(beside("-journal"), ignored);
 }
 
+// A writer that was killed may have left a journal whose changes are to be rolled back first, which
+// a connection for reading cannot do: one for writing does, with the first thing that it reads.
+void roll_back_what_is_left(const ConnectOptions& options) {
+  std::error_code ignored;
+  if (options.access != Access::kRead ||
+      !std::filesystem::exists(options.path.string() + "-journal", ignored) ||
+      ::access(options.path.c_str(), W_OK) != 0) {
+    return;
+  }
+  SQLite::Database database(options.path.string(), SQLite::OPEN_READWRITE,
+                            static_cast<int>(options.busy_timeout.count()));
+  static_cast<void>(database.execAndGet("SELECT count(*) FROM sqlite_master"));
+}
+
 std::string uri_of(const std::filesystem::path& path) {
   std::string uri = "file:";
   for (const char c : std::filesystem::absolute(path).string()) {
@@ -186,7 +200,10 @@ class Connection::Impl {
 };
 
 Connection::Connection(const ConnectOptions& options) : path_(options.path) {
-  translated(path_, [&] { impl_ = std::make_unique<Impl>(options); });
+  translated(path_, [&] {
+    roll_back_what_is_left(options);
+    impl_ = std::make_unique<Impl>(options);
+  });
   // Tables are written and read from end to end: a cache would only be filled.
   execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE; PRAGMA cache_size=-2048");
   // A checkpoint writes a page once however often it changed: every 32 MiB of log, not every 4.

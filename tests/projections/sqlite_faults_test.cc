@@ -66,6 +66,27 @@ TEST_F(SqliteFaultsTest, ALockedDatabaseIsUnavailableWithAHint) {
   EXPECT_EQ(run_projector().events, 1U);
 }
 
+// What a writer leaves that was killed while it changed the file itself: the changed pages, and the
+// journal that has the old ones.
+TEST_F(SqliteFaultsTest, WhatAKilledWriterLeftIsRolledBackByWhoReads) {
+  run_rebuild();
+  reopen();
+  const std::filesystem::path changed = beside("changed");
+  {
+    sqlite::Connection writer({.path = path(), .access = sqlite::Access::kWrite});
+    writer.execute("PRAGMA journal_mode=DELETE; PRAGMA cache_size=1; BEGIN IMMEDIATE");
+    writer.execute(
+        "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1"
+        " FROM n WHERE i < 200) SELECT randomblob(3000) AS bytes FROM n");
+    std::filesystem::copy_file(path(), changed);
+    std::filesystem::copy_file(path().string() + "-journal", changed.string() + "-journal");
+    writer.execute("ROLLBACK");
+  }
+  auto& reader = keep(other_, {.path = changed, .read_only = true});
+  EXPECT_EQ(reader.probe().mark->position, log_.end());
+  EXPECT_TRUE(verify(log_, log_.state_at(), reader, {}).equal());
+}
+
 TEST_F(SqliteFaultsTest, ADirectoryThatIsNotThereIsUnavailable) {
   auto& lost = keep(other_, {.path = beside("nowhere") / "x.sqlite3"});
   EXPECT_THROW((void)rebuild(log_, lost, {}), UnavailableError);
