@@ -1,0 +1,134 @@
+"""What the stages with a read model in PostgreSQL share: a store that is ahead of it, checks."""
+
+import json
+import os
+import signal
+import tempfile
+import threading
+
+from cases import Stage, check
+from driver import INTERRUPTED, NOT_FOUND, OK, PATIENCE_SECONDS, UNAVAILABLE
+from history import Histories
+from message_proxy import Proxy
+from postgres_server import ReadModel, Server
+
+STARTS = (0, 40, 250, 900)
+TAIL = 160
+
+
+class ReadModelCase:
+    """A store, and a read model at an earlier place of its log, or none yet."""
+
+    # pylint: disable-next=too-many-arguments; a case is all of these.
+    def __init__(self, worker, history, random, store, start, seed):
+        self.worker = worker
+        self.seed = seed
+        self.model = worker.model
+        self.history = history
+        self.random = random
+        self.store = store
+        self.start = start
+        self.tail = store.tail()
+        self.verb = random.choices(("project", "follow", "rebuild"), (70, 15, 15))[0]
+        self.facts = {}
+
+    def count(self, name):
+        self.facts[name] = self.facts.get(name, 0) + 1
+
+    def arguments(self):
+        batch = ["--batch", str(self.random.choice((1, 3, 10, 50, 1000)))]
+        return {
+            "project": ["project", *batch],
+            "follow": ["project", "--follow", *batch],
+            "rebuild": ["rebuild", "--delete-unknown", "--yes"],
+        }[self.verb]
+
+    def follow_to_tail(self, process):
+        """It must come to the end of the log without help; then it is stopped."""
+        patience = threading.Timer(PATIENCE_SECONDS, process.kill)
+        patience.start()
+        for line in process.stdout:
+            if json.loads(line)["checkpoint"] == self.tail:
+                break
+        patience.cancel()
+        process.send_signal(signal.SIGINT)
+
+    def check_exit(self, done):
+        """Whether it noticed. That it did not is fine where nothing was left to do."""
+        if self.verb == "follow":
+            done.expect(INTERRUPTED)
+            return False
+        if done.code == OK:
+            return False
+        done.expect_error(UNAVAILABLE, "unavailable")
+        self.count("noticed")
+        return True
+
+    def check_rows(self, mark):
+        """The rows are those of the mark."""
+        found = self.store.run("verify", "--quick", read_model=self.model.url)
+        if mark is None:
+            found.expect_error(NOT_FOUND, "read_model_absent")
+            self.count("no_mark_yet")
+        else:
+            found.expect(OK)
+
+    def check_goes_on(self, mark):
+        """Run again, it applies what is left and nothing else."""
+        done = self.store.records("project", "-q", read_model=self.model.url)[0]
+        check(done["checkpoint"] == self.tail, f"it goes on to {done['checkpoint']} only")
+        left = self.tail - (mark[0] if mark else 0)
+        check(done["events"] == left, f"{done['events']} events are applied, and {left} were left")
+        self.store.run("verify", "--quick", read_model=self.model.url).expect(OK)
+
+
+class ReadModelStage(Stage):
+    """Each worker has a server, a database and a proxy before it."""
+
+    durable = False
+    case_class = ReadModelCase
+    start_weights = (10, 40, 30, 20)
+
+    def prepare(self, seeds):
+        self.histories = Histories(self.program, self.place, STARTS, TAIL, count=3)
+        self.histories.make(seeds)
+        self.server = None
+
+    def begin_worker(self, place):
+        self.saved = set()
+        self.server = Server(os.path.join(place, "pg"), self.durable)
+        self.model = ReadModel(self.server, "shop")
+        self.proxy = Proxy(os.path.join(place, "proxy"), self.server.directory)
+        self.proxied_url = self.server.url("shop", self.proxy.directory)
+
+    def end_worker(self):
+        if self.server:
+            self.server.remove()
+
+    def reset(self, history, start):
+        """The read model as it was at a start of the history, or nothing for the first."""
+        name = f"saved_{os.path.basename(history.place).replace('-', '_')}_{start}"
+        if start == STARTS[0]:
+            self.model.clear()
+        elif name in self.saved and self.model.has_tables():
+            self.model.restore(name)
+        else:
+            self.model.clear()
+            self.load(history, start)
+            self.model.save(name)
+            self.saved.add(name)
+
+    def load(self, history, start):
+        with tempfile.TemporaryDirectory(dir=self.place) as directory:
+            store = history.store(start, os.path.join(directory, "store"))
+            store.run("project", "-q", read_model=self.model.url).expect(OK)
+
+    def run_case(self, seed, place):
+        random = self.generator(seed)
+        history = self.histories.of(seed)
+        start = random.choices(STARTS, self.start_weights)[0]
+        # Some commands further than the read model.
+        store = history.store(start, os.path.join(place, "store"))
+        lines = history.lines(start, start + random.randint(30, TAIL // 2), historic=True)
+        store.run("apply", "--historic", "--quiet-accepted", stdin=b"".join(lines))
+        return self.case_class(self, history, random, store, start, seed).run()
