@@ -1,0 +1,314 @@
+"""Tries to get a second writer into a store that has one.
+
+A case is one way in, by its seed; as many cases as there are ways try all of them. The owner is an
+`apply` that has answered commands and waits for more: whatever is tried, nobody else gets in, the
+owner goes on, and nothing but its commands is in the log. What this machine does not allow is said
+and left out, beside the same by other means.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+from cases import Stage, check, exit_with, wait_until
+from commands import Commands, encode
+from driver import (
+    APPLIED,
+    OK,
+    PATIENCE_SECONDS,
+    UNAVAILABLE,
+    Feed,
+    Finished,
+    Store,
+    end,
+    environment,
+    kill,
+    start_process,
+)
+
+WAYS = (
+    "second-process",
+    "other-paths",
+    "bind-mount",
+    "forked-child-of-a-killed-owner",
+    "forked-child-of-an-owner-that-ended",
+    "lock-file-touched-by-the-owner",
+    "lock-file-touched-by-others",
+    "copy-of-the-directory",
+    "owner-file-removed",
+    "many-at-once",
+)
+SECOND = (
+    ("status",),
+    ("log",),
+    ("verify", "--quick"),
+    ("apply",),
+    ("do", "register_user", "--username", "second"),
+    ("project",),
+    ("rebuild",),
+    ("export",),
+    ("rows", "auth_user"),
+)
+WRITING = (("apply",), ("do", "register_user", "--username", "second"))
+AT_ONCE = 8
+
+
+class Owner:
+    """An `apply` that has the store, and answers when it is asked."""
+
+    def __init__(self, store, commands, acts=None, place=None):
+        self.commands = commands
+        self.note = os.path.join(place or store.directory, "acts")
+        more = {}
+        if acts:
+            more = {
+                "LD_PRELOAD": acts,
+                "TENANTRY_ACTS_FILE": os.path.join(store.directory, "db", "LOCK"),
+                "TENANTRY_ACTS_NOTE": self.note,
+                "ASAN_OPTIONS": "verify_asan_link_order=0",
+            }
+        self.process = store.start("apply", **more)
+        self.feed = Feed(self.process, [], 1)
+        self.store = store
+        self.works()
+
+    def works(self):
+        """It takes commands, and says that they are durable."""
+        self.feed.lines += [encode(self.commands.line(), historic=False) for _ in range(3)]
+        wanted = len(self.feed.lines)
+        self.feed.run_until(wanted, time.monotonic() + PATIENCE_SECONDS)
+        check(len(self.feed.answers) == wanted, "the owner does not answer any more")
+
+    def act(self, number):
+        """Has it do what the signal stands for; gives the number it noted."""
+        self.process.send_signal(number)
+
+        def noted():
+            if not os.path.exists(self.note):
+                return ""
+            with open(self.note, encoding="ascii") as file:
+                return file.read()
+
+        return int(wait_until(lambda: noted().endswith("\n") and noted(), "the owner to act"))
+
+    def events(self):
+        answers = [json.loads(answer) for answer in self.feed.answers]
+        return sum(len(answer.get("positions", [])) for answer in answers)
+
+    def close(self):
+        self.feed.close_input()
+        wait_until(lambda: self.process.poll() is not None, "the owner to end")
+        check(self.process.returncode in APPLIED, f"the owner ended with {self.process.returncode}")
+        end(self.process)
+
+
+class Case:
+    def __init__(self, stage, seed, place):
+        self.stage = stage
+        self.place = place
+        self.commands = Commands(f"two-writers {seed}")
+        self.store = Store(stage.program, os.path.join(place, "store"))
+        self.store.run("init").expect(OK)
+        self.facts = {"refused": 0}
+        self.way = WAYS[seed % len(WAYS)]
+
+    def run(self):
+        getattr(self, self.way.replace("-", "_"))()
+        self.store.run("verify").expect(OK)
+        self.facts["way." + self.way] = 1
+        return self.facts
+
+    def owner(self, acts=None):
+        return Owner(self.store, self.commands, acts, self.place)
+
+    # --- checks -----------------------------------------------------------------------------------
+
+    def refuse_all(self, process_named, *prefix, directory=None, commands=SECOND):
+        """Everything that opens the store is refused: all at once, since each waits a little."""
+        store = Store(self.store.program, directory or self.store.directory)
+        lines = [[*prefix, *store.command_line(words, None)] for words in commands]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        tries = [
+            start_process(
+                line, stdin=subprocess.DEVNULL, env=environment(), cwd=self.place, **pipes
+            )
+            for line in lines
+        ]
+        for line, process in zip(lines, tries):
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+            done = Finished(line[1:], process.returncode, out.decode(), err.decode())
+            end(process)
+            done.expect_error(UNAVAILABLE, "unavailable")
+            if process_named:
+                check(f"pid {process_named}" in done.err, f"{done}: the owner is not named")
+            self.facts["refused"] += 1
+
+    def check_owner(self, owner):
+        """It goes on, and the log is what it answered."""
+        owner.works()
+        owner.close()
+        check(self.store.tail() == owner.events(), "the log is not what the owner answered")
+
+    # --- ways in ----------------------------------------------------------------------------------
+
+    def second_process(self):
+        owner = self.owner()
+        self.refuse_all(owner.process.pid)
+        self.check_owner(owner)
+
+    def other_paths(self):
+        owner = self.owner()
+        link = os.path.join(self.place, "link")
+        os.symlink(self.store.directory, link)
+        for path in (link, "store", "./store/../store/", f"/proc/{os.getpid()}/root{link}"):
+            self.refuse_all(owner.process.pid, directory=path, commands=SECOND[:5])
+        self.check_owner(owner)
+
+    def bind_mount(self):
+        """The same directory under a path that does not lead through the first one."""
+        owner = self.owner()
+        other = os.path.join(self.place, "mounted")
+        os.mkdir(other)
+        mount = 'mount --bind "$1" "$2" || exit 77; shift 2; exec "$@"'
+        prefix = ["unshare", "--mount", "sh", "-c", mount, "sh", self.store.directory, other]
+        if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+            print("two-writers: a bind mount was left out: this machine does not allow it")
+            self.facts["left_out"] = 1
+            self.refuse_all(owner.process.pid, commands=SECOND[:2])
+        else:
+            self.refuse_all(owner.process.pid, *prefix, directory=other)
+        self.check_owner(owner)
+
+    def forked_child_of_a_killed_owner(self):
+        """The child shares the lock, and could still write: it keeps the store until it ends."""
+        owner = self.owner(self.stage.acts)
+        child = owner.act(signal.SIGUSR1)
+        try:
+            check(kill(owner.process), "the owner had ended")
+            self.refuse_all(None)
+        finally:
+            os.kill(child, signal.SIGKILL)
+        wait_until(lambda: self.store.run("status").code == OK, "the store to be free")
+        self.next_owner_has(owner)
+
+    def forked_child_of_an_owner_that_ended(self):
+        """Who ends in good order gives the store up, whatever its children hold."""
+        owner = self.owner(self.stage.acts)
+        child = owner.act(signal.SIGUSR1)
+        try:
+            self.refuse_all(owner.process.pid, commands=SECOND[:3])
+            owner.works()
+            owner.close()
+            check(state_of(child) in "SR", "the child has ended")
+            self.next_owner_has(owner)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+    def next_owner_has(self, owner):
+        check(self.store.tail() == owner.events(), "the log is not what the owner answered")
+        successor = self.owner()
+        successor.close()
+
+    def lock_file_touched_by_the_owner(self):
+        """Closing any descriptor of RocksDB's LOCK ends the lock that RocksDB has on it."""
+        owner = self.owner(self.stage.acts)
+        lock = os.path.join(self.store.directory, "db", "LOCK")
+        check(
+            holder_of(lock) == owner.process.pid, "RocksDB does not lock its LOCK: nothing to try"
+        )
+        owner.act(signal.SIGUSR2)
+        check(holder_of(lock) is None, "RocksDB still has its lock: nothing was tried")
+        self.refuse_all(owner.process.pid)
+        self.check_owner(owner)
+
+    def lock_file_touched_by_others(self):
+        owner = self.owner()
+        for _ in range(3):
+            for name in ("OWNER.lock", "db/LOCK"):
+                with open(os.path.join(self.store.directory, name), "rb") as file:
+                    file.read()
+        self.refuse_all(owner.process.pid)
+        self.check_owner(owner)
+
+    def copy_of_the_directory(self):
+        """A copy is a store of its own; taking it and using it opens no way into the first."""
+        owner = self.owner()
+        copy = Store(self.store.program, os.path.join(self.place, "copy"))
+        shutil.copytree(self.store.directory, copy.directory)
+        copy.run("do", "register_user", "--username", "of-the-copy").expect(OK)
+        copy.run("verify").expect(OK)
+        self.refuse_all(owner.process.pid)
+        self.check_owner(owner)
+
+    def owner_file_removed(self):
+        """Without our lock's file RocksDB's own lock is left: who writes is refused."""
+        owner = self.owner()
+        os.unlink(os.path.join(self.store.directory, "OWNER.lock"))
+        self.refuse_all(None, commands=WRITING)
+        self.check_owner(owner)
+
+    def many_at_once(self):
+        """Each gets the store for itself, or is refused; what was answered is there."""
+        lines = [encode(self.commands.line(), historic=False) for _ in range(AT_ONCE)]
+        runs = [self.store.start("apply", "-q") for _ in lines]
+        for line, process in zip(lines, runs):
+            process.stdin.write(line)
+            process.stdin.close()
+            process.stdin = None
+        events = 0
+        for process in runs:
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+            done = Finished(["apply"], process.returncode, out.decode(), err.decode())
+            end(process)
+            if done.code == UNAVAILABLE:
+                check(done.error_code() == "unavailable" and not done.out, str(done))
+                self.facts["refused"] += 1
+            else:
+                done.expect(*APPLIED)
+                events += sum(len(answer.get("positions", [])) for answer in done.records())
+        check(self.store.tail() == events, f"{events} events are answered, not those of the log")
+        self.facts["entered"] = events
+
+
+def holder_of(path):
+    """The process that has a POSIX lock on a file, or none."""
+    with open(path, "r+b") as file:
+        asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+        return None if kind == fcntl.F_UNLCK else pid
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return file.read().rsplit(")", 1)[1].split()[0]
+
+
+class TwoWritersStage(Stage):
+    @staticmethod
+    def add_options(parser):
+        parser.add_argument("--acts", required=True, help="the library made of owner_acts.cc")
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.acts = os.path.abspath(options.acts)
+
+    def run_case(self, seed, place):
+        return Case(self, seed, place).run()
+
+    def judge(self, facts, cases):
+        if cases < len(WAYS):
+            return
+        for way in WAYS:
+            if facts["way." + way] == 0:
+                yield f"the way `{way}` was not tried"
+        if facts["entered"] == 0:
+            yield "of many at once none got in"
+
+
+if __name__ == "__main__":
+    exit_with(TwoWritersStage, __doc__)
