@@ -4,9 +4,10 @@
 
 #include <array>
 #include <cstdlib>
-#include <iostream>
 #include <string_view>
 #include <utility>
+
+#include "core/error.h"
 
 namespace tenantry {
 namespace {
@@ -34,8 +35,7 @@ int read_plant() {
   for (const auto& [name, plant] : kNames) {
     if (name == text) return static_cast<int>(plant);
   }
-  std::cerr << "TENANTRY_PLANT: there is no bug `" << text << "` to plant\n";
-  std::abort();
+  assertion_failed("TENANTRY_PLANT names one of the bugs that can be planted", __FILE__, __LINE__);
 }
 
 }  // namespace

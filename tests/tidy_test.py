@@ -32,7 +32,14 @@ LAYERS = {
 PRODUCT_FOLDERS = ("events", "core", "projections", "tools")
 
 # The adapter of the RocksDB library, and what tests it. No other file includes its headers.
-ROCKSDB_FILES = ("core/rocks_*.cc", "core/rocks_*.h", "tests/core/*", "tests/support/*", "bench/*")
+ROCKSDB_FILES = (
+    "core/rocks_*.cc",
+    "core/rocks_*.h",
+    "tests/core/*",
+    "tests/sim/sim_rocksdb.*",
+    "tests/support/*",
+    "bench/*",
+)
 
 # Headers of one adapter, included by nothing but its .cc files and their tests: not public.
 PRIVATE_HEADERS = (

@@ -6,16 +6,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TXT'
 Examples:
-  tools/test.sh                          what every change must pass: all tests and stages of the
-                                         release build, the checks of tools/lint.sh, and the units
-                                         and planted bugs under the sanitizers
-  tools/test.sh --quick                  release: the tests, without stages and checks
-  tools/test.sh --all                    all tests under every preset, and the checks
-  tools/test.sh --no-lint                release: tests and stages
+  tools/test.sh                          release: all tests and the checks of tools/lint.sh
+  tools/test.sh --quick                  release: the tests only (also: --no-lint)
+  tools/test.sh --stages                 release: the stages of tests/reliability
+  tools/test.sh --all                    tests, checks and stages; then all tests and the planted
+                                         bugs under the sanitizers, each in its own build
   tools/test.sh --filter EventLog        release: tests whose name matches the regular expression
   tools/test.sh --preset asan-ubsan      build and test under one preset (also: tsan, debug)
 
-A stage tries many cases (tests/RELIABILITY.md); tools/soak.sh runs them for longer.
+A stage tries many cases (tests/reliability/stages.conf); tools/soak.sh runs one for longer.
 
 The last line is "N passed, N failed": tests and checks together; exit 0 if none failed.
 TENANTRY_JOBS limits parallel compilations (default: one per core); tests run two at a time.
@@ -24,9 +23,9 @@ TXT
 
 preset=release
 lint=yes
-more=sanitizers # Presets after the first: none, sanitizers or all.
+all=no
 filter=""
-labels=()
+labels=(--label-exclude '^reliability$')
 passed=0
 failed=0
 
@@ -43,20 +42,18 @@ parse_options() {
         usage
         exit 0
         ;;
-      --no-lint)
+      --no-lint | --quick) lint=no ;;
+      --stages)
         lint=no
-        more=none
+        labels=(--label-regex '^reliability$')
         ;;
-      --quick)
-        lint=no
-        more=none
-        labels=(--label-exclude '^reliability$')
+      --all)
+        all=yes
+        labels=()
         ;;
-      --all) more=all ;;
       --preset | --filter)
         [[ -n ${2:-} ]] || usage_error "$1 needs a value"
         if [[ $1 == --preset ]]; then preset=$2; else filter=$2; fi
-        more=none
         shift
         ;;
       *) usage_error "unknown option '$1'" ;;
@@ -144,22 +141,12 @@ build_and_run() {
   say "preset $preset: done after $((SECONDS / 60)) min $((SECONDS % 60)) s"
 }
 
-# Every promise that applies: tests/RELIABILITY.md says which part runs where.
-run_more() {
-  case $more in
-    sanitizers)
-      preset=asan-ubsan
-      labels=(--label-regex '^(events|core|projections|planted|fuzz)$')
-      build_and_run
-      ;;
-    all)
-      preset=asan-ubsan
-      labels=(--label-exclude '^reliability$')
-      build_and_run
-      # Of its own: the thread sanitizer may need another layout of memory.
-      if tools/test.sh --preset tsan; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-      ;;
-  esac
+run_sanitizers() {
+  labels=(--label-exclude '^reliability$')
+  preset=asan-ubsan
+  build_and_run
+  # Of its own: the thread sanitizer may need another layout of memory.
+  if tools/test.sh --preset tsan; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
 main() {
@@ -172,7 +159,7 @@ main() {
   if ((failed == 0)); then
     build_and_run
     [[ $lint == no ]] || run_lint
-    run_more
+    [[ $all == no ]] || run_sanitizers
   fi
   printf '%d passed, %d failed\n' "$passed" "$failed"
   ((failed == 0))

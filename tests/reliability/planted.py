@@ -30,7 +30,8 @@ def core(names):
 
 
 def projections(names):
-    return ["tests/projections/tenantry_projections_test", "--gtest_brief=1", "--gtest_filter=" + names]
+    program = "tests/projections/tenantry_projections_test"
+    return [program, "--gtest_brief=1", "--gtest_filter=" + names]
 
 
 # The bug, and what finds it.
