@@ -25,7 +25,7 @@ from program_run import kill
 MARK = "TENANTRY_DISK_NAMESPACE"
 MIB = 1 << 20
 # MB. A store takes commands while there is room for its ballast and as much beside it.
-SIZES = (8, 16, 24, 32, 40, 40, 48, 48, 56, 64, 64)
+SIZES = (8, 16, 32, 40, 48, 48, 56, 56, 64, 64, 64, 64)
 ROOM_BYTES = 512 * MIB  # When there is room again.
 ERROR_SECONDS_MAX = 5
 FILLING_SECONDS_MAX = 20  # Of who fills the disk first and is refused then.
