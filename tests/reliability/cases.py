@@ -110,17 +110,28 @@ def work(stage, place, seeds, results):
     end_on_signals()
     try:
         stage.begin_worker(place)
-        while True:
-            try:
-                seed = seeds.get_nowait()
-            except queue.Empty:
-                break
+        while (seed := seeds.take()) is not None:
             results.put((seed, *run_one(stage, seed, place)))
         results.put(None)
     finally:
         ignore_signals()  # What is begun here is brought to its end.
         driver.kill_all()
         stage.end_worker()
+
+
+class Seeds:
+    """Those of a run; each goes to one worker."""
+
+    def __init__(self, context, numbers):
+        self.numbers = numbers
+        self.taken = context.Value("q", 0)
+
+    def take(self):
+        """The next one, or none."""
+        with self.taken.get_lock():
+            at = self.taken.value
+            self.taken.value += 1
+        return self.numbers[at] if at < len(self.numbers) else None
 
 
 class Run:
@@ -137,10 +148,8 @@ class Run:
     def run(self):
         """Whether all is well."""
         context = multiprocessing.get_context("fork")
-        seeds, results = context.Queue(), context.Queue()
+        seeds, results = Seeds(context, self.numbers), context.Queue()
         self.stage.prepare(self.numbers)
-        for number in self.numbers:
-            seeds.put(number)
         for number in range(min(WORKERS, len(self.numbers))):
             place = os.path.join(self.stage.place, f"worker-{number}")
             os.mkdir(place, 0o711)
@@ -148,6 +157,8 @@ class Run:
             worker.start()
             self.workers.append(worker)
         self.collect(results)
+        if self.passed + self.failed < len(self.numbers):
+            self.fail(f"seed {self.numbers[0]}: only {self.passed + self.failed} cases were run")
         for what in self.stage.judge(self.facts, self.passed) if self.failed == 0 else ():
             self.fail(f"seed {self.numbers[0]}: the run as a whole: {what}")
         return self.failed == 0
