@@ -233,12 +233,6 @@ class FailoverStage(ReadModelStage):
         places = f"host={self.server.directory},{standby.server.directory}&port=5432,5432"
         return f"postgresql:///shop?{places}&user=postgres&target_session_attrs=read-write"
 
-    def reset(self, history, start):
-        if not self.server.running:
-            self.server.start()
-            self.model.reconnect()
-        super().reset(history, start)
-
     def dump(self, path):
         tool = f"{self.server.programs}/pg_dump"
         run_quietly([tool, "-Fc", "-N", "saved*", "-f", path, "-d", self.model.url])

@@ -8,7 +8,7 @@ import subprocess
 
 import psycopg2
 
-from cases import Failure, check
+from cases import Failure, wait_until
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPT = os.path.join(SOURCE, "tools", "postgres.sh")
@@ -63,8 +63,20 @@ class Server:
 
     def stop_immediately(self):
         """As a crash of all its processes: nothing is written, connections end without a word."""
+        pid = wait_until(self.postmaster, "the server to be there")
         self.control("-m", "immediate", "-w", "stop")
+        # Its file is gone before it is.
+        wait_until(lambda: not is_alive(pid), "the end of the server")
         self.running = False
+
+    def postmaster(self):
+        """The pid of the server's first process, or none."""
+        try:
+            with open(f"{self.directory}/data/postmaster.pid", encoding="ascii") as file:
+                pid = int(file.readline())
+        except (FileNotFoundError, ValueError):  # Not yet, or not whole yet.
+            return None
+        return pid if is_alive(pid) else None
 
     def start(self):
         self.control("-o", "-p 5432", "-w", "start")
@@ -77,6 +89,14 @@ class Server:
         connection = psycopg2.connect(self.url(database))
         connection.autocommit = True
         return connection
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Standby(Server):
@@ -140,6 +160,12 @@ class ReadModel:
         self.connection.close()
         self.connection = self.server.connect(self.database)
 
+    def is_reachable(self):
+        try:
+            return self.ask("SELECT true")[0][0]
+        except psycopg2.Error:
+            return False
+
     def ask(self, sql, parameters=()):
         return ask(self.connection, sql, parameters)
 
@@ -167,8 +193,7 @@ class ReadModel:
         copies = [f"CREATE TABLE {name}.{t} AS TABLE public.{t}" for t in TABLES]
         self.ask(
             f"DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name};"
-            f"CREATE TABLE {name}.mark AS TABLE tenantry.mark;"
-            + ";".join(copies)
+            f"CREATE TABLE {name}.mark AS TABLE tenantry.mark;" + ";".join(copies)
         )
 
     def restore(self, name):

@@ -108,6 +108,10 @@ class ReadModelStage(Stage):
     def reset(self, history, start):
         """The read model as it was at a start of the history, or nothing for the first."""
         name = f"saved_{os.path.basename(history.place).replace('-', '_')}_{start}"
+        if not self.model.is_reachable():  # A case that failed has left it like that.
+            if self.server.postmaster() is None:
+                self.server.start()
+            self.model.reconnect()
         if start == STARTS[0]:
             self.model.clear()
         elif name in self.saved and self.model.has_tables():
