@@ -39,7 +39,7 @@ READING = [
     ("status",),
     ("members",),
     ("log", "--reverse", "--limit", "20", "-p"),
-    ("rows", "auth_user", "--as-of", "1"),
+    ("rows", "auth_user", "--as-of", "0"),
     ("export", "--reveal"),
     ("log", "--kind", "MemberAdded,UserRegistered"),
     ("project", "--dry-run"),
