@@ -66,6 +66,7 @@ class Termination(Interest):
         self.message = random.choice((random.randint(1, 30), random.randint(1, 400)))
         self.commit = 1 if way == "in-commit" else random.choice((1, 1, 1, 2, 3))
         self.cuts = random.random() < 0.5  # The client's socket too, without a last word.
+        self.early = random.random() < 0.3  # The signal is on its way before the COMMIT.
         self.delay = random.choice((0, random.random() * 0.0005, random.random() * 0.002))
         self.before = None  # The mark before the transaction whose COMMIT is meant.
         self.done = threading.Event()
@@ -100,6 +101,9 @@ class Termination(Interest):
             self.committing = session
             if self.way == "before-commit":
                 self.terminate(session)
+            elif self.way == "at-commit" and self.early:
+                self.model.signal(session.pid)
+                self.done.set()
         return True
 
     def sent(self, session, kind, body):
@@ -191,6 +195,8 @@ class Case(ReadModelCase):
             return False
         if not self.check_exit(done) and self.verb != "follow":
             check(plan.way not in BEFORE, f"{done}, though its transaction was rolled back")
+        if plan.committing:
+            self.model.wait_for_end(plan.committing.pid)  # What it does, it has done then.
         mark = self.model.mark()
         if self.verb != "follow":
             self.check_mark(plan, mark)

@@ -212,6 +212,18 @@ class ReadModel:
             " WHERE datname = current_database() AND application_name = 'tenantry'"
         )
 
+    def signal(self, pid):
+        """Whether there is such a session, which is told to end."""
+        return self.ask("SELECT pg_terminate_backend(%s)", (pid,))[0][0]
+
     def terminate(self, pid):
         """Whether there was such a session; it is gone then."""
-        return self.ask("SELECT pg_terminate_backend(%s, 30000)", (pid,))[0][0]
+        told = self.signal(pid)
+        self.wait_for_end(pid)
+        return told
+
+    def wait_for_end(self, pid):
+        wait_until(
+            lambda: not self.ask("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)),
+            "the end of a session",
+        )
