@@ -201,7 +201,10 @@ std::optional<LogFileEnd> probe(OpenedStore& opened, RocksOptions rocks) {
     refusal = error.what();
   }
   if (!files.only_last_write_damaged()) {
-    const std::string damaged = describe(damaged_files_of(rocks));
+    std::string damaged = describe(damaged_files_of(rocks));
+    if (files.older_damaged) {
+      damaged = files.older_damage + " are damaged" + (damaged.empty() ? "" : "; " + damaged);
+    }
     throw CorruptionError(damaged.empty() ? refusal : refusal + "; " + damaged);
   }
   rocks.to_first_damage = true;

@@ -160,7 +160,10 @@ LogFilesEnd examine_log_files(const fs::path& database) {
   std::sort(files.begin(), files.end());
   LogFilesEnd end;
   for (const auto& [number, path] : files) {
-    if (end.last) end.older_damaged = end.older_damaged || end.last->damaged();
+    if (end.last && end.last->damaged() && !end.older_damaged) {
+      end.older_damaged = true;
+      end.older_damage = damaged_place(*end.last);
+    }
     end.last = examine_log_file(path);
     end.sequence.follow(end.last->sequence);
     if (!end.last->sequence.empty()) end.first_sequences[number] = end.last->sequence.first;

@@ -42,9 +42,10 @@ struct LogFileEnd {
 struct LogFilesEnd {
   // The last file that is not empty, if there is one.
   std::optional<LogFileEnd> last;
-  // An older file is damaged.
+  // An older file is damaged,
   bool older_damaged = false;
-  LogSequence sequence;  // Of all files.
+  std::string older_damage;  // here (the first of them), for people.
+  LogSequence sequence;      // Of all files.
   // By the number in the file's name, of files that hold changes.
   std::map<std::uint64_t, std::uint64_t> first_sequences;
 

@@ -114,6 +114,8 @@ TEST_F(WriteAheadLogTest, AnOlderDamagedFileIsNoMatterOfTheLastWrite) {
   EXPECT_TRUE(examine_log_files(database_).only_last_write_damaged());
   write_file_durably(database_ / "999999.log", third_);
   EXPECT_TRUE(examine_log_files(database_).older_damaged);
+  EXPECT_THAT(examine_log_files(database_).older_damage,
+              ::testing::HasSubstr(path_.filename().string()));
   EXPECT_FALSE(examine_log_files(database_).only_last_write_damaged());
   write_file_durably(database_ / "999999.log", garbled(third_, third_.size() - 1));
   EXPECT_FALSE(examine_log_files(database_).only_last_write_damaged());
