@@ -24,7 +24,6 @@ from driver import (
     UNAVAILABLE,
     end,
 )
-from history import generator
 from postgres_server import TABLES, ReadModel, Standby, ask, run_quietly
 from read_model_case import ReadModelCase, ReadModelStage
 
@@ -154,7 +153,7 @@ class Case(ReadModelCase):
 
     def rebuild(self):
         done = self.store.run(
-            *("rebuild", "-q", "--delete-unknown", "--yes"), read_model=self.model.url
+            *("rebuild", "-q", "--yes"), read_model=self.model.url
         ).expect(OK)
         record = done.records()[0]
         check(record["verdict"] == "equal" and record["position"] == self.tail, f"rebuilt: {done}")
@@ -212,16 +211,13 @@ class StandbyModel(ReadModel):
 
 
 class FailoverStage(ReadModelStage):
+    name = "failover"
     case_class = Case
     start_weights = (0, 40, 30, 20)  # There is a read model to begin with.
-
-    def generator(self, seed):
-        return generator("failover", seed)
 
     def begin_worker(self, place):
         super().begin_worker(place)
         self.standbys = 0
-        self.place_of_worker = place
 
     def standby(self):
         self.standbys += 1

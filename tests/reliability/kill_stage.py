@@ -157,8 +157,8 @@ class Case:
         self.read_model = True
         arguments = {
             "project": ["project", "--batch", str(self.random.choice((1, 2, 5, 20, 200)))],
-            "rebuild": ["rebuild", "--delete-unknown", "--yes"],
-            "rebuild-in-place": ["rebuild", "--in-place", "--delete-unknown", "--yes"],
+            "rebuild": ["rebuild", "--yes"],
+            "rebuild-in-place": ["rebuild", "--in-place", "--yes"],
         }[way]
         if way == "rebuild-in-place":
             self.store.run("project").expect(OK)  # There must be tables.
@@ -286,7 +286,7 @@ class Case:
 
     def check_read_model(self, tail):
         if self.random.random() < 0.5:
-            self.store.run("rebuild", "-q", "--delete-unknown", "--yes").expect(OK)
+            self.store.run("rebuild", "-q", "--yes").expect(OK)
         done = self.store.records("project", "-q")[0]
         check(done["checkpoint"] == tail, f"the read model ends at {done['checkpoint']}")
         self.store.run("verify").expect(OK)

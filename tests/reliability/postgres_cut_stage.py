@@ -13,12 +13,10 @@ import time
 
 from cases import check, exit_with, wait_until
 from driver import INTERRUPTED, OK, PATIENCE_SECONDS, Finished, end
-from history import generator
 from message_proxy import COMMIT, Interest
 from postgres_server import ReadModel
 from read_model_case import ReadModelCase, ReadModelStage
 
-TRIES = 20
 GATE = 4711  # The advisory lock that holds a COMMIT back.
 WAYS = (
     "any-message",
@@ -140,16 +138,8 @@ class Termination(Interest):
 
 
 class Case(ReadModelCase):
-    def run(self):
-        for _ in range(TRIES):
-            way = self.random.choice(WAYS)
-            if self.run_once(way):
-                self.count("terminated")
-                self.count("terminated." + way)
-                self.count("at." + self.verb)
-                return self.facts
-            self.count("missed")
-        check(False, f"no termination hit in {TRIES} tries")
+    ways = WAYS
+    fault = "terminated"
 
     def run_once(self, way):
         """Whether a session was terminated."""
@@ -215,10 +205,8 @@ class Case(ReadModelCase):
 
 
 class PostgresCutStage(ReadModelStage):
+    name = "postgres-cut"
     case_class = Case
-
-    def generator(self, seed):
-        return generator("postgres-cut", seed)
 
     def begin_worker(self, place):
         super().begin_worker(place)

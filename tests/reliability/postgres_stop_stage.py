@@ -11,11 +11,9 @@ import time
 
 from cases import check, exit_with
 from driver import APPLIED, INTERRUPTED, OK, PATIENCE_SECONDS, UNAVAILABLE, Finished, end
-from history import generator
 from message_proxy import COMMIT, Interest
 from read_model_case import ReadModelCase, ReadModelStage
 
-TRIES = 20
 RUN = 0.12  # Seconds within which a stop at any time comes.
 STARTING = 0.15  # And a second one, while the server recovers from the first.
 WAYS = ("any-time", "any-message", "before-commit", "after-commit")
@@ -56,16 +54,8 @@ class Stop(Interest):
 
 
 class Case(ReadModelCase):
-    def run(self):
-        for _ in range(TRIES):
-            way = self.random.choice(WAYS)
-            if self.run_once(way):
-                self.count("stopped")
-                self.count("stopped." + way)
-                self.count("at." + self.verb)
-                return self.facts
-            self.count("missed")
-        check(False, f"no stop hit in {TRIES} tries")
+    ways = WAYS
+    fault = "stopped"
 
     def run_once(self, way):
         """Whether the server was stopped while the program ran."""
@@ -147,11 +137,9 @@ class Case(ReadModelCase):
 
 
 class PostgresStopStage(ReadModelStage):
+    name = "postgres-stop"
     durable = True
     case_class = Case
-
-    def generator(self, seed):
-        return generator("postgres-stop", seed)
 
     def start_again(self):
         if not self.server.running:

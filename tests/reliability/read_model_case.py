@@ -6,19 +6,27 @@ import signal
 import tempfile
 import threading
 
-from cases import Stage, check
+from cases import Failure, Stage, check
 from driver import APPLIED, INTERRUPTED, NOT_FOUND, OK, PATIENCE_SECONDS, UNAVAILABLE
-from history import Histories
+from history import Histories, generator
 from message_proxy import Proxy
 from postgres_server import ReadModel, Server
 
 STARTS = (0, 40, 250, 900)
 TAIL = 160
+TRIES = 20  # Until a fault hits the program while it is at work.
 MORE = (30, 45, 60, 80)  # Commands that the store has, and the read model has not.
 
 
 class ReadModelCase:
-    """A store, and a read model at an earlier place of its log, or none yet."""
+    """A store, and a read model at an earlier place of its log, or none yet.
+
+    By itself a case tries one of `ways` after the other with `run_once(way)` until a fault hit,
+    and counts it under `fault`.
+    """
+
+    ways = ()
+    fault = ""
 
     # pylint: disable-next=too-many-arguments; a case is all of these.
     def __init__(self, worker, history, random, store, tail, start, seed):
@@ -33,6 +41,21 @@ class ReadModelCase:
         self.verb = random.choices(("project", "follow", "rebuild"), (70, 15, 15))[0]
         self.facts = {}
 
+    def run(self):
+        for _ in range(TRIES):
+            way = self.random.choice(self.ways)
+            if self.run_once(way):
+                self.count(self.fault)
+                self.count(f"{self.fault}.{way}")
+                self.count("at." + self.verb)
+                return self.facts
+            self.count("missed")
+        raise Failure(f"nothing was {self.fault} in {TRIES} tries")
+
+    def run_once(self, way):
+        """Whether the fault hit."""
+        raise NotImplementedError
+
     def count(self, name):
         self.facts[name] = self.facts.get(name, 0) + 1
 
@@ -41,7 +64,7 @@ class ReadModelCase:
         return {
             "project": ["project", *batch],
             "follow": ["project", "--follow", *batch],
-            "rebuild": ["rebuild", "--delete-unknown", "--yes"],
+            "rebuild": ["rebuild", "--yes"],
         }[self.verb]
 
     def follow_to_tail(self, process):
@@ -87,6 +110,7 @@ class ReadModelCase:
 class ReadModelStage(Stage):
     """Each worker has a server, a database and a proxy before it."""
 
+    name = ""  # Its draws are its own.
     durable = False
     case_class = ReadModelCase
     start_weights = (10, 40, 30, 20)
@@ -97,6 +121,7 @@ class ReadModelStage(Stage):
         self.server = None
 
     def begin_worker(self, place):
+        self.place_of_worker = place
         self.saved = set()
         self.stores = {}
         self.server = Server(os.path.join(place, "pg"), self.durable)
@@ -131,7 +156,7 @@ class ReadModelStage(Stage):
             store.run("project", "-q", read_model=self.model.url).expect(OK)
 
     def run_case(self, seed, place):
-        random = self.generator(seed)
+        random = generator(self.name, seed)
         history = self.histories.of(seed)
         start = random.choices(STARTS, self.start_weights)[0]
         longer, tail = self.longer(history, start, random.choice(MORE))

@@ -31,7 +31,6 @@ from driver import (
     Finished,
     end,
 )
-from history import generator
 from message_proxy import COMMIT, Interest
 from read_model_case import ReadModelCase, ReadModelStage
 
@@ -39,7 +38,7 @@ KINDS = ("before-batch", "in-batch", "in-commit", "epoch", "sqlite", "waits", "i
 TRIES = 40
 BEGIN = b"BEGIN ISOLATION LEVEL"
 STEP = 0.001  # Seconds for which a projector into SQLite runs between two looks at it.
-REBUILD = ("rebuild", "--delete-unknown", "--yes", "-q")
+REBUILD = ("rebuild", "--yes", "-q")
 
 
 class Hold(Interest):
@@ -344,15 +343,9 @@ def look_at_file(path):
 
 
 class ZombieStage(ReadModelStage):
+    name = "zombie"
     case_class = Case
     start_weights = (0, 40, 30, 20)  # There is a mark to be fenced by.
-
-    def generator(self, seed):
-        return generator("zombie", seed)
-
-    def begin_worker(self, place):
-        super().begin_worker(place)
-        self.place_of_worker = place
 
     def judge(self, facts, cases):
         if cases < 4 * len(KINDS):
