@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that build, tests and running need; --checks adds those of lint,
-# --bench the rivals of the benchmarks.
+# --bench the rivals of the benchmarks, --fuzz what builds the fuzzers.
 set -euo pipefail
 
 build_packages=(
@@ -9,10 +9,10 @@ build_packages=(
   libcli11-dev rapidjson-dev libsimdjson-dev libicu-dev libxxhash-dev libbenchmark-dev libisal-dev
   libsqlite3-dev libsqlitecpp-dev libpqxx-dev libpq-dev
   libgtest-dev libgmock-dev sqlite3 python3 postgresql-15 python3-django python3-psycopg2
-  clang-14 libclang-rt-14-dev
 )
 check_packages=(clang-format clang-tidy shellcheck jq)
 bench_packages=(redis-server libhiredis-dev)
+fuzz_packages=(clang-14 libclang-rt-14-dev)
 
 usage() {
   cat <<'TXT'
@@ -20,6 +20,7 @@ Examples:
   tools/install-deps.sh            what building, the tests and running need
   tools/install-deps.sh --checks   the same and what tools/lint.sh needs
   tools/install-deps.sh --bench    the same as without, and the rivals of bench/run.sh
+  tools/install-deps.sh --fuzz     the same as without, and what builds the fuzzers of tests/fuzz
 
 Does nothing, and needs no network, when all packages are there. Needs root or sudo otherwise.
 TXT
@@ -91,6 +92,7 @@ main() {
     "") ;;
     --checks) packages+=("${check_packages[@]}") ;;
     --bench) packages+=("${bench_packages[@]}") ;;
+    --fuzz) packages+=("${fuzz_packages[@]}") ;;
     -h | --help)
       usage
       return

@@ -96,13 +96,14 @@ def build(processes):
     """The programs, made anew where a source is newer; output only if that fails."""
     jobs = os.environ.get("TENANTRY_JOBS", str(os.cpu_count() or 1))
     for command in (
+        [os.path.join(SOURCE, "tools", "install-deps.sh"), "--fuzz"],
         ["cmake", "-S", SOURCE, "--preset", "fuzz"],
         ["ninja", "-C", BUILD, "-j", jobs, "tenantry_fuzzers"],
     ):
         output, code = processes.run(command)
         if code != 0:
             print(output[-8000:])
-            sys.exit(f"fuzz: '{' '.join(command)}' failed; tools/install-deps.sh brings clang")
+            sys.exit(f"fuzz: '{' '.join(command)}' failed")
 
 
 def how_to_repeat(target, output):

@@ -15,6 +15,7 @@ first and the last line that it prints say how to repeat the run.
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -77,6 +78,12 @@ def run(command, seed, count):
         text=True,
         errors="replace",
     ) as process:
+
+        def end(*_):
+            process.terminate()  # It leaves nothing behind; it is waited for.
+            sys.exit(143)
+
+        signal.signal(signal.SIGTERM, end)
         for line in process.stdout:
             if line.strip():
                 last = line.strip()
