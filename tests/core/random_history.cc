@@ -150,6 +150,33 @@ std::string RandomHistory::draw() {
   }
 }
 
+std::vector<std::string> RandomHistory::opening_lines() {
+  std::vector<std::string> commands;
+  for (std::size_t n = 0; n < kUsers.size(); ++n) {
+    commands.push_back(fmt::format(R"("register_user","data":{{"username":"{}","email":"{}"}})",
+                                   kUsers[n], kEmails[n % kEmails.size()]));
+  }
+  for (std::size_t n = 0; n < kSlugs.size(); ++n) {
+    const std::string tenant = fmt::format(R"("tenant":"{}")", kSlugs[n]);
+    commands.push_back(
+        fmt::format(R"("create_tenant","data":{{"name":"T","slug":"{}","contact_email":"{}"}})",
+                    kSlugs[n], kEmails[n]));
+    commands.push_back(fmt::format(R"("add_domain","data":{{{},"domain":"{}","is_primary":true}})",
+                                   tenant, kHosts[n]));
+    for (std::size_t user = 0; user < 3; ++user) {
+      commands.push_back(fmt::format(R"("add_member","data":{{{},"user":"{}","role":"{}"}})",
+                                     tenant, kUsers[(n + user) % kUsers.size()], kRoles[user]));
+    }
+    commands.push_back(fmt::format(R"("invite","data":{{{},"email":"{}","token":"{}"}})", tenant,
+                                   kEmails[n], kTokens[n]));
+  }
+  commands.push_back(fmt::format(R"("add_protein","data":{{"name":"{}"}})", kNames[0]));
+  commands.push_back(
+      fmt::format(R"("set_preferences","data":{{"user":"{}","theme":"dark"}})", kUsers[0]));
+  for (std::string& command : commands) command = fmt::format(R"({{"command":{}}})", command);
+  return commands;
+}
+
 std::string RandomHistory::next_line() {
   now_.micros += static_cast<std::int64_t>(random_() % 41) * 3'600'000'000;
   return fmt::format(R"({{"command":{},"actor":"user:{}","at":"{}"}})", draw(), random_() % 3,

@@ -19,6 +19,9 @@ class RandomHistory {
   explicit RandomHistory(unsigned seed) : random_(seed) {}
   RandomHistory(unsigned seed, events::Timestamp now) : random_(seed), now_(now) {}
 
+  // Lines that make users, tenants and what they have, for the drawn commands to change: on an
+  // empty store each is accepted.
+  [[nodiscard]] static std::vector<std::string> opening_lines();
   // The next command as a line of NDJSON.
   [[nodiscard]] std::string next_line();
   // Draws commands until one is accepted on `state`, and gives its events; empty when nothing would

@@ -21,9 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kOtherSteps = 60;
-constexpr std::array<std::string_view, 13> kActionNames{
-    "commands", "retry",        "flush",     "reopen", "project", "rebuild",   "verify",
-    "clock",    "second owner", "full disk", "fault",  "kill",    "power loss"};
+constexpr std::array<std::string_view, 14> kActionNames{
+    "commands", "retry",        "flush",     "reopen", "project", "rebuild",    "verify",
+    "clock",    "second owner", "full disk", "fault",  "kill",    "power loss", "people"};
 
 // What is wrong with a life; ends it.
 struct Wrong {
@@ -81,7 +81,10 @@ class Life {
   void begin(const std::optional<Mishap>& mishap);
   void arm(const Mishap& mishap);
   [[nodiscard]] Disk disk_options();
+  void people();
   void send(Random& random);
+  // What the line asks, with an id of its own.
+  [[nodiscard]] events::CommandRequest command_of(const std::string& line);
   void submit(std::vector<events::CommandRequest> commands);
   void note(const events::CommandRequest& command, const Answer* answer);
   void retry(Random& random);
@@ -162,6 +165,8 @@ void Life::take(const Step& step) {
   switch (step.action) {
     case Action::kCommands:
       return send(random);
+    case Action::kPeople:
+      return people();
     case Action::kRetry:
       return retry(random);
     case Action::kFlush:
@@ -215,27 +220,42 @@ void Life::on_a_doubtful_disk(Work&& work) {
 
 // --- Commands.
 
+void Life::people() {
+  std::vector<events::CommandRequest> commands;
+  for (const std::string& line : RandomHistory::opening_lines()) {
+    commands.push_back(command_of(line));
+  }
+  submit(std::move(commands));
+}
+
 void Life::send(Random& random) {
   std::vector<events::CommandRequest> commands;
   for (std::uint64_t n = 1 + random.below(6); n > 0; --n) {
     RandomHistory history(static_cast<unsigned>(random.below(1U << 31U)), clock_.now());
-    auto parsed = events::parse_command_line(history.next_line(), {}, /*historic=*/true);
-    auto* command = std::get_if<events::CommandRequest>(&parsed);
-    if (command == nullptr) throw Wrong{{"the generator wrote what is no command"}};
-    command->circumstances.at.reset();
-    if (random.one_in(4)) command->circumstances.at = clock_.now();
-    events::Uuid id;
-    id.bytes[0] = 0xc0;
-    id.bytes[6] = 0x40;
-    id.bytes[8] = 0x80;
-    const std::uint64_t number = ++commands_;
-    for (std::size_t i = 0; i < 6; ++i) {
-      id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
-    }
-    command->circumstances.id = id;
-    commands.push_back(std::move(*command));
+    commands.push_back(command_of(history.next_line()));
+    auto& at = commands.back().circumstances.at;
+    at.reset();
+    if (random.one_in(4)) at = clock_.now();
   }
   submit(std::move(commands));
+}
+
+events::CommandRequest Life::command_of(const std::string& line) {
+  auto parsed = events::parse_command_line(line, {}, /*historic=*/true);
+  if (const auto* refusal = std::get_if<events::Refusal>(&parsed)) {
+    throw Wrong{{"the generator wrote what is no command: " + refusal->message}};
+  }
+  auto& command = std::get<events::CommandRequest>(parsed);
+  events::Uuid id;
+  id.bytes[0] = 0xc0;
+  id.bytes[6] = 0x40;
+  id.bytes[8] = 0x80;
+  const std::uint64_t number = ++commands_;
+  for (std::size_t i = 0; i < 6; ++i) {
+    id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
+  }
+  command.circumstances.id = id;
+  return std::move(command);
 }
 
 void Life::submit(std::vector<events::CommandRequest> commands) {
@@ -460,7 +480,7 @@ std::vector<Step> draw_steps(std::uint64_t seed) {
   weights[0] = 12;
   std::uint64_t total = 0;
   for (const std::uint64_t weight : weights) total += weight;
-  std::vector<Step> steps;
+  std::vector<Step> steps{{Action::kPeople, 0}};
   for (int n = 0; n < kOtherSteps; ++n) {
     std::uint64_t drawn = random.below(total);
     std::size_t action = 0;
@@ -480,7 +500,7 @@ std::vector<Step> plain_steps() {
   using enum Action;
   std::vector<Step> steps;
   for (const Action action :
-       {kCommands, kCommands, kProject, kFlush, kCommands, kProject, kReopen, kCommands, kFlush,
+       {kPeople, kCommands, kProject, kFlush, kCommands, kProject, kReopen, kCommands, kFlush,
         kCommands, kRebuild, kCommands, kProject, kReopen, kRetry, kProject}) {
     steps.push_back({action, static_cast<std::uint32_t>(steps.size() + 1)});
   }

@@ -34,6 +34,7 @@ enum class Action : std::uint8_t {
   kFault,      // Soon, a change to the disk fails.
   kKill,       // Soon, the process dies.
   kPowerLoss,  // Soon, the machine does.
+  kPeople,     // The commands that make what the others change; once, at the beginning.
 };
 [[nodiscard]] std::string_view action_name(Action action);
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <iostream>
+#include <limits>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -231,7 +232,9 @@ int SimDisk::sync(const std::string& path) {
   if (verdict.done) {
     file.writes.clear();
   } else if (!dead_) {
-    std::move(file.writes.begin(), file.writes.end(), std::back_inserter(file.given_up));
+    for (const UnsyncedWrite& write : file.writes) {
+      file.given_up.push_back({write.offset, write.offset + write.bytes});
+    }
     file.writes.clear();
   }
   if (file.writes.empty() && file.given_up.empty()) files_.erase(found);
@@ -310,11 +313,25 @@ void SimDisk::note_write(const std::string& path, std::uint64_t offset, std::uin
                          std::uint64_t overwritten_to) {
   std::shared_ptr<File>& file = files_[path];
   if (!file) file = std::make_shared<File>();
+  write_again(*file,
+              {offset, bytes == 0 ? std::numeric_limits<std::uint64_t>::max() : offset + bytes});
   UnsyncedWrite& write = file->writes.emplace_back();
   write.offset = offset;
   write.bytes = bytes;
   write.size_before = size_of(path);
   if (overwritten_to > offset) write.old = read_at(path, offset, overwritten_to - offset);
+}
+
+void SimDisk::write_again(File& file, Range written) {
+  std::vector<Range> left;
+  for (const Range& range : file.given_up) {
+    const Range before{range.from, std::min(range.to, written.from)};
+    const Range after{std::max(range.from, written.to), range.to};
+    for (const Range& piece : {before, after}) {
+      if (piece.from < piece.to) left.push_back(piece);
+    }
+  }
+  file.given_up = std::move(left);
 }
 
 void SimDisk::note_name(UnsyncedName name) {
@@ -446,10 +463,10 @@ void SimDisk::lose_writes(const std::string& path, File& file) {
     ++losses_.torn;
   }
   if (kept > 0 && draw(4) == 0) garble(path, writes[draw(kept)]);
-  for (const UnsyncedWrite& write : file.given_up) {
-    const std::uint64_t size = size_of(path);
-    if (write.offset >= size) continue;
-    write_at(path, write.offset, std::string(std::min(write.bytes, size - write.offset), '\0'));
+  for (const Range& range : file.given_up) {
+    const std::uint64_t to = std::min(range.to, size_of(path));
+    if (range.from >= to) continue;
+    write_at(path, range.from, std::string(to - range.from, '\0'));
     ++losses_.writes;
   }
 }

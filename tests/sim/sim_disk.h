@@ -99,10 +99,15 @@ class SimDisk {
     std::uint64_t size_before = 0;
     std::string old;  // What was there, from the offset on.
   };
+  struct Range {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+  };
   struct File {
     std::vector<UnsyncedWrite> writes;  // Oldest first.
-    // Of a sync that failed: no later one brings it to the disk, though it says so.
-    std::vector<UnsyncedWrite> given_up;
+    // What a sync that failed was to bring to the disk: no later one does, though it says so,
+    // unless the bytes are written again.
+    std::vector<Range> given_up;
   };
   // What becomes of a change: `error` is reported, and it is done all the same if `done`.
   struct Verdict {
@@ -123,6 +128,7 @@ class SimDisk {
   Verdict begin(std::string_view kind, const std::string& path, std::uint64_t size);
   void note_write(const std::string& path, std::uint64_t offset, std::uint64_t bytes,
                   std::uint64_t overwritten_to);
+  static void write_again(File& file, Range written);
   void note_name(UnsyncedName name);
   [[nodiscard]] std::string hide(const std::string& path);
   // What is known of a path, and of all below it, is known of another from here on.
