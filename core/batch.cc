@@ -388,7 +388,7 @@ BatchImage decode_batch_image(std::string_view bytes) {
 
 Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before, State& state,
              ChangeSet& changes) {
-  const auto refuse = [&](const char* why) {
+  const auto refuse = [&](std::string_view why) {
     throw CorruptionError(fmt::format("batch {} {}", image.header.seq, why));
   };
   BatchWriter writer(info, before, image.header.term, state);
@@ -396,8 +396,11 @@ Batch replay(const BatchImage& image, const StoreInfo& info, const Head& before,
     refuse("does not follow the head");
   }
   for (const StoredEvent& event : image.events) {
-    const auto view = events::EventView::over(event.payload);
-    writer.add_record(event, view);
+    try {
+      writer.add_record(event, events::EventView::over(event.payload));
+    } catch (const events::MalformedError& error) {
+      refuse(fmt::format("has a record that is no event: {}", error.what()));
+    }
     const StoredEvent& made = writer.records_.back().event;
     if (made.position != event.position || made.scope_seq != event.scope_seq ||
         made.version != event.version || made.chain_hash != event.chain_hash) {

@@ -6,11 +6,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TXT'
 Examples:
-  tools/test.sh                          release: all tests and the checks of tools/lint.sh
-  tools/test.sh --quick                  release: the tests only (also: --no-lint)
-  tools/test.sh --stages                 release: the stages of tests/reliability
-  tools/test.sh --all                    tests, checks and stages; then all tests and the planted
-                                         bugs under the sanitizers, each in its own build
+  tools/test.sh                          release: tests, stages and the checks of tools/lint.sh;
+                                         then the tests and the planted bugs under the address and
+                                         undefined-behaviour sanitizers, in a build of its own
+  tools/test.sh --quick                  release: the tests only
+  tools/test.sh --stages                 release: the stages of tests/reliability only
+  tools/test.sh --all                    what it does without options, then the tests under the
+                                         thread sanitizer
   tools/test.sh --filter EventLog        release: tests whose name matches the regular expression
   tools/test.sh --preset asan-ubsan      build and test under one preset (also: tsan, debug)
 
@@ -23,9 +25,10 @@ TXT
 
 preset=release
 lint=yes
-all=no
+address=yes
+threads=no
 filter=""
-labels=(--label-exclude '^reliability$')
+labels=()
 passed=0
 failed=0
 
@@ -35,6 +38,18 @@ usage_error() {
   exit 2
 }
 
+value_of() {
+  [[ -n ${2:-} ]] || usage_error "$1 needs a value"
+  printf '%s\n' "$2"
+}
+
+# Neither checks nor a second build; `$@` selects tests by their labels.
+tests_only() {
+  lint=no
+  address=no
+  labels=("$@")
+}
+
 parse_options() {
   while (($# > 0)); do
     case $1 in
@@ -42,25 +57,23 @@ parse_options() {
         usage
         exit 0
         ;;
-      --no-lint | --quick) lint=no ;;
-      --stages)
-        lint=no
-        labels=(--label-regex '^reliability$')
+      --quick) tests_only --label-exclude '^reliability$' ;;
+      --stages) tests_only --label-regex '^reliability$' ;;
+      --all) threads=yes ;;
+      --preset)
+        preset=$(value_of "$@")
+        tests_only --label-exclude '^reliability$'
+        shift
         ;;
-      --all)
-        all=yes
-        labels=()
-        ;;
-      --preset | --filter)
-        [[ -n ${2:-} ]] || usage_error "$1 needs a value"
-        if [[ $1 == --preset ]]; then preset=$2; else filter=$2; fi
+      --filter)
+        filter=$(value_of "$@")
+        tests_only
         shift
         ;;
       *) usage_error "unknown option '$1'" ;;
     esac
     shift
   done
-  [[ $preset == release ]] || lint=no
 }
 
 # Prints the count that the attribute $1 of a JUnit file's first element holds.
@@ -141,12 +154,9 @@ build_and_run() {
   say "preset $preset: done after $((SECONDS / 60)) min $((SECONDS % 60)) s"
 }
 
-run_sanitizers() {
-  labels=(--label-exclude '^reliability$')
-  preset=asan-ubsan
-  build_and_run
-  # Of its own: the thread sanitizer may need another layout of memory.
-  if tools/test.sh --preset tsan; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+# A whole run counts as one.
+count_run() {
+  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
 main() {
@@ -159,7 +169,13 @@ main() {
   if ((failed == 0)); then
     build_and_run
     [[ $lint == no ]] || run_lint
-    [[ $all == no ]] || run_sanitizers
+    if [[ $address == yes ]]; then
+      preset=asan-ubsan
+      labels=(--label-exclude '^reliability$')
+      build_and_run
+    fi
+    # Of its own: the thread sanitizer may need another layout of memory.
+    [[ $threads == no ]] || count_run tools/test.sh --preset tsan
   fi
   printf '%d passed, %d failed\n' "$passed" "$failed"
   ((failed == 0))

@@ -41,7 +41,7 @@ FINDERS = {
     "no_directory_sync": simulation(20),
     "retry_after_failed_sync": every_change(360, 15),
     "forget_command_ids": simulation(10),
-    "mark_apart": every_change(2275, 30),
+    "mark_apart": every_change(1895, 15),
     "ignore_ack": core("StoreDamageTest.A*"),
     "forgive_log_damage": core("RocksStorageTest.FlippedBit*"),
     "no_continuity": core("BlockStream*:LogReader*"),

@@ -496,13 +496,14 @@ std::vector<Step> draw_steps(std::uint64_t seed) {
   return steps;
 }
 
-std::vector<Step> plain_steps() {
+std::vector<Step> plain_steps(std::uint64_t workload) {
   using enum Action;
+  Random random(workload);
   std::vector<Step> steps;
   for (const Action action :
        {kPeople, kCommands, kProject, kFlush, kCommands, kProject, kReopen, kCommands, kFlush,
         kCommands, kRebuild, kCommands, kProject, kReopen, kRetry, kProject}) {
-    steps.push_back({action, static_cast<std::uint32_t>(steps.size() + 1)});
+    steps.push_back({action, static_cast<std::uint32_t>(random.below(1U << 31U))});
   }
   return steps;
 }

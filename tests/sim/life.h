@@ -75,7 +75,8 @@ struct Mishap {
                            const std::vector<Step>& steps,
                            const std::optional<Mishap>& mishap = std::nullopt);
 
-// A short life that meets each kind of change: what is failed at every one of them.
-[[nodiscard]] std::vector<Step> plain_steps();
+// A short life that meets each kind of change: what is failed at every one of them. Each workload
+// has other commands.
+[[nodiscard]] std::vector<Step> plain_steps(std::uint64_t workload);
 
 }  // namespace tenantry::sim
