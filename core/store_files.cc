@@ -257,15 +257,15 @@ class Unfinished {
   fs::path path_;
 };
 
-// The directory that a store is to lie in: made if need be, with its parents; empty.
-void prepare_directory(const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory.parent_path(), error);
-  make_private_directory(directory);
-  if (!fs::is_empty(directory, error) || error) {
-    throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
-                     "name a directory that does not exist or is empty");
-  }
+constexpr std::string_view kUnfinishedPrefix = ".new-";
+
+// Nothing but what an unfinished make_store() leaves: names that it makes, and no FORMAT.
+bool holds_unfinished_store(const fs::path& directory) {
+  return std::ranges::all_of(fs::directory_iterator(directory), [](const fs::directory_entry& at) {
+    const std::string name = at.path().filename().string();
+    return name.starts_with(kUnfinishedPrefix) || name == "db" || name == "ack" ||
+           name == ".gitignore";
+  });
 }
 
 void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids, const Disk& disk) {
@@ -307,6 +307,16 @@ bool is_store(const fs::path& directory) {
   return fs::exists(StorePaths{directory}.format(), ignored);
 }
 
+bool would_make_store(const fs::path& directory) {
+  if (is_store(directory)) return false;
+  std::error_code error;
+  if (!fs::exists(directory, error) || fs::is_empty(directory, error)) return true;
+  throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
+                   !error && holds_unfinished_store(directory)
+                       ? "it is all that an interrupted init left: remove it, and run init again"
+                       : "name a directory that does not exist or is empty");
+}
+
 void require_store(const fs::path& directory) {
   if (is_store(directory)) return;
   throw UsageError("store_not_found", "there is no store in " + directory.string(),
@@ -317,11 +327,14 @@ bool make_store(const fs::path& named, const Clock& clock, IdSource& ids, const 
   if (named.empty()) throw UsageError("usage", "the store's directory has no name");
   fs::path directory = fs::weakly_canonical(fs::absolute(named));
   if (!directory.has_filename()) directory = directory.parent_path();
-  if (is_store(directory)) return false;
-  prepare_directory(directory);
+  if (!would_make_store(directory)) return false;
+  std::error_code ignored;  // What is missing then is named by the next call.
+  fs::create_directories(directory.parent_path(), ignored);
+  make_private_directory(directory);
   // Built under a name of its own and moved into place, FORMAT last: what has no FORMAT is no
   // store. Whoever else makes one here at the same time fails at the first move.
-  const fs::path aside = directory / (".new-" + events::format_uuid(ids.new_uuid()));
+  const fs::path aside =
+      directory / (std::string(kUnfinishedPrefix) + events::format_uuid(ids.new_uuid()));
   const Unfinished unfinished{aside};
   make_private_directory(aside);
   fill_store({aside}, clock, ids, disk);

@@ -40,6 +40,9 @@ struct StorePaths {
 [[nodiscard]] bool is_store(const std::filesystem::path& directory);
 // Throws UsageError `store_not_found` (exit 6) unless it is one.
 void require_store(const std::filesystem::path& directory);
+// Whether make_store() would make one there; false if there is one. Throws UsageError
+// `store_not_empty` where something else lies.
+[[nodiscard]] bool would_make_store(const std::filesystem::path& directory);
 
 // Makes an empty store; all of it or nothing. False when there is one already, which is left as it
 // is. Throws UsageError for a directory that holds something else, UnavailableError when it cannot

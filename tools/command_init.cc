@@ -27,8 +27,8 @@ class InitCommand final : public Command {
 
   [[nodiscard]] ExitCode run(Session& session) override {
     const std::filesystem::path directory = session.options().store;
-    const bool created =
-        dry_run_ ? would_create(directory) : init_store(directory, session.clock(), session.ids());
+    const bool created = dry_run_ ? would_make_store(directory)
+                                  : init_store(directory, session.clock(), session.ids());
     print_record(
         session.out(), session.printing(), {{"store"}, {"created"}, {"dry_run"}},
         {std::filesystem::absolute(directory).lexically_normal().string(), created, dry_run_});
@@ -36,15 +36,6 @@ class InitCommand final : public Command {
   }
 
  private:
-  static bool would_create(const std::filesystem::path& directory) {
-    if (is_store(directory)) return false;
-    if (std::filesystem::exists(directory) && !std::filesystem::is_empty(directory)) {
-      throw UsageError("not_empty", directory.string() + " holds something else",
-                       "choose another directory with --store");
-    }
-    return true;
-  }
-
   bool dry_run_ = false;
 };
 

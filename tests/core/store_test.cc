@@ -694,5 +694,19 @@ TEST(InitStoreTest, LeavesAnExistingStoreAndRefusesOtherDirectories) {
   EXPECT_THROW((void)open_store({.directory = temp / "none"}, clock, ids), UsageError);
 }
 
+TEST(InitStoreTest, SaysThatAnInterruptedOneMayBeRemoved) {
+  const TempDirectory temp;
+  ManualClock clock;
+  CountingIds ids;
+  std::filesystem::create_directories(temp / "store" / ".new-7" / "db");
+  std::filesystem::create_directories(temp / "store" / "db");
+  try {
+    init_store(temp / "store", clock, ids);
+    FAIL() << "a store was made among what is left of another";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.hint(), HasSubstr("an interrupted init left"));
+  }
+}
+
 }  // namespace
 }  // namespace tenantry

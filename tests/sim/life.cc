@@ -98,6 +98,7 @@ class Life {
   void close();
   // Ends what was armed: whatever it did, the store opens again with all that was answered.
   void recover();
+  void leave_ruined_read_model();
   void check_store();
   void check_read_model();
   [[nodiscard]] std::unique_ptr<projections::ReadModel> read_model() const {
@@ -436,9 +437,24 @@ void Life::recover() {
   disk_.restart();
   disk_.forgive();
   armed_ = false;
+  leave_ruined_read_model();
   open();
   check_store();
   check_read_model();
+}
+
+// SQLite goes on after a sync that failed, and its file may be anything after the power loss that
+// shows it. Who operates it makes a new one.
+void Life::leave_ruined_read_model() {
+  const auto is_of_read_model = [this](const std::string& path) {
+    return path.starts_with(read_model_path().string());
+  };
+  if (std::ranges::none_of(disk_.ruined(), is_of_read_model)) return;
+  ++counts_.ruined;
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    std::error_code ignored;
+    fs::remove(read_model_path().string() + suffix, ignored);
+  }
 }
 
 void Life::check_store() {
@@ -462,6 +478,7 @@ void Life::describe(Outcome& outcome) const {
   outcome.answers = counts_.answers;
   outcome.in_doubt = counts_.in_doubt;
   outcome.repairs = counts_.repairs;
+  outcome.ruined = counts_.ruined;
   outcome.events = model_.tail().value;
   outcome.losses = disk_.losses();
 }

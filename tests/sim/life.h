@@ -58,6 +58,7 @@ struct Outcome {
   std::uint64_t answers = 0;
   std::uint64_t in_doubt = 0;  // Commands whose answer a crash or fault took away.
   std::uint64_t repairs = 0;   // Openings that left out a garbled last write.
+  std::uint64_t ruined = 0;    // Read models made anew after a failed sync and a power loss.
   SimDisk::Losses losses{};
 };
 

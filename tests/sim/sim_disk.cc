@@ -161,6 +161,11 @@ SimDisk::Losses SimDisk::losses() const {
   return losses_;
 }
 
+std::vector<std::string> SimDisk::ruined() const {
+  const Hold hold(mutex_);
+  return ruined_;
+}
+
 // --- Changes.
 
 SimDisk::Verdict SimDisk::begin(std::string_view kind, const std::string& path,
@@ -388,6 +393,7 @@ void SimDisk::forget_names(std::vector<UnsyncedName>& names) {
 
 void SimDisk::restart() {
   const Hold hold(mutex_);
+  ruined_.clear();
   if (dead_ && crash_ == Crash::kPowerLoss) {
     lose_names();
     for (auto& [path, file] : files_) {
@@ -468,6 +474,7 @@ void SimDisk::lose_writes(const std::string& path, File& file) {
     if (range.from >= to) continue;
     write_at(path, range.from, std::string(to - range.from, '\0'));
     ++losses_.writes;
+    ruined_.push_back(path);
   }
 }
 

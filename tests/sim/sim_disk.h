@@ -73,6 +73,9 @@ class SimDisk {
     std::uint64_t garbled = 0;  // and sectors that they garbled.
   };
   [[nodiscard]] Losses losses() const;
+  // Files of which the last power loss took what a sync had failed to bring to the disk and a later
+  // one had claimed to: nobody who goes on after a failed sync can know.
+  [[nodiscard]] std::vector<std::string> ruined() const;
 
   // --- The changes. 0, or the error number that they fail with; paths are absolute.
 
@@ -157,6 +160,7 @@ class SimDisk {
   bool fails_once_ = true;
   std::optional<std::uint64_t> space_;
   Losses losses_;
+  std::vector<std::string> ruined_;
   std::map<std::string, std::shared_ptr<File>> files_;            // With unsynced writes.
   std::map<std::string, std::vector<UnsyncedName>> directories_;  // With unsynced names.
 };

@@ -158,12 +158,16 @@ class Files final : public rocksdb::FileSystemWrapper {
   SimDisk& disk_;
 };
 
+// RocksDB's background work sleeps for a second when it has failed, and then asks for more of it.
+thread_local bool work_has_slept = false;
+
 class ShortSleeps final : public rocksdb::SystemClockWrapper {
  public:
   ShortSleeps() : SystemClockWrapper(rocksdb::SystemClock::Default()) {}
   [[nodiscard]] const char* Name() const override { return "TenantryShortSleeps"; }
   void SleepForMicroseconds(int micros) override {
     constexpr int kShort = 100;
+    if (micros > kShort) work_has_slept = true;
     SystemClockWrapper::SleepForMicroseconds(std::min(micros, kShort));
   }
 };
@@ -181,7 +185,7 @@ class Env final : public SimEnv {
   void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
                 void (*unscheduled)(void*)) override {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back({function, argument, priority, tag, unscheduled});
+    jobs_.push_back({function, argument, priority, tag, unscheduled, work_has_slept});
     changed_.notify_all();
   }
   int UnSchedule(void* tag, Priority priority) override {
@@ -209,7 +213,11 @@ class Env final : public SimEnv {
 
   void settle() override {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return jobs_.empty() && !working_; });
+    const auto is_quiet = [this] { return next_job() == jobs_.end() && !working_; };
+    changed_.wait(lock, is_quiet);
+    for (Job& job : jobs_) job.waits = false;
+    changed_.notify_all();
+    changed_.wait(lock, is_quiet);
   }
 
  private:
@@ -219,14 +227,22 @@ class Env final : public SimEnv {
     Priority priority;
     void* tag;
     void (*unscheduled)(void*);
+    // Asked for by work that had failed: it may fail for ever, so the next settle() lets it go on.
+    bool waits;
   };
+
+  std::deque<Job>::iterator next_job() {
+    return std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return !job.waits; });
+  }
 
   void work(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    while (changed_.wait(lock, stop, [this] { return !jobs_.empty(); })) {
-      const Job job = jobs_.front();
-      jobs_.pop_front();
+    while (changed_.wait(lock, stop, [this] { return next_job() != jobs_.end(); })) {
+      const auto at = next_job();
+      const Job job = *at;
+      jobs_.erase(at);
       working_ = true;
+      work_has_slept = false;
       lock.unlock();
       job.function(job.argument);
       lock.lock();

@@ -15,7 +15,7 @@ namespace tenantry::sim {
 class SimEnv : public rocksdb::EnvWrapper {
  public:
   ~SimEnv() override = default;
-  // Waits until nothing is left to do in the background.
+  // Waits until nothing is left to do in the background; what failed there is tried once more.
   virtual void settle() = 0;
 
  protected:
