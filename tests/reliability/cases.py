@@ -1,7 +1,7 @@
 """What the stages share: cases with seeds on several workers, and an end that leaves nothing.
 
 A stage is a subclass of `Stage`. Each worker is a process of its own; a case gets its seed and a
-directory that is gone afterwards. What a case raises is a failure; what it returns is counted, and
+directory that is gone afterwards. What a case raises is a failure; what it counts is summed up, and
 `judge` looks at the sums, so that a run that tested nothing fails.
 """
 
@@ -18,13 +18,12 @@ import time
 import traceback
 
 import driver
+from driver import Failure
 
 WORKERS = 2
+SHARED_MEMORY = "/dev/shm"
+ROOM_BYTES = 2 << 30  # More than the files of any stage.
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class Failure(Exception):
-    """What a case found."""
 
 
 def check(condition, what):
@@ -44,6 +43,8 @@ def wait_until(condition, what, seconds=60):
 class Stage:
     """Threads: each worker has an object of its own, forked after `prepare`."""
 
+    in_memory = False  # Whether its files had better lie in memory: there they cost no disk.
+
     @staticmethod
     def add_options(parser):
         """What this stage takes on the command line beside what all take."""
@@ -51,6 +52,7 @@ class Stage:
     def __init__(self, options):
         self.program = os.path.abspath(options.program)
         self.place = None  # A directory for the whole run.
+        self.facts = collections.Counter()  # What happened in this case.
 
     def prepare(self, seeds):
         """Once, before the workers are there."""
@@ -62,12 +64,24 @@ class Stage:
         """In each worker, also after a failure or a signal."""
 
     def run_case(self, seed, place):
-        """Raises what is wrong; returns what happened: names and numbers."""
+        """Raises what is wrong; counts in `self.facts` what happens."""
         raise NotImplementedError
 
     def judge(self, facts, cases):
         """Yields what is wrong with the run as a whole."""
         return ()
+
+    def summary(self, facts):
+        """Yields the lines that are printed at the end."""
+        told = ", ".join(f"{name} {number}" for name, number in sorted(facts.items()))
+        yield f"seen: {told or 'nothing'}"
+
+
+def never(facts, names):
+    """Yields what did not happen though it should."""
+    for name in names:
+        if facts[name] == 0:
+            yield f"`{name}` never happened"
 
 
 def ignore_signals():
@@ -88,22 +102,21 @@ def end_on_signals():
         signal.signal(number, end)
 
 
-def describe(error):
-    if isinstance(error, (Failure, driver.Unexpected)):
-        return str(error)
-    return "".join(traceback.format_exception(error))
-
-
 def run_one(stage, seed, parent):
-    """The failure, or none, and the facts of one case."""
+    """What is wrong, and the facts of one case."""
     place = tempfile.mkdtemp(prefix="case-", dir=parent)
+    stage.facts = collections.Counter()
+    wrong = ()
     try:
-        return None, stage.run_case(seed, place) or {}
+        stage.run_case(seed, place)
+    except Failure as failure:
+        wrong = failure.args or ("failed, without a reason",)
     except Exception as error:  # pylint: disable=broad-except; each is the case's failure.
-        return describe(error), {}
+        wrong = ("".join(traceback.format_exception(error)),)
     finally:
         driver.kill_all()
         shutil.rmtree(place, ignore_errors=True)
+    return wrong, stage.facts
 
 
 def work(stage, place, seeds, results):
@@ -161,7 +174,7 @@ class Run:
             self.fail(f"seed {self.numbers[0]}: only {self.passed + self.failed} cases were run")
         for what in self.stage.judge(self.facts, self.passed) if self.failed == 0 else ():
             self.fail(f"seed {self.numbers[0]}: the run as a whole: {what}")
-        return self.failed == 0
+        return self.failed == 0 and self.passed > 0
 
     def collect(self, results):
         """Until all workers have said that they are done, or are gone."""
@@ -179,16 +192,16 @@ class Run:
             else:
                 self.add(*result)
 
-    def add(self, seed, failure, facts):
+    def add(self, seed, wrong, facts):
         self.facts.update(facts)
-        if failure is None:
-            self.passed += 1
+        if wrong:
+            self.fail(*(f"seed {seed}: {what}" for what in wrong))
         else:
-            self.fail(f"seed {seed}: {failure}")
+            self.passed += 1
 
-    def fail(self, text):
+    def fail(self, *texts):
         self.failed += 1
-        print(text, flush=True)
+        print(*texts, sep="\n", flush=True)
 
     def end(self):
         for worker in self.workers:
@@ -201,10 +214,19 @@ class Run:
 def parse(stage_class, description):
     parser = argparse.ArgumentParser(description=description)
     stage_class.add_options(parser)
-    parser.add_argument("--program", required=True, help="the program `tenantry`")
+    parser.add_argument("--program", required=True, help="the program under test")
     parser.add_argument("--seed", type=int, required=True, help="of the first case")
     parser.add_argument("--count", type=int, required=True, help="cases")
     return parser.parse_args()
+
+
+def directory_for(stage):
+    """Short, since sockets lie in it; others may pass, since a server has a user of its own."""
+    free = shutil.disk_usage(SHARED_MEMORY).free if os.access(SHARED_MEMORY, os.W_OK) else 0
+    parent = SHARED_MEMORY if stage.in_memory and free >= ROOM_BYTES else "/tmp"
+    directory = tempfile.mkdtemp(prefix="tenantry-rel-", dir=parent)
+    os.chmod(directory, 0o711)
+    return directory
 
 
 def main(stage_class, description):
@@ -212,9 +234,7 @@ def main(stage_class, description):
     options = parse(stage_class, description.splitlines()[0])
     end_on_signals()
     stage = stage_class(options)
-    # Short, since sockets lie in it; others may pass, since a server has a user of its own.
-    stage.place = tempfile.mkdtemp(prefix="tenantry-rel-", dir="/tmp")
-    os.chmod(stage.place, 0o711)
+    stage.place = directory_for(stage)
     run = Run(stage, options.seed, options.count)
     try:
         sound = run.run()
@@ -223,8 +243,7 @@ def main(stage_class, description):
         run.end()
         driver.kill_all()
         shutil.rmtree(stage.place, ignore_errors=True)
-    told = ", ".join(f"{name} {number}" for name, number in sorted(run.facts.items()))
-    print(f"seen: {told or 'nothing'}")
+    print(*stage.summary(run.facts), sep="\n")
     print(f"{run.passed} passed, {run.failed} failed", flush=True)
     return 0 if sound else 1
 

@@ -337,3 +337,16 @@ def encode(line, historic):
     """As `apply` reads it; the time only where history is applied."""
     kept = line if historic else {key: value for key, value in line.items() if key != "at"}
     return json.dumps(kept, ensure_ascii=False).encode() + b"\n"
+
+
+def lines_of(seed, number):
+    """The first commands of the seed, to be recorded now."""
+    made = Commands(seed)
+    return b"".join(encode(made.line(), historic=False) for _ in range(number))
+
+
+def command_line(kind, data, draw):
+    """A line with an id out of `draw`."""
+    name = str(uuid.UUID(int=draw.getrandbits(128), version=4))
+    whole = {"command": kind, "data": data, "id": name}
+    return json.dumps(whole, separators=(",", ":")).encode()

@@ -4,15 +4,8 @@ import json
 import random
 import re
 
-TABLES = (
-    "auth_user",
-    "core_protein",
-    "core_userpreferences",
-    "tenants_tenant",
-    "tenants_tenantdomain",
-    "tenants_tenant_user",
-    "tenants_invitation",
-)
+from driver import CORRUPT, NOT_FOUND, OK, REJECTED, TABLES, USAGE, Failure
+
 # All but what tells where the copy lies and how large its files are.
 STATUS_FIELDS = (
     "store_id,incarnation,created_at,tail,last_recorded_at,log_digest,term,batches,scopes,rows,"
@@ -30,20 +23,16 @@ SAMPLE = 12  # Of each kind of name, so that what is wanted is known after a whi
 class Catalogue:
     """Commands that read an undamaged store in many ways; made from what the store holds."""
 
-    def __init__(self, program, made):
+    def __init__(self, made):
         pick = random.Random(made.tail)
         self._positions = [1, made.tail, *(pick.randint(1, made.tail) for _ in range(SAMPLE))]
         self._tail = made.tail
-        status = json.loads(program.run(made.path, "status", "-o", "ndjson").out)
+        status = made.store.records("status", "-o", "ndjson")[0]
         self._rows = {table: count for table, count in status["rows"].items() if count}
         self._events = {scope["scope"]: scope["events"] for scope in status["scopes"]}
-        rows = {}
-        for table in TABLES[:1] + TABLES[3:5]:
-            run = program.run(made.path, "rows", table, "-o", "ndjson")
-            rows[table] = [json.loads(line) for line in run.out.splitlines()]
-        users = [row["username"] for row in rows["auth_user"]] or ["nobody"]
-        tenants = [(row["slug"], row["id"]) for row in rows["tenants_tenant"]] or [NO_TENANT]
-        hosts = [row["domain"] for row in rows["tenants_tenantdomain"]] or ["none.example"]
+        users = [row["username"] for row in rows(made, "auth_user")] or ["nobody"]
+        tenants = [(row["slug"], row["id"]) for row in rows(made, "tenants_tenant")] or [NO_TENANT]
+        hosts = [row["domain"] for row in rows(made, "tenants_tenantdomain")] or ["none.example"]
         self._users = pick.sample(users, min(SAMPLE, len(users)))
         self._tenants = pick.sample(tenants, min(SAMPLE, len(tenants)))
         self._hosts = pick.sample(hosts, min(SAMPLE, len(hosts)))
@@ -111,6 +100,10 @@ class Catalogue:
         )
 
 
+def rows(made, table):
+    return made.store.records("rows", table, "-o", "ndjson")
+
+
 def plain(arguments, out):
     """The output without the one figure that is the size of files."""
     if arguments[0] != "verify":
@@ -122,34 +115,29 @@ def plain(arguments, out):
     return json.dumps(lines).encode()
 
 
-def wanted(program, made, arguments):
+def wanted(made, arguments):
     """(exit, output) on the undamaged store."""
     key = tuple(arguments)
-    with made.lock:
-        known = made.wanted.get(key)
-    if known is None:
-        run = program.run(made.path, *arguments, "-q")
-        known = (run.exit, plain(arguments, run.out))
-        if run.exit not in (0, 2, 3, 5):
-            raise RuntimeError(f"undamaged {made.name}: {arguments}: {run.describe()}")
-        with made.lock:
-            made.wanted[key] = known
-    return known
+    if key not in made.wanted:
+        run = made.store.run(*arguments, "-q")
+        if run.code not in (OK, USAGE, REJECTED, NOT_FOUND):
+            raise Failure(f"undamaged {made.name}: {run}")
+        made.wanted[key] = (run.code, plain(arguments, run.out))
+    return made.wanted[key]
 
 
 def judge(arguments, expected, run):
     """`same`, `detected`, or what is wrong."""
-    told = f"{' '.join(arguments)}: {run.describe()}"
-    if run.exit == 7:
-        if not PLACE.search((run.err + run.out).decode(errors="replace")):
-            return "names no place: " + told
+    if run.code == CORRUPT:
+        if not PLACE.search(run.err + run.out.decode(errors="replace")):
+            return f"names no place: {run}"
         if arguments[0] != "verify" and not expected[1].startswith(whole_lines(run.out)):
-            return "printed something else before it met the damage: " + told
+            return f"printed something else before it met the damage: {run}"
         return "detected"
-    if run.exit != expected[0]:
-        return f"expected exit {expected[0]}: {told}"
+    if run.code != expected[0]:
+        return f"expected exit {expected[0]}: {run}"
     if plain(arguments, run.out) != expected[1]:
-        return f"other output: {told}: {first_difference(expected[1], plain(arguments, run.out))}"
+        return f"other output: {first_difference(expected[1], plain(arguments, run.out))}: {run}"
     return "same"
 
 

@@ -7,13 +7,12 @@ same shapes; the ids that the program draws differ, and with them some bytes.
 import json
 import os
 import random
-import shutil
-import threading
 import time
-import uuid
 from dataclasses import dataclass, field
 
-from program_run import kill
+from commands import command_line
+from driver import OK, PATIENCE_SECONDS, Failure, Feed, Store, finish
+from history import without_line
 from rocks_files import read_version
 
 # What is answered is noted in `ack` within this time.
@@ -22,6 +21,7 @@ SETTLED_SECONDS = 0.4
 # is opened again.
 FLUSHED_EVENTS = 2100
 COMPACTION_SECONDS_MAX = 30
+STEP_SECONDS = 0.01
 FILLED_BYTES = 2 << 20  # Some of the largest commands there are.
 ACK_SLOT_BYTES = 64
 ACK_TAIL_AT = 32
@@ -32,7 +32,7 @@ class MadeStore:
     """An undamaged store, never written again; copies of it are."""
 
     name: str
-    path: str
+    store: Store
     settled: bool  # All that was answered stands in `ack`.
     stages: list  # Copies from its earlier life, oldest first.
     answers: list  # (command line with an id, its answer without the line number)
@@ -40,7 +40,10 @@ class MadeStore:
     tail: int = 0
     ack_tail: int = 0
     wanted: dict = field(default_factory=dict)  # What undamaged reading gives, as it is asked for.
-    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def path(self):
+        return self.store.directory
 
     @property
     def database(self):
@@ -62,137 +65,99 @@ def ack_tail(path):
     return max(tails)
 
 
-def copy_store(source, target):
-    """Table files become second names of the same bytes: nobody writes them twice. The ballast is
-    as long, but takes no room."""
-    os.mkdir(target, 0o700)
-    for folder, _, files in os.walk(source):
-        into = os.path.join(target, os.path.relpath(folder, source))
-        os.makedirs(into, exist_ok=True)
-        for name in files:
-            path = os.path.join(folder, name)
-            if name.endswith(".sst"):
-                os.link(path, os.path.join(into, name))
-            elif name == "ballast":
-                with open(os.path.join(into, name), "wb") as file:
-                    file.truncate(os.path.getsize(path))
-            else:
-                shutil.copy2(path, os.path.join(into, name))
+def copy_whole(store, directory):
+    """A copy with a ballast: as long, but it takes no room."""
+    copy = store.copy(directory)
+    ballast = os.path.join(store.directory, "ballast")
+    if os.path.exists(ballast):
+        with open(os.path.join(directory, "ballast"), "wb") as file:
+            file.truncate(os.path.getsize(ballast))
+    return copy
 
 
 class Maker:
     """Makes one store step by step, and remembers what was answered."""
 
     def __init__(self, program, directory, name):
-        self.program = program
         self.directory = os.path.join(directory, name)
         os.mkdir(self.directory)
         self.name = name
-        self.path = os.path.join(self.directory, "store")
+        self.store = Store(program, os.path.join(self.directory, "store"))
         self.stages = []
         self.answers = []
-        self._expect(program.run(self.path, "init"))
-
-    @staticmethod
-    def _expect(run):
-        if run.exit != 0:
-            raise RuntimeError("a store could not be made: " + run.describe())
-        return run
+        self.store.run("init").expect(OK)
 
     def generate(self, tenants, seed, events):
         options = ["--tenants", str(tenants), "--seed", str(seed), "--events", str(events)]
-        return self._expect(self.program.run(self.path, "generate", *options)).out.splitlines()
+        return self.store.run("generate", *options).expect(OK).out.splitlines()
 
-    def apply(self, lines, *options):
+    def apply(self, lines):
         text = b"\n".join(lines) + b"\n"
-        run = self._expect(
-            self.program.run(self.path, "apply", "--historic", "-q", *options, stdin=text)
-        )
-        self._remember(lines, run.out)
+        run = self.store.run("apply", "--historic", "-q", stdin=text).expect(OK)
+        self._remember(lines, run.out.splitlines())
 
-    def _remember(self, lines, out):
-        answers = out.splitlines()
+    def _remember(self, lines, answers):
         if len(answers) != len(lines):
-            raise RuntimeError(f"{len(lines)} commands, {len(answers)} answers")
+            raise Failure(f"{len(lines)} commands, {len(answers)} answers")
         for line, answer in zip(lines, answers):
-            told = json.loads(answer)
-            told.pop("line")
+            told = without_line(answer)
             if told["status"] == "accepted" and b'"id":"' in line:
                 self.answers.append((line, told))
 
     def apply_and_kill(self, lines, *options, settle):
         """Kills the program once everything is answered, at once or when `ack` says so too."""
-        process = self.program.start(self.path, "apply", "--historic", "-q", *options)
-        process.stdin.write(b"\n".join(lines) + b"\n")
-        process.stdin.flush()
-        out = b"".join(process.stdout.readline() for _ in lines)
+        feed = self._feed(lines, *options)
+        feed.run_until(len(lines), time.monotonic() + PATIENCE_SECONDS)
         if settle:
             time.sleep(SETTLED_SECONDS)
-        self.program.end(process, at_once=True)
-        self._remember(lines, out)
+        feed.kill()
+        self._remember(lines, feed.answers)
+
+    def _feed(self, lines, *options):
+        process = self.store.start("apply", "--historic", "-q", *options)
+        return Feed(process, [line + b"\n" for line in lines], len(lines))
 
     def kill_with_two_logs(self, lines):
         """Kills the program when one write-ahead log is full, the next begun, and neither flushed;
         lines that were not answered then are left out."""
-        process = self.program.start(self.path, "apply", "--historic", "-q", "--batch", "1")
-        out = []
-        workers = [
-            threading.Thread(target=feed, args=(process.stdin, lines)),
-            threading.Thread(target=lambda: out.extend(process.stdout)),
-        ]
-        for worker in workers:
-            worker.start()
+        feed = self._feed(lines, "--batch", "1")
         deadline = time.monotonic() + COMPACTION_SECONDS_MAX
-        while workers[1].is_alive() and time.monotonic() < deadline:
-            if len(filled_logs(os.path.join(self.path, "db"))) > 1:
+        while len(feed.answers) < len(lines) and time.monotonic() < deadline:
+            if len(filled_logs(os.path.join(self.store.directory, "db"))) > 1:
                 break
-        kill(process)
-        for worker in workers:
-            worker.join()
-        self.program.end(process)
-        answers = [line for line in out if line.endswith(b"\n")]
-        self._remember(lines[: len(answers)], b"".join(answers))
+            feed.step(STEP_SECONDS)
+        feed.kill()
+        self._remember(lines[: len(feed.answers)], feed.answers)
 
     def settle_tree(self):
         """Holds the store open until what its table files wait for is merged."""
-        process = self.program.start(self.path, "apply", "--historic", "-q")
-        process.stdin.write(self.answers[0][0] + b"\n")
-        process.stdin.flush()
-        process.stdout.readline()
+        feed = self._feed([self.answers[0][0]])
+        feed.run_until(1, time.monotonic() + PATIENCE_SECONDS)
         deadline = time.monotonic() + COMPACTION_SECONDS_MAX
         seen, since = None, time.monotonic()
         while time.monotonic() < deadline and time.monotonic() - since < 0.5:
-            names = sorted(os.listdir(os.path.join(self.path, "db")))
+            names = sorted(os.listdir(os.path.join(self.store.directory, "db")))
             if names != seen:
                 seen, since = names, time.monotonic()
             time.sleep(0.05)
-        self.program.end(process)
+        finish(feed.process).expect(OK)
 
     def keep_stage(self):
         target = os.path.join(self.directory, f"stage-{len(self.stages)}")
-        copy_store(self.path, target)
+        copy_whole(self.store, target)
         self.stages.append(target)
 
     def finish(self, settled=True):
-        ballast = os.path.join(self.path, "ballast")
+        ballast = os.path.join(self.store.directory, "ballast")
         if os.path.exists(ballast):
             size = os.path.getsize(ballast)
             with open(ballast, "wb") as file:  # Zeros as before, without their room.
                 file.truncate(size)
-        made = MadeStore(self.name, self.path, settled, self.stages, self.answers)
+        made = MadeStore(self.name, self.store, settled, self.stages, self.answers)
         made.version = read_version(made.database)
-        made.ack_tail = ack_tail(self.path)
-        status = self._expect(self.program.run(self.path, "status", "-o", "ndjson"))
-        made.tail = json.loads(status.out)["tail"]
+        made.ack_tail = ack_tail(made.path)
+        made.tail = self.store.tail()
         return made
-
-
-def feed(pipe, lines):
-    try:
-        pipe.write(b"\n".join(lines) + b"\n")
-        pipe.close()
-    except (BrokenPipeError, ValueError):  # Whoever reads was killed.
-        pass
 
 
 def filled_logs(database):
@@ -206,13 +171,6 @@ def filled_logs(database):
             except FileNotFoundError:  # Flushed meanwhile.
                 pass
     return found
-
-
-def command_line(kind, data, draw, **line):
-    """A line with an id out of `draw`."""
-    name = str(uuid.UUID(int=draw.getrandbits(128), version=4))
-    whole = {"command": kind, "data": data, "id": name, **line}
-    return json.dumps(whole, separators=(",", ":")).encode()
 
 
 def eventless(lines, draw):
@@ -335,22 +293,7 @@ SHAPES = {
 }
 
 
-class Stores:
-    """Makes each shape when a case first asks for it."""
-
-    def __init__(self, program, directory):
-        self._program = program
-        self._directory = os.path.join(directory, "stores")
-        os.mkdir(self._directory)
-        self._locks = {shape: threading.Lock() for shape in SHAPES}
-        self._made = {}
-
-    def get(self, shape):
-        with self._locks[shape]:
-            if shape not in self._made:
-                name = shape.__name__.removeprefix("make_").replace("_", "-")
-                self._made[shape] = shape(Maker(self._program, self._directory, name))
-            return self._made[shape]
-
-    def made(self):
-        return list(self._made.values())
+def make_store(program, directory, shape):
+    """An undamaged store of the shape, in a directory of its name."""
+    name = shape.__name__.removeprefix("make_").replace("_", "-")
+    return shape(Maker(program, directory, name))

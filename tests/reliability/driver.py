@@ -1,15 +1,20 @@
 """Runs the program `tenantry` on a store: to its end, or until it is killed on the way."""
 
+import contextlib
 import json
 import os
 import select
 import shutil
 import signal
 import subprocess
+import threading
 import time
+from dataclasses import dataclass
 
 PATIENCE_SECONDS = 120
 PIPE_BYTES = 65536
+TOO_LATE = b"killed, since it took too long"
+PIPES = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
 
 OK = 0
 DIFFERS = 1
@@ -24,11 +29,22 @@ INTERRUPTED = 130
 # What `apply` may end with when lines were refused by rules, and nothing else went wrong.
 APPLIED = (OK, REJECTED, CONFLICT, NOT_FOUND)
 
+# What `rows` shows, and a read model has.
+TABLES = (
+    "auth_user",
+    "core_protein",
+    "core_userpreferences",
+    "tenants_tenant",
+    "tenants_tenantdomain",
+    "tenants_tenant_user",
+    "tenants_invitation",
+)
+
 _started = set()
 
 
-class Unexpected(Exception):
-    """The program did what it should not."""
+class Failure(Exception):
+    """What a case found to be wrong: one text or several."""
 
 
 def kill_all():
@@ -43,7 +59,8 @@ def end(process):
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
-            stream.close()
+            with contextlib.suppress(BrokenPipeError):  # Bytes that nobody reads any more.
+                stream.close()
     _started.discard(process)
 
 
@@ -61,41 +78,115 @@ def start_process(command, **options):
     return process
 
 
-class Finished:
-    """A run that came to its end."""
+def state_of(pid):
+    """As the kernel's letters have it: T is stopped, Z has ended; empty if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
-    def __init__(self, arguments, code, out, err):
-        self.arguments = arguments
-        self.code = code
-        self.out = out
-        self.err = err
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its end. A negative code is the signal that ended it."""
+
+    command: list
+    code: int
+    out: bytes
+    err: str
+    seconds: float = 0
+    rss_bytes: int = 0  # The most that it had in memory.
 
     def __str__(self):
-        words = " ".join(self.arguments)
-        return f"`tenantry {words}` ended with {self.code}: {self.out[-800:]}{self.err[-800:]}"
+        words = " ".join([os.path.basename(self.command[0]), *self.command[1:]])
+        told = self.out[-800:].decode(errors="replace") + self.err[-800:]
+        return f"`{words}` ended with {self.code}: {' / '.join(told.splitlines())}"
 
     def records(self):
         return [json.loads(line) for line in self.out.splitlines()]
 
     def error_code(self):
-        """What stands in `error[…]`, or nothing; of JSON and of text."""
+        """What stands in `error[…]`, or none; of JSON and of text."""
         for line in self.err.splitlines():
             if line.startswith('{"error":'):
                 return json.loads(line)["error"]["code"]
             if line.startswith("error["):
                 return line[len("error[") : line.index("]")]
-        return ""
+        return None
 
     def expect(self, *codes):
         if self.code not in codes:
-            raise Unexpected(f"{self}, not {' or '.join(map(str, codes))}")
+            raise Failure(f"{self}, not {' or '.join(map(str, codes))}")
         return self
 
     def expect_error(self, code, name):
         self.expect(code)
         if self.error_code() != name or "hint" not in self.err:
-            raise Unexpected(f"{self}: not the error {name} with a hint")
+            raise Failure(f"{self}: not the error {name} with a hint")
         return self
+
+
+def memory_file(content=b""):
+    file = open(os.memfd_create("tenantry"), "w+b", buffering=0)  # pylint: disable=R1732
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]
+    file.seek(0)
+    return file
+
+
+def read_whole(file):
+    file.seek(0)
+    return file.read()
+
+
+@contextlib.contextmanager
+def fed_pipe(pieces):
+    """The end of a pipe through which the pieces come; fewer if nobody reads any more."""
+    reading, writing = os.pipe()
+    feeder = threading.Thread(target=feed, args=(writing, pieces), daemon=True)
+    feeder.start()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        feeder.join()
+
+
+def feed(descriptor, pieces):
+    with contextlib.suppress(BrokenPipeError), open(descriptor, "wb") as pipe:
+        pipe.writelines(pieces)
+
+
+def wait_measured(process, seconds_max):
+    """Waits, and kills what takes longer; the memory that it used, and whether it was killed."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        late = not select.select([descriptor], [], [], seconds_max)[0]
+    finally:
+        os.close(descriptor)
+    if late:
+        os.kill(process.pid, signal.SIGKILL)  # Nobody has waited for it: the number is its own.
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    end(process)
+    return used.ru_maxrss << 10, late
+
+
+def finish(process, seconds_max=PATIENCE_SECONDS):
+    """What start() began has no more input, and comes to its end by itself, or is killed."""
+    if process.stdin and process.stdin.closed:
+        process.stdin = None  # communicate() would flush it.
+    try:
+        out, err = process.communicate(timeout=seconds_max)
+        end(process)
+        code = process.returncode
+    except subprocess.TimeoutExpired as late:  # Or a child of it goes on, and has its output.
+        end(process)
+        out, err = late.output or b"", (late.stderr or b"") + TOO_LATE
+        code = -signal.SIGKILL
+    return Finished(process.args, code, out, err.decode(errors="replace"))
 
 
 class Store:
@@ -107,40 +198,43 @@ class Store:
         self.read_model = read_model
 
     def copy(self, directory, read_model=None):
-        """The same store elsewhere; the reserve of disk space is made anew."""
-        shutil.copytree(self.directory, directory, ignore=shutil.ignore_patterns("ballast"))
+        """The same store elsewhere; the reserve of disk space is made anew. Table files become
+        second names of the same bytes: nobody writes them twice."""
+
+        def copy_file(source, target):
+            (os.link if source.endswith(".sst") else shutil.copy2)(source, target)
+
+        ignore = shutil.ignore_patterns("ballast")
+        shutil.copytree(self.directory, directory, ignore=ignore, copy_function=copy_file)
         return Store(self.program, directory, read_model or self.read_model)
 
     def remove(self):
         shutil.rmtree(self.directory)
 
-    def command_line(self, arguments, read_model):
-        named = ["--read-model", read_model] if read_model else []
-        return [self.program, *arguments, "--store", self.directory, *named]
+    def run(self, *arguments, stdin=b"", seconds_max=PATIENCE_SECONDS, **options):
+        """Runs to the end. `stdin` is bytes, or a descriptor that is read."""
+        with contextlib.ExitStack() as files:
+            out, err = (files.enter_context(memory_file()) for _ in range(2))
+            if isinstance(stdin, bytes):
+                stdin = files.enter_context(memory_file(stdin))
+            began = time.monotonic()
+            process = self.start(*arguments, stdin=stdin, stdout=out, stderr=err, **options)
+            rss_bytes, late = wait_measured(process, seconds_max)
+            seconds = time.monotonic() - began
+            told = (read_whole(err) + TOO_LATE * late).decode(errors="replace")
+            done = (process.args, process.returncode, read_whole(out), told)
+            return Finished(*done, seconds, rss_bytes)
 
-    def run(self, *arguments, stdin=b"", read_model=None):
-        process = self.start(*arguments, read_model=read_model)
-        try:
-            out, err = process.communicate(stdin, timeout=PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise Unexpected(f"`tenantry {' '.join(arguments)}` hangs") from error
-        finally:
-            end(process)
-        return Finished(
-            arguments,
-            process.returncode,
-            out.decode(errors="replace"),
-            err.decode(errors="replace"),
-        )
-
-    def start(self, *arguments, read_model=None, **more):
-        return start_process(
-            self.command_line(arguments, read_model or self.read_model),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(**more),
-        )
+    def start(self, *arguments, read_model=None, prefix=(), more=None, **options):
+        """A process whose streams are pipes. `more` is for its environment."""
+        model = read_model or self.read_model
+        named = ["--read-model", model] if model else []
+        plain = {
+            **PIPES,
+            "cwd": os.path.dirname(self.directory),
+            "env": environment(TENANTRY_STORE=self.directory, **(more or {})),
+        }
+        return start_process([*prefix, self.program, *arguments, *named], **{**plain, **options})
 
     def records(self, *arguments, **options):
         return self.run(*arguments, **options).expect(OK).records()
@@ -240,4 +334,5 @@ class Feed:
         while not self.ended:
             select.select([self.process.stdout], [], [], PATIENCE_SECONDS)
             self.receive()
+        end(self.process)
         return killed

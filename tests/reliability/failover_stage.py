@@ -13,18 +13,18 @@ A case is one of these, by its seed:
 import os
 import signal
 
-from cases import check, exit_with, wait_until
+from cases import check, exit_with, never, wait_until
 from commands import Commands, encode
 from driver import (
     APPLIED,
     CONFLICT,
     INTERRUPTED,
     OK,
-    PATIENCE_SECONDS,
+    TABLES,
     UNAVAILABLE,
-    end,
+    finish,
 )
-from postgres_server import TABLES, ReadModel, Standby, ask, run_quietly
+from postgres_server import ReadModel, Standby, ask, run_quietly
 from read_model_case import ReadModelCase, ReadModelStage
 
 KINDS = ("stream-cut", "replay-paused", "old-dump", "ahead", "other-history")
@@ -38,7 +38,6 @@ class Case(ReadModelCase):
         self.worker.reset(self.history, self.start)
         getattr(self, kind.replace("-", "_"))()
         self.count("kind." + kind)
-        return self.facts
 
     def apply_more(self, number):
         """Commands of nobody else, some of which are refused."""
@@ -127,9 +126,7 @@ class Case(ReadModelCase):
             check(False, f"the follower ended: {follower.stderr.read().decode()}")
         self.check_rows(self.model.mark())
         follower.send_signal(signal.SIGINT)
-        follower.communicate(timeout=PATIENCE_SECONDS)
-        check(follower.returncode == INTERRUPTED, f"the follower ends with {follower.returncode}")
-        end(follower)
+        finish(follower).expect(INTERRUPTED)
         self.count("followed")
         check(mark[0] < self.tail, "there was nothing to follow")
 
@@ -152,9 +149,7 @@ class Case(ReadModelCase):
             self.rebuild()
 
     def rebuild(self):
-        done = self.store.run(
-            *("rebuild", "-q", "--yes"), read_model=self.model.url
-        ).expect(OK)
+        done = self.store.run(*("rebuild", "-q", "--yes"), read_model=self.model.url).expect(OK)
         record = done.records()[0]
         check(record["verdict"] == "equal" and record["position"] == self.tail, f"rebuilt: {done}")
         self.check_rows(self.model.mark())
@@ -248,11 +243,7 @@ class FailoverStage(ReadModelStage):
     def judge(self, facts, cases):
         if cases < len(KINDS):
             return
-        for kind in KINDS:
-            if facts["kind." + kind] == 0:
-                yield f"no case of the kind `{kind}`"
-        if facts["lagging"] == 0:
-            yield "no standby lagged"
+        yield from never(facts, ["kind." + kind for kind in KINDS] + ["lagging"])
 
 
 if __name__ == "__main__":

@@ -10,9 +10,8 @@ import json
 import os
 import random
 
-import driver
-from cases import Failure
 from commands import Commands, encode
+from driver import APPLIED, OK, Failure, Store
 
 STARTS = (0, 25, 200, 1500, 6000)
 TAIL = 1500  # Commands after the last start.
@@ -34,15 +33,15 @@ class History:
         self.check_reference()
 
     def apply(self):
-        store = driver.Store(self.program, os.path.join(self.place, "reference"))
-        store.run("init").expect(driver.OK)
+        store = Store(self.program, os.path.join(self.place, "reference"))
+        store.run("init").expect(OK)
         for begin, through in zip(self.starts, [*self.starts[1:], len(self.commands)]):
             store.copy(self.at(begin))
             lines = b"".join(self.lines(begin, through, historic=True))
-            done = store.run("apply", "--historic", stdin=lines).expect(*driver.APPLIED)
+            done = store.run("apply", "--historic", stdin=lines).expect(*APPLIED)
             self.answers += [without_line(line) for line in done.out.splitlines()]
-        self.log = store.run("log", "--reveal").expect(driver.OK).out.splitlines()
-        store.run("verify").expect(driver.OK)
+        self.log = store.run("log", "--reveal").expect(OK).out.splitlines()
+        store.run("verify").expect(OK)
 
     def check_reference(self):
         """What every log must fulfil, before anything is compared with this one."""
@@ -71,7 +70,7 @@ class History:
 
     def store(self, start, directory):
         """A copy of the store as it was before command `start`."""
-        return driver.Store(self.program, self.at(start)).copy(directory)
+        return Store(self.program, self.at(start)).copy(directory)
 
     def lines(self, begin, through, historic):
         return [encode(command, historic) for command in self.commands[begin:through]]

@@ -1,9 +1,8 @@
-"""The stage `linear`: linear_check.py PROGRAM --seed S --count N
+"""Whether a history of several threads on one store is linearizable.
 
-Each case is a history that PROGRAM (linear_history) makes: eight threads on one store. It is
-linearizable if every call can be given a moment between its beginning and its end such that the
-model, called in that order, answers the same. The store itself says the order of the commands that
-changed something: their positions. So this needs no search:
+It is if every call can be given a moment between its beginning and its end such that the model,
+called in that order, answers the same. The store itself says the order of the commands that changed
+something: their positions. So this needs no search:
 
  1. positions have no gap, and their order is one that the moments allow;
  2. the model, given the commands in that order, answers as the store did;
@@ -12,20 +11,14 @@ changed something: their positions. So this needs no search:
     was over before it has seen.
 """
 
-import argparse
 import json
-import signal
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import linear_model as model
+from driver import Failure
 
-WORKERS = 2
 
-
-class Unexplained(Exception):
+class Unexplained(Failure):
     """The history is not linearizable; says which call, and why."""
 
 
@@ -262,58 +255,3 @@ def check(lines):
     states = states_of(changes)
     place_others(calls, changes, states)
     return len(calls), sum(call.choice for call in calls)
-
-
-# --- the stage ------------------------------------------------------------------------------------
-
-
-def run_case(program, seed):
-    """(calls, those of them that met changes, what is wrong)"""
-    done = subprocess.run(
-        [program, str(seed)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        return 0, 0, f"exit {done.returncode}: {done.stderr[-2000:].strip()}"
-    try:
-        calls, concurrent = check(done.stdout.splitlines())
-    except Unexplained as unexplained:
-        return 0, 0, str(unexplained)
-    return calls, concurrent, "" if concurrent > 0 else "no two calls of the history overlap"
-
-
-def parse():
-    parser = argparse.ArgumentParser(description="Checks histories for linearizability.")
-    parser.add_argument("program", help="linear_history")
-    parser.add_argument("--seed", type=int, required=True, help="of the first history")
-    parser.add_argument("--count", type=int, required=True, help="histories")
-    return parser.parse_args()
-
-
-def end(pool):
-    """A history takes no second: those that run are waited for."""
-    pool.shutdown(wait=True, cancel_futures=True)
-    sys.exit(143)
-
-
-def main():
-    options = parse()
-    passed = failed = total = met = 0
-    seeds = range(options.seed, options.seed + options.count)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        signal.signal(signal.SIGTERM, lambda *_: end(pool))
-        cases = pool.map(lambda seed: run_case(options.program, seed % 2**26), seeds)
-        for seed, (calls, concurrent, wrong) in zip(seeds, cases):
-            total += calls
-            met += concurrent
-            if wrong:
-                failed += 1
-                print(f"seed {seed}: {wrong}", flush=True)
-            else:
-                passed += 1
-    print(f"{total} calls, {met} of which met a change under way")
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

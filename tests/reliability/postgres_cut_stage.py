@@ -11,8 +11,8 @@ import re
 import threading
 import time
 
-from cases import check, exit_with, wait_until
-from driver import INTERRUPTED, OK, PATIENCE_SECONDS, Finished, end
+from cases import check, exit_with, never, wait_until
+from driver import INTERRUPTED, OK, end
 from message_proxy import COMMIT, Interest
 from postgres_server import ReadModel
 from read_model_case import ReadModelCase, ReadModelStage
@@ -154,7 +154,7 @@ class Case(ReadModelCase):
         try:
             if way == "any-time":
                 self.terminate_at_any_time(plan)
-            return self.watch(process, arguments, plan)
+            return self.watch(process, plan)
         finally:
             self.worker.proxy.interest = Interest()
             end(process)
@@ -172,14 +172,11 @@ class Case(ReadModelCase):
 
     # --- what became of it ------------------------------------------------------------------------
 
-    def watch(self, process, arguments, plan):
+    def watch(self, process, plan):
         """Waits for the end and checks what is there; false if nothing was terminated."""
         if self.verb == "follow":
             self.follow_to_tail(process)
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
-        done = Finished(arguments, process.returncode, out.decode(), err.decode())
-        if self.worker.proxy.error:
-            raise self.worker.proxy.error
+        done = self.finished(process)
         if not plan.done.is_set():
             done.expect(INTERRUPTED if self.verb == "follow" else OK)
             return False
@@ -233,12 +230,8 @@ class PostgresCutStage(ReadModelStage):
     def judge(self, facts, cases):
         if cases < 500:
             return
-        for way in sorted(set(WAYS)):
-            if facts["terminated." + way] == 0:
-                yield f"no session was terminated `{way}`"
-        for fact in ("at-commit.kept", "at-commit.undone", "noticed"):
-            if facts[fact] == 0:
-                yield f"`{fact}` never happened"
+        yield from never(facts, ["terminated." + way for way in sorted(set(WAYS))])
+        yield from never(facts, ("at-commit.kept", "at-commit.undone", "noticed"))
 
 
 if __name__ == "__main__":

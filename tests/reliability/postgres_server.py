@@ -8,14 +8,11 @@ import subprocess
 
 import psycopg2
 
-from cases import Failure, wait_until
+from cases import wait_until
+from driver import TABLES, Failure, state_of
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPT = os.path.join(SOURCE, "tools", "postgres.sh")
-TABLES = (
-    "auth_user core_protein core_userpreferences tenants_tenant tenants_tenantdomain"
-    " tenants_tenant_user tenants_invitation"
-).split()
 
 
 def run_quietly(command, **options):
@@ -92,11 +89,7 @@ class Server:
 
 
 def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return state_of(pid) not in ("", "Z")
 
 
 class Standby(Server):

@@ -9,8 +9,8 @@ does not is run again, and nothing is applied twice.
 import threading
 import time
 
-from cases import check, exit_with
-from driver import APPLIED, INTERRUPTED, OK, PATIENCE_SECONDS, UNAVAILABLE, Finished, end
+from cases import check, exit_with, never
+from driver import APPLIED, INTERRUPTED, OK, PATIENCE_SECONDS, UNAVAILABLE, end
 from message_proxy import COMMIT, Interest
 from read_model_case import ReadModelCase, ReadModelStage
 
@@ -66,14 +66,11 @@ class Case(ReadModelCase):
         process = self.store.start(*arguments, "-q", read_model=self.worker.proxied_url)
         try:
             hit = self.stop_server(process, plan)
-            out, err = self.see_it_through(process, hit)
+            done = self.see_it_through(process, hit)
         finally:
             self.worker.proxy.interest = Interest()
             end(process)
             self.worker.start_again()
-        if self.worker.proxy.error:
-            raise self.worker.proxy.error
-        done = Finished(arguments, process.returncode, out.decode(), err.decode())
         if not hit:
             done.expect(INTERRUPTED if self.verb == "follow" else OK)
             return False
@@ -97,17 +94,17 @@ class Case(ReadModelCase):
         return True
 
     def see_it_through(self, process, hit):
-        """Its output. One that follows gets the server back first, and comes to the tail."""
+        """Its end. One that follows gets the server back first, and comes to the tail."""
         if self.verb != "follow":
-            told = process.communicate(timeout=PATIENCE_SECONDS)
+            done = self.finished(process)
         if hit:
             self.worker.proxy.interest = Interest()
             self.while_stopped()
             self.start_server()
         if self.verb == "follow":
             self.follow_to_tail(process)
-            told = process.communicate(timeout=PATIENCE_SECONDS)
-        return told
+            done = self.finished(process)
+        return done
 
     def while_stopped(self):
         """Commands are taken, and no projection is possible."""
@@ -149,12 +146,8 @@ class PostgresStopStage(ReadModelStage):
     def judge(self, facts, cases):
         if cases < 50:
             return
-        for way in WAYS:
-            if facts["stopped." + way] == 0:
-                yield f"the server was never stopped `{way}`"
-        for fact in ("noticed", "at.follow", "at.rebuild", "stopped_in_recovery"):
-            if facts[fact] == 0:
-                yield f"`{fact}` never happened"
+        yield from never(facts, ["stopped." + way for way in WAYS])
+        yield from never(facts, ("noticed", "at.follow", "at.rebuild", "stopped_in_recovery"))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,17 @@ import signal
 import tempfile
 import threading
 
-from cases import Failure, Stage, check
-from driver import APPLIED, INTERRUPTED, NOT_FOUND, OK, PATIENCE_SECONDS, UNAVAILABLE
+from cases import Stage, check
+from driver import (
+    APPLIED,
+    INTERRUPTED,
+    NOT_FOUND,
+    OK,
+    PATIENCE_SECONDS,
+    UNAVAILABLE,
+    Failure,
+    finish,
+)
 from history import Histories, generator
 from message_proxy import Proxy
 from postgres_server import ReadModel, Server
@@ -39,7 +48,7 @@ class ReadModelCase:
         self.start = start
         self.tail = tail
         self.verb = random.choices(("project", "follow", "rebuild"), (70, 15, 15))[0]
-        self.facts = {}
+        self.facts = worker.facts
 
     def run(self):
         for _ in range(TRIES):
@@ -48,7 +57,7 @@ class ReadModelCase:
                 self.count(self.fault)
                 self.count(f"{self.fault}.{way}")
                 self.count("at." + self.verb)
-                return self.facts
+                return
             self.count("missed")
         raise Failure(f"nothing was {self.fault} in {TRIES} tries")
 
@@ -57,7 +66,7 @@ class ReadModelCase:
         raise NotImplementedError
 
     def count(self, name):
-        self.facts[name] = self.facts.get(name, 0) + 1
+        self.facts[name] += 1
 
     def arguments(self):
         batch = ["--batch", str(self.random.choice((1, 3, 10, 50, 1000)))]
@@ -76,6 +85,13 @@ class ReadModelCase:
                 break
         patience.cancel()
         process.send_signal(signal.SIGINT)
+
+    def finished(self, process):
+        """Its end, and that nothing went wrong in the proxy before it."""
+        done = finish(process)
+        if self.worker.proxy.error:
+            raise self.worker.proxy.error
+        return done
 
     def check_exit(self, done):
         """Whether it noticed. That it did not is fine where nothing was left to do."""
@@ -161,7 +177,7 @@ class ReadModelStage(Stage):
         start = random.choices(STARTS, self.start_weights)[0]
         longer, tail = self.longer(history, start, random.choice(MORE))
         store = longer.copy(os.path.join(place, "store"))
-        return self.case_class(self, history, random, store, tail, start, seed).run()
+        self.case_class(self, history, random, store, tail, start, seed).run()
 
     def longer(self, history, start, number):
         """A store that is so many commands further than the read model, to be copied; its tail."""

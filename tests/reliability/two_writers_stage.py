@@ -15,7 +15,7 @@ import struct
 import subprocess
 import time
 
-from cases import Stage, check, exit_with, wait_until
+from cases import Stage, check, exit_with, never, wait_until
 from commands import Commands, encode
 from driver import (
     APPLIED,
@@ -23,12 +23,11 @@ from driver import (
     PATIENCE_SECONDS,
     UNAVAILABLE,
     Feed,
-    Finished,
     Store,
     end,
-    environment,
+    finish,
     kill,
-    start_process,
+    state_of,
 )
 
 WAYS = (
@@ -64,7 +63,7 @@ class Owner:
     def __init__(self, store, commands, acts=None, place=None):
         self.commands = commands
         self.note = os.path.join(place or store.directory, "acts")
-        more = {}
+        more = None
         if acts:
             more = {
                 "LD_PRELOAD": acts,
@@ -72,7 +71,7 @@ class Owner:
                 "TENANTRY_ACTS_NOTE": self.note,
                 "ASAN_OPTIONS": "verify_asan_link_order=0",
             }
-        self.process = store.start("apply", **more)
+        self.process = store.start("apply", more=more)
         self.feed = Feed(self.process, [], 1)
         self.store = store
         self.works()
@@ -102,6 +101,7 @@ class Owner:
 
     def close(self):
         self.feed.close_input()
+        # Its output may go on: a child of it has it too.
         wait_until(lambda: self.process.poll() is not None, "the owner to end")
         check(self.process.returncode in APPLIED, f"the owner ended with {self.process.returncode}")
         end(self.process)
@@ -114,14 +114,13 @@ class Case:
         self.commands = Commands(f"two-writers {seed}")
         self.store = Store(stage.program, os.path.join(place, "store"))
         self.store.run("init").expect(OK)
-        self.facts = {"refused": 0}
+        self.facts = stage.facts
         self.way = WAYS[seed % len(WAYS)]
 
     def run(self):
         getattr(self, self.way.replace("-", "_"))()
         self.store.run("verify").expect(OK)
-        self.facts["way." + self.way] = 1
-        return self.facts
+        self.facts["way." + self.way] += 1
 
     def owner(self, acts=None):
         return Owner(self.store, self.commands, acts, self.place)
@@ -131,19 +130,9 @@ class Case:
     def refuse_all(self, process_named, *prefix, directory=None, commands=SECOND):
         """Everything that opens the store is refused: all at once, since each waits a little."""
         store = Store(self.store.program, directory or self.store.directory)
-        lines = [[*prefix, *store.command_line(words, None)] for words in commands]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        tries = [
-            start_process(
-                line, stdin=subprocess.DEVNULL, env=environment(), cwd=self.place, **pipes
-            )
-            for line in lines
-        ]
-        for line, process in zip(lines, tries):
-            out, err = process.communicate(timeout=PATIENCE_SECONDS)
-            done = Finished(line[1:], process.returncode, out.decode(), err.decode())
-            end(process)
-            done.expect_error(UNAVAILABLE, "unavailable")
+        options = {"prefix": prefix, "stdin": subprocess.DEVNULL, "cwd": self.place}
+        for process in [store.start(*words, **options) for words in commands]:
+            done = finish(process).expect_error(UNAVAILABLE, "unavailable")
             if process_named:
                 check(f"pid {process_named}" in done.err, f"{done}: the owner is not named")
             self.facts["refused"] += 1
@@ -178,7 +167,7 @@ class Case:
         prefix = ["unshare", "--mount", "sh", "-c", mount, "sh", self.store.directory, other]
         if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
             print("two-writers: a bind mount was left out: this machine does not allow it")
-            self.facts["left_out"] = 1
+            self.facts["left_out"] += 1
             self.refuse_all(owner.process.pid, commands=SECOND[:2])
         else:
             self.refuse_all(owner.process.pid, *prefix, directory=other)
@@ -204,7 +193,7 @@ class Case:
             self.refuse_all(owner.process.pid, commands=SECOND[:3])
             owner.works()
             owner.close()
-            check(state_of(child) in "SR", "the child has ended")
+            check(state_of(child) in ("S", "R"), "the child has ended")
             self.next_owner_has(owner)
         finally:
             os.kill(child, signal.SIGKILL)
@@ -262,12 +251,8 @@ class Case:
         for line, process in zip(lines, runs):
             process.stdin.write(line)
             process.stdin.close()
-            process.stdin = None
         events = 0
-        for process in runs:
-            out, err = process.communicate(timeout=PATIENCE_SECONDS)
-            done = Finished(["apply"], process.returncode, out.decode(), err.decode())
-            end(process)
+        for done in map(finish, runs):
             if done.code == UNAVAILABLE:
                 check(done.error_code() == "unavailable" and not done.out, str(done))
                 self.facts["refused"] += 1
@@ -275,7 +260,7 @@ class Case:
                 done.expect(*APPLIED)
                 events += sum(len(answer.get("positions", [])) for answer in done.records())
         check(self.store.tail() == events, f"{events} events are answered, not those of the log")
-        self.facts["entered"] = events
+        self.facts["entered"] += events
 
 
 def holder_of(path):
@@ -284,11 +269,6 @@ def holder_of(path):
         asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind, _, _, _, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))
         return None if kind == fcntl.F_UNLCK else pid
-
-
-def state_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
 
 
 class TwoWritersStage(Stage):
@@ -301,16 +281,12 @@ class TwoWritersStage(Stage):
         self.acts = os.path.abspath(options.acts)
 
     def run_case(self, seed, place):
-        return Case(self, seed, place).run()
+        Case(self, seed, place).run()
 
     def judge(self, facts, cases):
         if cases < len(WAYS):
             return
-        for way in WAYS:
-            if facts["way." + way] == 0:
-                yield f"the way `{way}` was not tried"
-        if facts["entered"] == 0:
-            yield "of many at once none got in"
+        yield from never(facts, ["way." + way for way in WAYS] + ["entered"])
 
 
 if __name__ == "__main__":

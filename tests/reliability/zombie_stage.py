@@ -19,8 +19,8 @@ import sqlite3
 import threading
 import time
 
-from cases import check, exit_with, wait_until
-from commands import Commands, encode
+from cases import check, exit_with, never, wait_until
+from commands import lines_of
 from driver import (
     APPLIED,
     CONFLICT,
@@ -28,8 +28,8 @@ from driver import (
     OK,
     PATIENCE_SECONDS,
     UNAVAILABLE,
-    Finished,
-    end,
+    finish,
+    state_of,
 )
 from message_proxy import COMMIT, Interest
 from read_model_case import ReadModelCase, ReadModelStage
@@ -89,7 +89,6 @@ class Case(ReadModelCase):
         self.worker.reset(self.history, self.start)
         getattr(self, kind.replace("-", "_"))()
         self.count("kind." + kind)
-        return self.facts
 
     # --- verbs ------------------------------------------------------------------------------------
 
@@ -101,13 +100,12 @@ class Case(ReadModelCase):
         self.twin_tail = self.twin.tail()
 
     def apply_more(self, store):
-        more = Commands(f"more {self.seed}")
-        lines = [encode(more.line(), historic=False) for _ in range(self.random.randint(20, 40))]
-        store.run("apply", "-q", stdin=b"".join(lines)).expect(*APPLIED)
+        lines = lines_of(f"more {self.seed}", self.random.randint(20, 40))
+        store.run("apply", "-q", stdin=lines).expect(*APPLIED)
 
     def freeze(self, process):
         process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: state_of(process) == "T", "the process to stop")
+        wait_until(lambda: state_of(process.pid) == "T", "the process to stop")
 
     def start_held(self, where, transaction, messages=1):
         """A projector that has come to the place where its plan holds it, and is frozen there."""
@@ -131,17 +129,8 @@ class Case(ReadModelCase):
         command = ("project", "-q") if self.random.random() < 0.6 else REBUILD
         self.twin.run(*command, read_model=self.read_model).expect(OK)
 
-    def finished(self):
-        """What the projector said at its end."""
-        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
-        end(self.process)
-        if self.worker.proxy.error:
-            raise self.worker.proxy.error
-        words = ["project"] + ["--follow"] * (self.verb == "follow")
-        return Finished(words, self.process.returncode, out.decode(), err.decode())
-
     def check_fenced(self, mark):
-        self.finished().expect_error(CONFLICT, "fenced")
+        self.finished(self.process).expect_error(CONFLICT, "fenced")
         check(self.model.mark() == mark, f"the mark was {mark}, and is {self.model.mark()}")
         self.count("fenced")
         self.check_twin()
@@ -186,7 +175,7 @@ class Case(ReadModelCase):
         if self.verb == "follow":
             self.process.stdout.readline()
             self.process.send_signal(signal.SIGINT)
-        self.finished().expect(INTERRUPTED if self.verb == "follow" else OK)
+        self.finished(self.process).expect(INTERRUPTED if self.verb == "follow" else OK)
         self.check_twin()
 
     def in_batch(self):
@@ -196,15 +185,15 @@ class Case(ReadModelCase):
         mark = self.model.mark()
         self.thaw()
         if self.verb == "project":
-            self.finished().expect_error(UNAVAILABLE, "unavailable")
+            self.finished(self.process).expect_error(UNAVAILABLE, "unavailable")
             self.count("fenced")
         elif self.twin_tail > self.tail:  # It looks again, and finds what its store does not know.
-            self.finished().expect_error(CONFLICT, "read_model_diverged")
+            self.finished(self.process).expect_error(CONFLICT, "read_model_diverged")
             self.count("fenced")
         else:
             self.tail = mark[0]
             self.follow_to_tail(self.process)
-            self.finished().expect(INTERRUPTED)
+            self.finished(self.process).expect(INTERRUPTED)
         check(self.model.mark() == mark, f"the mark was {mark}, and is {self.model.mark()}")
         self.check_twin()
 
@@ -217,12 +206,8 @@ class Case(ReadModelCase):
         wait_until(lambda: self.waiting_session(), "the second projector to wait")
         check(second.poll() is None, "the second projector does not wait")
         self.thaw()
-        out, err = second.communicate(timeout=PATIENCE_SECONDS)
-        code = second.returncode
-        told = Finished(["project"], code, out.decode(), err.decode())
-        end(second)
-        told.expect_error(CONFLICT, "fenced")
-        self.finished().expect(OK)
+        finish(second).expect_error(CONFLICT, "fenced")
+        self.finished(self.process).expect(OK)
         self.count("waited")
         self.check_twin()
 
@@ -244,7 +229,7 @@ class Case(ReadModelCase):
         self.apply_more_with_new_ids()
         self.tail = self.store.tail()
         self.follow_to_tail(self.process)
-        self.finished().expect(INTERRUPTED)
+        self.finished(self.process).expect(INTERRUPTED)
         self.check_twin()
 
     def freeze_idle(self):
@@ -252,9 +237,7 @@ class Case(ReadModelCase):
         for _ in range(TRIES):
             time.sleep(self.random.random() * 0.1)
             self.freeze(self.process)
-            more = Commands(f"more {self.seed}")
-            lines = b"".join(encode(more.line(), historic=False) for _ in range(30))
-            applied = self.store.run("apply", "-q", stdin=lines)
+            applied = self.store.run("apply", "-q", stdin=lines_of(f"more {self.seed}", 30))
             if applied.code != UNAVAILABLE:
                 applied.expect(*APPLIED)
                 return
@@ -263,8 +246,7 @@ class Case(ReadModelCase):
         check(False, "it always owns the store")
 
     def apply_more_with_new_ids(self):
-        more = Commands(f"still more {self.seed}")
-        lines = b"".join(encode(more.line(), historic=False) for _ in range(30))
+        lines = lines_of(f"still more {self.seed}", 30)
         self.store.run("apply", "-q", stdin=lines).expect(*APPLIED)
 
     def sqlite(self):
@@ -282,7 +264,7 @@ class Case(ReadModelCase):
                 if began < at < self.tail and (holds or not locked):
                     self.get_past_in_sqlite()
                     return
-            self.finished().expect(OK)
+            self.finished(self.process).expect(OK)
         check(False, f"it was never frozen in the middle in {TRIES} tries")
 
     def step_frozen(self):
@@ -291,7 +273,7 @@ class Case(ReadModelCase):
         time.sleep(self.random.random() * STEP)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGSTOP)
-            wait_until(lambda: state_of(self.process) in "TZ", "the process to stop")
+            wait_until(lambda: state_of(self.process.pid) in "TZ", "the process to stop")
         return self.process.poll() is None
 
     def begin_sqlite(self, path):
@@ -309,20 +291,14 @@ class Case(ReadModelCase):
         other = self.twin.run(*command, read_model=self.read_model)
         self.process.send_signal(signal.SIGCONT)
         if other.code == OK:
-            self.finished().expect_error(CONFLICT, "fenced")
+            self.finished(self.process).expect_error(CONFLICT, "fenced")
             self.count("fenced")
             self.count("fenced_in_sqlite")
         else:  # It was frozen in a transaction, which nobody can end.
             other.expect_error(UNAVAILABLE, "unavailable")
-            self.finished().expect(OK)
+            self.finished(self.process).expect(OK)
             self.count("locked_in_sqlite")
         self.check_twin()
-
-
-def state_of(process):
-    """As the kernel's letters have it; T is stopped."""
-    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
 
 
 def look_at_file(path):
@@ -350,11 +326,7 @@ class ZombieStage(ReadModelStage):
     def judge(self, facts, cases):
         if cases < 4 * len(KINDS):
             return
-        for kind in KINDS:
-            if facts["kind." + kind] == 0:
-                yield f"no case of the kind `{kind}`"
-        if facts["fenced_in_sqlite"] == 0:
-            yield "no projector was fenced in SQLite"
+        yield from never(facts, ["kind." + kind for kind in KINDS] + ["fenced_in_sqlite"])
         if facts["fenced"] < 0.3 * cases:
             yield f"only {facts['fenced']} projectors were fenced"
 

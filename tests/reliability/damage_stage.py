@@ -1,7 +1,5 @@
 """Damaged stores: every reader gives what it gave before, or says where the damage is.
 
-    damage.py PATH-OF-TENANTRY --seed S --count N
-
 A case copies a store, damages one file of the copy in one way, and reads, verifies and writes. Each
 reading command must print the same bytes with the same exit code as on the undamaged store, or end
 with exit code 7 and name a place; `verify` must find whatever any other finds; a writing command
@@ -10,23 +8,26 @@ must leave a store in which all is right or still found, or refuse and change no
 
 import collections
 import json
+import multiprocessing
 import os
+import pickle
 import random
-import sys
-import threading
 import uuid
 
-from case_pool import run_stage
+from cases import Stage, exit_with
 from damage_kinds import Damager, family_of, harmless_because
 from damage_readers import Catalogue, judge, wanted
-from damage_stores import SHAPES, Stores, copy_store
+from damage_stores import SHAPES, copy_whole, make_store
+from driver import CORRUPT, OK, UNAVAILABLE, USAGE, Failure
+from history import without_line
 
 PARTS = 2  # Reads of some of a store, beside those of much of it.
 WRITING_PERCENT = 60
 SECONDS_MAX = 30  # More than any of them takes on a busy machine.
 ANSWERS_AGAIN = 8
 WRONG_MAX = 3  # What is wrong with one case tends to be wrong many times.
-REFUSED = (6, 7)
+REFUSED = (UNAVAILABLE, CORRUPT)
+OUTCOMES = ("detected", "harmless", "residual", "failed")
 # What a reader changes too: it says who owns the store.
 OWNERS = ("OWNER.lock",)
 
@@ -46,13 +47,12 @@ def fingerprint(store):
 class Case:
     """One damaged copy and what was found out about it."""
 
-    def __init__(self, stage, seed, directory):
+    def __init__(self, stage, seed, place):
         self.draw = random.Random(seed)
-        self.program = stage.program
         shape = self.draw.choices(list(SHAPES), list(SHAPES.values()))[0]
-        self.made = stage.stores.get(shape)
-        self.catalogue = stage.catalogue(self.made)
-        self.copy = os.path.join(directory, "store")
+        self.made, self.catalogue = stage.made_of(shape)
+        self.store = copy_whole(self.made.store, os.path.join(place, "store"))
+        self.copy = self.store.directory
         self.wrong = []
         self.outcomes = set()
         self.damage = None
@@ -61,7 +61,6 @@ class Case:
         self.tail = 0  # What is left where the end is lost.
 
     def run(self):
-        copy_store(self.made.path, self.copy)
         self.damage = Damager(self.made, self.copy, self.draw).damage()
         before = fingerprint(self.copy)
         if self._short_of_what_was_answered():
@@ -74,12 +73,13 @@ class Case:
                 self._write(before)
         if self.wrong:
             self.outcome = "failed"
-        return [f"{self.made.name}: {self.damage}: {text}" for text in self.wrong[:WRONG_MAX]]
+            what = f"{self.made.name}: {self.damage}"
+            raise Failure(*(f"{what}: {text}" for text in self.wrong[:WRONG_MAX]))
 
     def _program(self, *arguments, stdin=b""):
-        run = self.program.run(self.copy, *arguments, stdin=stdin, seconds_max=SECONDS_MAX)
-        if run.exit < 0:
-            self.wrong.append(f"{' '.join(arguments)}: ended by signal {-run.exit}")
+        run = self.store.run(*arguments, stdin=stdin, seconds_max=SECONDS_MAX)
+        if run.code < 0:
+            self.wrong.append(f"ended by a signal: {run}")
         return run
 
     # --- reading ----------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Case:
             self.wrong.append("verify passes though a reader met damage")
 
     def _read_one(self, arguments):
-        expected = wanted(self.program, self.made, arguments)
+        expected = wanted(self.made, arguments)
         verdict = judge(arguments, expected, self._program(*arguments, "-q"))
         if verdict not in ("same", "detected"):
             if self._refused_as_no_store():
@@ -115,7 +115,10 @@ class Case:
             return False
         run = self._program("status")
         self.outcomes.add("detected")
-        return (run.exit, run.error_code()) in ((6, "store_not_found"), (2, "store_format"))
+        return (run.code, run.error_code()) in (
+            (UNAVAILABLE, "store_not_found"),
+            (USAGE, "store_format"),
+        )
 
     def _classify(self):
         if "detected" in self.outcomes:
@@ -134,33 +137,33 @@ class Case:
         if self.made.settled or not self.damage.kind.endswith("log"):
             return False
         run = self._program("status", "-o", "ndjson", "-q")
-        if run.exit != 0:
+        if run.code != OK:
             return False
-        self.tail = json.loads(run.out)["tail"]
+        self.tail = run.records()[0]["tail"]
         return self.made.ack_tail <= self.tail < self.made.tail
 
     def _judge_residual(self):
         """What `ack` vouches for is there, and what is there is what was there."""
         self.outcome = "residual"
-        kept = wanted(self.program, self.made, ["log", "--through", str(self.tail)])
+        kept = wanted(self.made, ["log", "--through", str(self.tail)])
         verdict = judge(["log"], kept, self._program("log", "-q"))
         if verdict != "same":
             self.wrong.append(verdict)
         verify = self._program("verify", "-q")
-        if verify.exit != 0:
-            self.wrong.append("what is left does not verify: " + verify.describe())
+        if verify.code != OK:
+            self.wrong.append(f"what is left does not verify: {verify}")
 
     # --- writing ----------------------------------------------------------------------------------
 
     def _write(self, before):
         run, lines, answers = self._command()
-        if run.exit in REFUSED or self._refused_as_no_store():
+        if run.code in REFUSED or self._refused_as_no_store():
             self._judge_refusal(before, run)
-        elif run.exit == 0:
+        elif run.code == OK:
             self._judge_answers(run, lines, answers)
             self._read_again()
         else:
-            self.wrong.append("a command that was fine before: " + run.describe())
+            self.wrong.append(f"a command that was fine before: {run}")
 
     def _command(self):
         """Commands that were accepted before, with their answers, and one more."""
@@ -175,18 +178,16 @@ class Case:
     def _judge_refusal(self, before, run):
         """It may have been met after opening, which moves what the log holds into table files: then
         the damage must still be there to be found."""
-        if "detected" not in self.outcomes and run.exit == 7:
-            self.wrong.append("only a writer met the damage: " + run.describe())
+        if "detected" not in self.outcomes and run.code == CORRUPT:
+            self.wrong.append(f"only a writer met the damage: {run}")
         if fingerprint(self.copy) == before:
             return
-        if self._program("verify", "-q").exit != 7:
+        if self._program("verify", "-q").code != CORRUPT:
             changed = changed_files(before, fingerprint(self.copy))
-            self.wrong.append(f"refused, but the evidence is gone: {changed}: {run.describe()}")
+            self.wrong.append(f"refused, but the evidence is gone: {changed}: {run}")
 
     def _judge_answers(self, run, lines, answers):
-        told = [json.loads(line) for line in run.out.splitlines()]
-        for answer in told:
-            answer.pop("line")
+        told = [without_line(line) for line in run.out.splitlines()]
         if len(told) != len(lines) or told[:-1] != answers:
             self.wrong.append(f"answered {told}, not {answers}")
         elif told[-1].get("positions") != [self.made.tail + 1]:
@@ -196,18 +197,18 @@ class Case:
         """Up to where the log went before, all is the same or damage is met; and what was found
         before is found again, or was mended by being written anew."""
         verify = self._program("verify", "-q")
-        if verify.exit not in (0, 7):
-            self.wrong.append("after writing: verify: " + verify.describe())
+        if verify.code not in (OK, CORRUPT):
+            self.wrong.append(f"after writing: {verify}")
         found = set()
         table = self.draw.choice(["auth_user", "tenants_tenant_user"])
         for arguments in (
             ["log", "--through", str(self.made.tail)],
             ["rows", table, "--as-of", str(self.made.tail)],
         ):
-            expected = wanted(self.program, self.made, arguments)
+            expected = wanted(self.made, arguments)
             found.add(judge(arguments, expected, self._program(*arguments, "-q")))
         self.wrong += [f"after writing: {what}" for what in found - {"same", "detected"}]
-        if "detected" in found and verify.exit == 0:
+        if "detected" in found and verify.code == OK:
             self.wrong.append("after writing, verify passes though a reader met damage")
 
 
@@ -216,44 +217,54 @@ def changed_files(before, after):
     return ", ".join(names)
 
 
-class DamageStage:
-    """All cases of a run, and the table of what came out of them."""
+class DamageStage(Stage):
+    in_memory = True
 
-    def __init__(self, program, directory):
-        self.program = program
-        self.stores = Stores(program, directory)
-        self._lock = threading.Lock()
-        self._catalogues = {}
-        self._counts = collections.Counter()
-        self._reasons = collections.Counter()
+    def prepare(self, seeds):
+        self.locks = {shape: multiprocessing.Lock() for shape in SHAPES}
+        self.made = {}
 
-    def catalogue(self, made):
-        with self._lock:
-            if made.name not in self._catalogues:
-                self._catalogues[made.name] = Catalogue(self.program, made)
-            return self._catalogues[made.name]
+    def made_of(self, shape):
+        """The store of which there are copies, made by the worker that first needs one."""
+        if shape not in self.made:
+            with self.locks[shape]:
+                made = self.make_or_load(shape)
+            self.made[shape] = (made, Catalogue(made))
+        return self.made[shape]
 
-    def try_case(self, seed, directory):
-        case = Case(self, seed, directory)
+    def make_or_load(self, shape):
+        note = os.path.join(self.place, shape.__name__)
+        if os.path.exists(note):
+            with open(note, "rb") as file:
+                return pickle.load(file)
+        made = make_store(self.program, self.place, shape)
+        with open(note, "wb") as file:
+            pickle.dump(made, file)
+        return made
+
+    def run_case(self, seed, place):
+        case = Case(self, seed, place)
         try:
-            return case.run()
+            case.run()
         finally:
             if case.damage:
-                with self._lock:
-                    self._counts[case.damage.kind, case.damage.way, case.outcome] += 1
-                    if case.outcome == "harmless":
-                        self._reasons[case.damage.kind, case.reason] += 1
+                self.facts[case.damage.kind, case.damage.way, case.outcome] += 1
+                if case.outcome == "harmless":
+                    self.facts["harmless", case.damage.kind, case.reason] += 1
 
-    def summary(self):
-        outcomes = ("detected", "harmless", "residual", "failed")
-        form = "{:<52} {:<23}" + " {:>9}" * len(outcomes)
-        yield form.format("file", "damage", *outcomes)
-        for kind, way in sorted({key[:2] for key in self._counts}):
-            counts = [self._counts[kind, way, outcome] or "" for outcome in outcomes]
-            yield form.format(kind, way, *counts)
-        sums = [sum(n for key, n in self._counts.items() if key[2] == o) for o in outcomes]
+    def summary(self, facts):
+        """A row for each kind of damage, and why some of it did no harm."""
+        form = "{:<52} {:<23}" + " {:>9}" * len(OUTCOMES)
+        yield form.format("file", "damage", *OUTCOMES)
+        reasons = {key: count for key, count in facts.items() if key[0] == "harmless"}
+        counts = facts - collections.Counter(reasons)
+        for kind, way in sorted({key[:2] for key in counts}):
+            yield form.format(
+                kind, way, *(counts[kind, way, outcome] or "" for outcome in OUTCOMES)
+            )
+        sums = [sum(n for key, n in counts.items() if key[2] == outcome) for outcome in OUTCOMES]
         yield form.format("all", "", *sums)
-        for (kind, reason), count in sorted(self._reasons.items(), key=str):
+        for (_, kind, reason), count in sorted(reasons.items()):
             yield f"harmless: {count:5} {kind}: {reason}"
         yield (
             "residual: the end of a log that was answered within the last 100 ms before the kill, "
@@ -262,4 +273,4 @@ class DamageStage:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(__doc__.splitlines()[0], DamageStage))
+    exit_with(DamageStage, __doc__)

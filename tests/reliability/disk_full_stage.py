@@ -1,26 +1,21 @@
 """Full disks: an error within seconds, never a hang; nothing answered is lost; it goes on later.
 
-    disk_full.py PATH-OF-TENANTRY --seed S --count N
-
 A case mounts a disk of 8 to 64 MB of memory, fills it with a store and with what others write
 there, or lets `apply` fill it, at a moment of the seed's choice; runs the commands that read, write
 and make files on it; makes room again and looks whether everything answered is there. Mounting
 needs a namespace of its own; where that is not allowed the stage says so and leaves its cases out.
 """
 
-import collections
 import json
 import os
 import random
 import subprocess
 import sys
-import threading
 import time
-import uuid
 
-from case_pool import run_stage
-from damage_stores import feed
-from program_run import kill
+from cases import Stage, check, exit_with
+from commands import command_line
+from driver import OK, UNAVAILABLE, Failure, Feed, Store, finish
 
 MARK = "TENANTRY_DISK_NAMESPACE"
 MIB = 1 << 20
@@ -31,7 +26,6 @@ ERROR_SECONDS_MAX = 5
 FILLING_SECONDS_MAX = 20  # Of who fills the disk first and is refused then.
 ROOM_SECONDS_MAX = 60
 REFUSALS = {"disk_low", "disk_full", "unavailable"}
-REFUSED = 6
 PIECE = 64 << 10
 
 
@@ -59,13 +53,15 @@ def mount(*arguments):
 class Disk:
     """A small disk in memory, full or not."""
 
-    def __init__(self, path, size):
+    def __init__(self, path):
         self.path = path
         self._filler = os.path.join(path, "others")
         os.mkdir(path)
-        done = mount("-t", "tmpfs", "-o", f"size={size}m", "tmpfs", path)
+
+    def mount(self, size):
+        done = mount("-t", "tmpfs", "-o", f"size={size}m", "tmpfs", self.path)
         if done.returncode != 0:
-            raise RuntimeError("cannot mount: " + done.stderr.decode())
+            raise Failure(f"cannot mount: {done.stderr.decode()}")
 
     def fill(self, keep=0):
         """Others write until at most `keep` bytes are free."""
@@ -89,19 +85,20 @@ class Disk:
         mount("-o", f"remount,size={ROOM_BYTES}", self.path)
 
     def release(self):
-        subprocess.run(["umount", "-l", self.path], check=True)
+        """Whether it was mounted."""
+        done = subprocess.run(["umount", "-l", self.path], capture_output=True, check=False)
+        return done.returncode == 0
 
 
 class DiskCase:
     """One disk, a store on it, and what was answered."""
 
-    def __init__(self, stage, seed, directory):
-        self.program = stage.program
-        self.counts = stage.counts
+    def __init__(self, stage, seed):
+        self.counts = stage.facts
         self.draw = random.Random(seed)
         self.size = self.draw.choice(SIZES)
-        self.disk = Disk(os.path.join(directory, "disk"), self.size)
-        self.store = os.path.join(self.disk.path, "store")
+        self.disk = stage.disk
+        self.store = Store(stage.program, os.path.join(self.disk.path, "store"))
         self.accepted = []  # (line, answer)
         self.wrong = []
         self.steps = []
@@ -110,17 +107,13 @@ class DiskCase:
         self.wrong.append(f"{self.size} MB, {' > '.join(self.steps)}: {text}")
 
     def run(self):
-        try:
-            if self._begin():
-                self.draw.choice(
-                    [self._fill_by_apply, self._fill_by_others, self._fill_meanwhile]
-                )()
-                for step in self.draw.sample(self._steps_on_full(), 4):
-                    step()
-                self._recover()
-            return self.wrong
-        finally:
-            self.disk.release()
+        if self._begin():
+            self.draw.choice([self._fill_by_apply, self._fill_by_others, self._fill_meanwhile])()
+            for step in self.draw.sample(self._steps_on_full(), 4):
+                step()
+            self._recover()
+        if self.wrong:
+            raise Failure(*self.wrong)
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -128,21 +121,15 @@ class DiskCase:
         for _ in range(count):
             name = f"u{self.draw.getrandbits(60):x}"
             long = "%x" % self.draw.getrandbits(600)
-            line = {
-                "command": "register_user",
-                "data": {"username": name, "first_name": long, "last_name": long},
-                "id": str(uuid.UUID(int=self.draw.getrandbits(128), version=4)),
-            }
-            yield json.dumps(line).encode()
+            data = {"username": name, "first_name": long, "last_name": long}
+            yield command_line("register_user", data, self.draw)
 
     def tenants(self, count):
         for _ in range(count):
             name = f"t{self.draw.getrandbits(60):x}"
             data = {"name": name, "slug": name, "contact_email": "it@example.com"}
             note = "%x" % self.draw.getrandbits(4 * 200_000)
-            line = {"command": "create_tenant", "data": {**data, "settings": {"note": note}}}
-            line["id"] = str(uuid.UUID(int=self.draw.getrandbits(128), version=4))
-            yield json.dumps(line).encode()
+            yield command_line("create_tenant", {**data, "settings": {"note": note}}, self.draw)
 
     def lines(self):
         """Few large commands or many small ones, more than the disk holds."""
@@ -150,10 +137,9 @@ class DiskCase:
             return list(self.tenants(self.size * MIB // 300_000 + 20))
         return list(self.users(self.size * MIB // 2000))
 
-    def keep(self, lines, out):
-        """Remembers what was accepted; an answer that is cut off was not given."""
-        whole = out[: out.rfind(b"\n") + 1].splitlines()
-        for line, text in zip(lines, whole):
+    def keep(self, lines, answers):
+        """Remembers what was accepted."""
+        for line, text in zip(lines, answers):
             answer = json.loads(text)
             if answer["status"] == "accepted":
                 self.accepted.append((line, answer))
@@ -162,28 +148,20 @@ class DiskCase:
 
     def run_program(self, *arguments, seconds_max=ERROR_SECONDS_MAX, **more):
         """Runs and judges: done, or refused with a documented code, in time."""
-        run = self.program.run(self.store, *arguments, **more)
-        what = " ".join(arguments)
-        if run.exit < 0:
-            self.fail(f"{what}: ended by signal {-run.exit}: {run.describe()}")
-        elif run.exit == REFUSED and run.error_code() not in REFUSALS:
-            self.fail(f"{what}: the code {run.error_code()}: {run.describe()}")
-        elif run.exit not in (0, REFUSED):
-            self.fail(f"{what}: {run.describe()}")
-        elif run.exit == REFUSED and run.seconds > seconds_max:
-            self.fail(f"{what}: refused after {run.seconds:.1f} s")
-        elif run.seconds > ROOM_SECONDS_MAX:
-            self.fail(f"{what}: took {run.seconds:.1f} s")
-        if run.exit == REFUSED:
-            self.counts[arguments[0], run.error_code()] += 1
-        else:
-            self.counts[arguments[0], "done"] += 1
+        run = self.store.run(*arguments, **more)
+        refused = run.code == UNAVAILABLE
+        if run.code not in (OK, UNAVAILABLE) or (refused and run.error_code() not in REFUSALS):
+            self.fail(str(run))
+        elif run.seconds > (seconds_max if refused else ROOM_SECONDS_MAX):
+            self.fail(f"{run.seconds:.1f} s: {run}")
+        self.counts[arguments[0], (run.error_code() or "no code") if refused else "done"] += 1
         return run
 
     def apply(self, lines, *options, **more):
         text = b"\n".join(lines) + b"\n"
         run = self.run_program("apply", "-q", *options, stdin=text, **more)
-        self.keep(lines, run.out)
+        # An answer that is cut off was not given.
+        self.keep(lines, run.out[: run.out.rfind(b"\n") + 1].splitlines())
         return run
 
     # --- filling ----------------------------------------------------------------------------------
@@ -195,11 +173,11 @@ class DiskCase:
             self.steps[0] = "init on a full disk"
             self.disk.fill(self.draw.randrange(200_000))
         made = self.run_program("init")
-        if made.exit != 0:
+        if made.code != OK:
             self._judge_no_store()
             return False
         first = self.apply(list(self.users(self.draw.randrange(1, 300))), "--batch", "50")
-        if first.exit == REFUSED and not self.accepted:
+        if first.code == UNAVAILABLE and not self.accepted:
             self.counts["apply", "no room for the first"] += 1
         if self.draw.random() < 0.5:
             self.run_program("project", "-q")
@@ -208,9 +186,7 @@ class DiskCase:
     def _judge_no_store(self):
         """What could not be made is not half made: with room, it is made."""
         self.disk.make_room(self.draw)
-        run = self.program.run(self.store, "init")
-        if run.exit != 0:
-            self.fail("init with room again: " + run.describe())
+        self._expect_done("init")
 
     def _fill_by_apply(self):
         self.steps.append("apply fills it")
@@ -225,24 +201,20 @@ class DiskCase:
         """Others fill the disk while the store is written: the room is gone between two looks."""
         self.steps.append("others fill it while apply writes")
         lines = self.lines()
-        process = self.program.start(self.store, "apply", "-q", "--batch", "16")
-        feeder = threading.Thread(target=feed, args=(process.stdin, lines))
-        feeder.start()
-        watch = threading.Timer(ROOM_SECONDS_MAX, kill, [process])
-        watch.start()
-        out = b"".join(process.stdout.readline() for _ in range(self.draw.randrange(1, 200)))
+        process = self.store.start("apply", "-q", "--batch", "16")
+        feed = Feed(process, [line + b"\n" for line in lines], len(lines))
+        deadline = time.monotonic() + ROOM_SECONDS_MAX
+        feed.run_until(self.draw.randrange(1, 200), deadline)
         self.disk.fill(self.draw.choice([0, 0, 4096, 1_000_000]))
         began = time.monotonic()
-        out += process.stdout.read()
+        feed.run_until(len(lines), deadline)
+        feed.close_input()
+        run = finish(process, ERROR_SECONDS_MAX)
         seconds = time.monotonic() - began
-        watch.cancel()
-        watch.join()
-        feeder.join()
-        code, _ = self.program.end(process)
-        if code not in (0, REFUSED) or seconds > ERROR_SECONDS_MAX:
-            self.fail(f"apply: exit {code}, {seconds:.1f} s after the disk was full")
-        self.counts["apply", f"filled meanwhile: exit {code}"] += 1
-        self.keep(lines, out)
+        if run.code not in (OK, UNAVAILABLE) or seconds > ERROR_SECONDS_MAX:
+            self.fail(f"{seconds:.1f} s after the disk was full: {run}")
+        self.counts["apply", f"filled meanwhile: exit {run.code}"] += 1
+        self.keep(lines, feed.answers)
 
     # --- on the full disk -------------------------------------------------------------------------
 
@@ -272,19 +244,19 @@ class DiskCase:
             self._same_answer(run, answer)
 
     def _same_answer(self, run, answer):
-        if run.exit == 0 and json.loads(run.out)["positions"] != answer["positions"]:
-            self.fail(f"answered {run.out[:200]!r}, not {answer}")
+        if run.code == OK and run.records()[0]["positions"] != answer["positions"]:
+            self.fail(f"not answered {answer}: {run}")
 
     def _read(self):
         self.steps.append("read")
         run = self.run_program("log", "-q", "--fields", "position")
-        if run.exit == 0:
+        if run.code == OK:
             self._expect_positions(run)
         else:
-            self.fail("log: " + run.describe())
+            self.fail(str(run))
 
     def _expect_positions(self, run):
-        found = [json.loads(line)["position"] for line in run.out.splitlines()]
+        found = [event["position"] for event in run.records()]
         answered = max((p for _, a in self.accepted for p in a["positions"]), default=0)
         if found != list(range(1, len(found) + 1)) or len(found) < answered:
             self.fail(f"the log has {len(found)} events, answered was up to {answered}")
@@ -318,54 +290,58 @@ class DiskCase:
         self.disk.make_room(self.draw)
         self._expect_done("status")
         log = self._expect_done("log", "--fields", "position")
-        if log.exit == 0:
+        if log.code == OK:
             self._expect_positions(log)
         answers = self.draw.sample(self.accepted, min(20, len(self.accepted)))
         for line, answer in answers:
-            run = self.program.run(self.store, "apply", "-q", stdin=line + b"\n")
-            if run.exit != 0:
-                self.fail("a repeated command: " + run.describe())
-            self._same_answer(run, answer)
+            self._same_answer(self._expect_done("apply", stdin=line + b"\n"), answer)
         more = self.apply(list(self.users(5)))
-        if more.exit != 0:
-            self.fail("a new command: " + more.describe())
+        if more.code != OK:
+            self.fail(f"a new command: {more}")
         self._expect_done("project")
         self._expect_done("verify")
 
-    def _expect_done(self, *arguments):
-        run = self.program.run(self.store, *arguments, "-q")
-        if run.exit != 0:
-            self.fail(
-                f"with room again: {' '.join(arguments)}: {run.describe()} {run.out[-300:]!r}"
-            )
+    def _expect_done(self, *arguments, **more):
+        run = self.store.run(*arguments, "-q", **more)
+        if run.code != OK:
+            self.fail(f"with room again: {run}")
         return run
 
 
-class DiskStage:
-    """All cases of a run, and how often each command met what."""
+class DiskFullStage(Stage):
+    disk = None
 
-    def __init__(self, program, _directory):
-        self.program = program
-        self.counts = collections.Counter()
+    def begin_worker(self, place):
+        self.disk = Disk(os.path.join(place, "disk"))
 
-    def try_case(self, seed, directory):
-        return DiskCase(self, seed, directory).run()
+    def end_worker(self):
+        if self.disk:
+            self.disk.release()  # A signal may have come while that was done.
 
-    def summary(self):
-        for (command, outcome), count in sorted(self.counts.items()):
+    def run_case(self, seed, place):
+        case = DiskCase(self, seed)
+        try:
+            self.disk.mount(case.size)
+            case.run()
+        finally:
+            released = self.disk.release()
+        check(released, "the disk was gone")
+
+    def summary(self, facts):
+        """How often each command met what."""
+        for (command, outcome), count in sorted(facts.items()):
             yield f"{command:<10} {outcome:<32} {count:6}"
 
 
 def main():
     if enter_namespace():
-        return run_stage(__doc__.splitlines()[0], DiskStage)
+        exit_with(DiskFullStage, __doc__)
     print(
         "left out: every case, because mounting is not allowed here; full disks are tried by the"
         " simulation, on the file system that it brings"
     )
     print("0 passed, 0 failed")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

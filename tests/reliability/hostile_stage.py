@@ -1,28 +1,26 @@
 """Hostile input: refused with a code at the edge, nothing changed, the next line still read.
 
-    hostile.py PATH-OF-TENANTRY --seed S --count N
-
 A case is one row of hostile_table.py (or one scene below: input that is no line), through `apply`
 and, where it can be said there, `do`; and two dozen mutated lines. So as many cases as there are
 rows and scenes try each of them, whatever the seed.
 """
 
+import itertools
 import json
 import os
 import random
-import sys
-import threading
 
-from case_pool import run_stage
-from damage_stores import copy_store
+from cases import Stage, exit_with
+from damage_stores import copy_whole
+from driver import OK, UNAVAILABLE, USAGE, Failure, Store, fed_pipe
 from hostile_lines import mutated
 from hostile_table import ACCEPTED_ID, MARKER, PREPARED, all_rows, encode, exit_of
-from program_run import feed_repeated
 
 SECONDS_MAX = 2
 RSS_BYTES_MAX = 512 << 20
 GIANT_BYTES = 1 << 30
 GIANT_SECONDS_MAX = 20  # It has to pass through a pipe.
+PIECE_BYTES = 1 << 20
 MUTATED_LINES = 24
 EVENTS = 300  # Of the history whose lines are mutated.
 BLANKS = b" \t\r"
@@ -35,42 +33,37 @@ class Prepared:
     """The store that every case has a copy of."""
 
     def __init__(self, program, directory):
-        self.path = os.path.join(directory, "prepared")
-        self.answers = {}
-        program.run(self.path, "init")
+        self.store = Store(program, os.path.join(directory, "prepared"))
+        self.store.run("init").expect(OK)
         text = b"".join(encode(line) + b"\n" for line in PREPARED)
-        run = program.run(self.path, "apply", "-q", stdin=text)
-        if run.exit != 0:
-            raise RuntimeError("the store could not be prepared: " + run.describe())
+        run = self.store.run("apply", "-q", stdin=text).expect(OK)
         for line, answer in zip(PREPARED, run.out.splitlines()):
             if line.get("id") == ACCEPTED_ID:
                 self.again = encode(line)
-                self.answer = {**json.loads(answer), "line": None}
+                self.answer = json.loads(answer)
         options = ["--tenants", "4", "--seed", "1", "--events", str(EVENTS)]
-        self.lines = program.run(self.path, "generate", *options).out.splitlines()
+        self.lines = self.store.run("generate", *options).expect(OK).out.splitlines()
 
 
 class HostileCase:
     """One copy of the store and what is tried on it."""
 
-    def __init__(self, stage, seed, directory):
-        self.program = stage.program
-        self.prepared = stage.prepared
+    def __init__(self, prepared, seed, directory):
+        self.prepared = prepared
         self.draw = random.Random(seed)
-        self.store = os.path.join(directory, "store")
+        self.store = copy_whole(prepared.store, os.path.join(directory, "store"))
         self.directory = directory
         self.wrong = []
         self.title = ""
-        copy_store(self.prepared.path, self.store)
 
     def fail(self, text):
         self.wrong.append(f"{self.title}: {text}")
 
     def run_program(self, *arguments, seconds_max=SECONDS_MAX, **more):
         """Every run is held against the bounds of time and memory."""
-        run = self.program.run(self.store, *arguments, **more)
-        if run.exit < 0:
-            self.fail(f"ended by signal {-run.exit}: {run.describe()}")
+        run = self.store.run(*arguments, **more)
+        if run.code < 0:
+            self.fail(f"ended by a signal: {run}")
         if run.seconds > seconds_max:
             self.fail(f"took {run.seconds:.1f} s")
         if run.rss_bytes > RSS_BYTES_MAX:
@@ -78,11 +71,10 @@ class HostileCase:
         return run
 
     def state(self):
-        run = self.program.run(self.store, "status", "-q", "--fields", STATE_FIELDS)
-        if run.exit != 0:
-            self.fail("the store is not readable: " + run.describe())
-            return {}
-        return json.loads(run.out)
+        run = self.store.run("status", "-q", "--fields", STATE_FIELDS)
+        if run.code != OK:
+            raise Failure(*self.wrong, f"{self.title}: the store is not readable: {run}")
+        return run.records()[0]
 
     def expect_unchanged(self, before):
         after = self.state()
@@ -103,10 +95,10 @@ class HostileCase:
         if not answers:
             return
         first, second = answers
-        if {**second, "line": None} != self.prepared.answer:
+        if second != {**self.prepared.answer, "line": 2}:
             self.fail(f"the next line was answered {second}")
-        if run.exit != row.exit:
-            self.fail(f"exit {run.exit}, not {row.exit}")
+        if run.code != row.exit:
+            self.fail(f"exit {run.code}, not {row.exit}")
         self._judge_first(row, first, run, before)
 
     def _judge_first(self, row, first, run, before):
@@ -116,7 +108,7 @@ class HostileCase:
         status = "invalid" if row.exit == 2 else "rejected"
         if (first["status"], first.get("code")) != (status, row.code):
             self.fail(f"answered {str(first)[:300]}, not {status} {row.code}")
-        if row.code == "id_reused" and MARKER.encode() in run.out.splitlines()[0] + run.err:
+        if row.code == "id_reused" and MARKER in str(first) + run.err:
             self.fail("repeats what the other command said")
         self.expect_unchanged(before)
 
@@ -134,23 +126,23 @@ class HostileCase:
         """What is to be accepted is only rehearsed: the line does it."""
         rehearse = ["--dry-run"] if row.code is None else []
         run = self.run_program("do", *row.do, *rehearse)
-        if run.exit != row.exit or run.error_code() != row.code:
-            self.fail(f"do: expected exit {row.exit} {row.code}: {run.describe()}")
+        if run.code != row.exit or run.error_code() != row.code:
+            self.fail(f"do: expected exit {row.exit} {row.code}: {run}")
         if row.code is not None and run.out:
             self.fail(f"do: printed {run.out[:100]!r} though it was refused")
-        if row.code == "id_reused" and MARKER.encode() in run.err:
+        if row.code == "id_reused" and MARKER in run.err:
             self.fail("do: repeats what the other command said")
 
     def _answers(self, run, numbers):
         """One answer for each of the lines, in order."""
         try:
-            answers = [json.loads(line) for line in run.out.splitlines()]
+            answers = run.records()
         except ValueError:
             self.fail(f"an answer is no JSON: {run.out[:300]!r}")
             return []
         if [answer.get("line") for answer in answers] != numbers:
             lines = [answer.get("line") for answer in answers]
-            self.fail(f"answered the lines {lines}, not {numbers}: {run.describe()}")
+            self.fail(f"answered the lines {lines}, not {numbers}: {run}")
             return []
         return answers
 
@@ -182,65 +174,58 @@ class HostileCase:
         if None in ends:
             codes = {a["code"] for a in answers if exit_of(a.get("code")) is None}
             self.fail(f"codes that are not documented: {codes}")
-        elif run.exit != min(ends, key=WORST.index):
-            self.fail(f"exit {run.exit}, the answers' are {ends}")
+        elif run.code != min(ends, key=WORST.index):
+            self.fail(f"exit {run.code}, the answers' are {ends}")
         self._judge_growth(before, answers)
-        verify = self.program.run(self.store, "verify", "-q")
-        if verify.exit != 0:
-            self.fail("verify: " + verify.describe())
+        verify = self.store.run("verify", "-q")
+        if verify.code != OK:
+            self.fail(str(verify))
 
     # --- what is no line --------------------------------------------------------------------------
 
     def refused_input(self, arguments, code, end, stdin=b""):
         before = self.state()
         run = self.run_program("apply", "-q", *arguments, stdin=stdin)
-        if (run.exit, run.error_code(), run.out) != (end, code, b""):
-            self.fail(f"expected exit {end} {code}: {run.describe()}, printed {run.out[:100]!r}")
+        if (run.code, run.error_code(), run.out) != (end, code, b""):
+            self.fail(f"expected exit {end} {code}: {run}")
         self.expect_unchanged(before)
 
 
 # --- scenes ---------------------------------------------------------------------------------------
 
 
-def scene_giant_line(case):
-    """A line of 1 GiB: memory stays bounded, and the line after it is read."""
+def feed_giant(case, size, byte, rest, expected):
+    """A line of so many bytes: memory stays bounded. Expected are the codes of the answers."""
     before = case.state()
-    read, write = os.pipe()
-    rest = b"\n" + case.prepared.again + b"\n"
-    feeder = threading.Thread(target=feed_repeated, args=(write, GIANT_BYTES, b"x", rest))
-    feeder.start()
-    run = case.run_program("apply", "-q", stdin=read, seconds_max=GIANT_SECONDS_MAX)
-    feeder.join()
-    codes = [json.loads(line).get("code") for line in run.out.splitlines()]
-    if run.exit != 2 or codes != ["too_large", None]:
-        case.fail(f"answered {run.out[:300]!r}: {run.describe()}")
+    pieces = itertools.repeat(byte * PIECE_BYTES, size // PIECE_BYTES)
+    with fed_pipe(itertools.chain(pieces, [rest])) as pipe:
+        run = case.run_program("apply", "-q", stdin=pipe, seconds_max=GIANT_SECONDS_MAX)
+    if run.code != USAGE or [answer.get("code") for answer in run.records()] != expected:
+        case.fail(f"a giant line: {run}")
     case.expect_unchanged(before)
+
+
+def scene_giant_line(case):
+    """The line after it is read."""
+    rest = b"\n" + case.prepared.again + b"\n"
+    feed_giant(case, GIANT_BYTES, b"x", rest, ["too_large", None])
 
 
 def scene_giant_line_without_end(case):
-    before = case.state()
-    read, write = os.pipe()
-    feeder = threading.Thread(target=feed_repeated, args=(write, GIANT_BYTES // 8, b'"', b""))
-    feeder.start()
-    run = case.run_program("apply", "-q", stdin=read, seconds_max=GIANT_SECONDS_MAX)
-    feeder.join()
-    codes = [json.loads(line).get("code") for line in run.out.splitlines()]
-    if run.exit != 2 or codes != ["too_large"]:
-        case.fail(f"answered {run.out[:300]!r}: {run.describe()}")
-    case.expect_unchanged(before)
+    feed_giant(case, GIANT_BYTES // 8, b'"', b"", ["too_large"])
 
 
 def scene_last_line_without_end(case):
     run = case.run_program("apply", "-q", stdin=case.prepared.again)
-    if run.exit != 0 or {**json.loads(run.out or "{}"), "line": None} != case.prepared.answer:
-        case.fail(f"answered {run.out[:300]!r}: {run.describe()}")
+    if run.code != OK or run.records() != [{**case.prepared.answer, "line": 1}]:
+        case.fail(f"the last line: {run}")
 
 
 def scene_half_a_last_line(case):
     before = case.state()
     run = case.run_program("apply", "-q", stdin=case.prepared.again[:-5])
-    if run.exit != 2 or json.loads(run.out or "{}").get("code") != "invalid_json":
-        case.fail(f"answered {run.out[:300]!r}: {run.describe()}")
+    if run.code != USAGE or [answer.get("code") for answer in run.records()] != ["invalid_json"]:
+        case.fail(f"half a line: {run}")
     case.expect_unchanged(before)
 
 
@@ -248,8 +233,8 @@ def scene_nothing(case):
     before = case.state()
     for text in (b"", b"\n", b"\r\n \t\n\n", b"\n" * 200_000):
         run = case.run_program("apply", "-q", stdin=text)
-        if run.exit != 0 or run.out:
-            case.fail(f"{text[:9]!r}: answered {run.out[:100]!r}: {run.describe()}")
+        if run.code != OK or run.out:
+            case.fail(f"{text[:9]!r}: {run}")
     case.expect_unchanged(before)
 
 
@@ -259,36 +244,38 @@ def scene_binary_garbage(case):
     text = case.draw.randbytes(200_000)
     numbers = [n for n, line in enumerate(text.split(b"\n"), 1) if line.strip(BLANKS)]
     run = case.run_program("apply", "-q", stdin=text)
-    answers = [json.loads(line) for line in run.out.splitlines()]
-    if run.exit != 2 or [answer["line"] for answer in answers] != numbers:
-        case.fail(f"{len(answers)} answers to {len(numbers)} lines: {run.describe()}")
+    answers = run.records()
+    if run.code != USAGE or [answer["line"] for answer in answers] != numbers:
+        case.fail(f"{len(answers)} answers to {len(numbers)} lines: {run}")
     if {answer["status"] for answer in answers} != {"invalid"}:
         case.fail("took garbage for a command")
     case.expect_unchanged(before)
 
 
 def scene_missing_file(case):
-    case.refused_input(["nowhere.ndjson"], "no_such_file", 2)
+    case.refused_input(["nowhere.ndjson"], "no_such_file", USAGE)
 
 
 def scene_missing_directory(case):
-    case.refused_input(["nowhere/at/all.ndjson"], "no_such_file", 2)
+    case.refused_input(["nowhere/at/all.ndjson"], "no_such_file", USAGE)
 
 
 def scene_name_too_long(case):
-    case.refused_input(["n" * 5000], "no_such_file", 2)
+    case.refused_input(["n" * 5000], "no_such_file", USAGE)
 
 
 def scene_empty_name(case):
-    case.refused_input([""], "no_such_file", 2)
+    case.refused_input([""], "no_such_file", USAGE)
 
 
 def scene_directory(case):
-    case.refused_input([case.directory], "unavailable", 6)
+    case.refused_input([case.directory], "unavailable", UNAVAILABLE)
 
 
 def scene_directory_as_input(case):
-    case.refused_input(["-"], "unavailable", 6, stdin=os.open(case.directory, os.O_RDONLY))
+    directory = os.open(case.directory, os.O_RDONLY)
+    case.refused_input(["-"], "unavailable", UNAVAILABLE, stdin=directory)
+    os.close(directory)
 
 
 def scene_good_file_then_none(case):
@@ -296,7 +283,7 @@ def scene_good_file_then_none(case):
     path = os.path.join(case.directory, "good")
     with open(path, "wb") as file:
         file.write(b'{"command":"add_protein","data":{"name":"a"}}\n')
-    case.refused_input([path, "nowhere.ndjson"], "no_such_file", 2)
+    case.refused_input([path, "nowhere.ndjson"], "no_such_file", USAGE)
 
 
 def scene_options_without_value(case):
@@ -304,41 +291,44 @@ def scene_options_without_value(case):
     before = case.state()
     for option in ("--command-id", "--expected-version", "--causation-position", "--at"):
         run = case.run_program("do", "add_protein", "--name", "a", "--historic", option, "")
-        if (run.exit, run.error_code()) != (2, "usage"):
-            case.fail(f"{option}: {run.describe()}")
+        if (run.code, run.error_code()) != (USAGE, "usage"):
+            case.fail(f"{option}: {run}")
     case.expect_unchanged(before)
 
 
 SCENES = [scene for name, scene in sorted(globals().items()) if name.startswith("scene_")]
 
 
-class HostileStage:
+ROWS = all_rows()
+
+
+class HostileStage(Stage):
     """Rows and scenes in turn, by the seed."""
 
-    def __init__(self, program, directory):
-        self.program = program
-        self.prepared = Prepared(program, directory)
-        self._rows = all_rows()
-        self._tried = set()
+    in_memory = True
 
-    def try_case(self, seed, directory):
-        case = HostileCase(self, seed, directory)
-        which = seed % (len(self._rows) + len(SCENES))
-        if which < len(self._rows):
-            case.try_row(self._rows[which])
+    def prepare(self, seeds):
+        self.prepared = Prepared(self.program, self.place)
+
+    def run_case(self, seed, place):
+        case = HostileCase(self.prepared, seed, place)
+        which = seed % (len(ROWS) + len(SCENES))
+        if which < len(ROWS):
+            case.try_row(ROWS[which])
         else:
-            scene = SCENES[which - len(self._rows)]
+            scene = SCENES[which - len(ROWS)]
             case.title = scene.__name__
             scene(case)
         case.try_mutations()
-        self._tried.add(which)
-        return case.wrong
+        self.facts[which] += 1
+        if case.wrong:
+            raise Failure(*case.wrong)
 
-    def summary(self):
-        total = len(self._rows) + len(SCENES)
-        tried = f"{len(self._tried)} of {total} rows and scenes tried"
+    def summary(self, facts):
+        total = len(ROWS) + len(SCENES)
+        tried = f"{len(facts)} of {total} rows and scenes tried"
         yield f"{tried}, {MUTATED_LINES} mutated lines beside each"
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(__doc__.splitlines()[0], HostileStage))
+    exit_with(HostileStage, __doc__)
