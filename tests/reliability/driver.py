@@ -96,6 +96,7 @@ class Finished:
     out: bytes
     err: str
     seconds: float = 0
+    cpu_seconds: float = 0  # Of the processor: others on the machine do not count.
     rss_bytes: int = 0  # The most that it had in memory.
 
     def __str__(self):
@@ -160,7 +161,7 @@ def feed(descriptor, pieces):
 
 
 def wait_measured(process, seconds_max):
-    """Waits, and kills what takes longer; the memory that it used, and whether it was killed."""
+    """Waits, and kills what takes longer; the resources used, and whether it was killed."""
     descriptor = os.pidfd_open(process.pid)
     try:
         late = not select.select([descriptor], [], [], seconds_max)[0]
@@ -171,7 +172,7 @@ def wait_measured(process, seconds_max):
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     end(process)
-    return used.ru_maxrss << 10, late
+    return used, late
 
 
 def finish(process, seconds_max=PATIENCE_SECONDS):
@@ -219,11 +220,12 @@ class Store:
                 stdin = files.enter_context(memory_file(stdin))
             began = time.monotonic()
             process = self.start(*arguments, stdin=stdin, stdout=out, stderr=err, **options)
-            rss_bytes, late = wait_measured(process, seconds_max)
+            used, late = wait_measured(process, seconds_max)
             seconds = time.monotonic() - began
             told = (read_whole(err) + TOO_LATE * late).decode(errors="replace")
             done = (process.args, process.returncode, read_whole(out), told)
-            return Finished(*done, seconds, rss_bytes)
+            cpu_seconds = used.ru_utime + used.ru_stime
+            return Finished(*done, seconds, cpu_seconds, used.ru_maxrss << 10)
 
     def start(self, *arguments, read_model=None, prefix=(), more=None, **options):
         """A process whose streams are pipes. `more` is for its environment."""
