@@ -118,9 +118,7 @@ def main():
     stage = read_stages()[options.name]
     target = options.count or (stage.long_target if options.long else stage.target)
     build = os.path.abspath(options.build)
-    command = [
-        word.replace("@build@", build).replace("@source@", SOURCE) for word in stage.command
-    ]
+    command = [word.replace("@build@", build).replace("@source@", SOURCE) for word in stage.command]
     at = commit()
     seed = options.seed
     if seed is None:
