@@ -125,8 +125,10 @@ std::optional<Edit> read_edit(std::string_view record) {
   return reader.good() ? std::optional(edit) : std::nullopt;
 }
 
-// What the edits come to.
+// What the whole edits from the beginning on come to.
 struct Manifest {
+  std::size_t whole_bytes = 0;  // That they take.
+  bool goes_on = false;         // A whole edit begins after what is none.
   std::uint64_t next_file = 0;
   std::uint64_t last_sequence = 0;
   std::map<std::uint64_t, std::uint64_t> log_numbers;  // By family.
@@ -146,20 +148,38 @@ struct Manifest {
   }
 };
 
-// Up to where no whole record follows: RocksDB tells a cut end from damage.
+// Whether a record begins anywhere from `at` on.
+bool goes_on_after(std::string_view file, std::size_t at) {
+  for (; at + kHeaderBytes <= file.size(); ++at) {
+    const std::size_t start = at / kBlockBytes * kBlockBytes;
+    const auto fragment = fragment_at(file.substr(start, kBlockBytes), at - start);
+    if (fragment && fragment->begins_record() && !fragment->payload.empty()) return true;
+  }
+  return false;
+}
+
+// Up to where no whole record follows.
 Manifest read_manifest(std::string_view file) {
   Manifest manifest;
   std::string record;
+  bool in_record = false;
   for (std::size_t start = 0; start < file.size(); start += kBlockBytes) {
     const std::string_view block = file.substr(start, kBlockBytes);
     std::size_t at = 0;
     while (const auto fragment = fragment_at(block, at)) {
+      if (fragment->begins_record() == in_record) break;
       if (fragment->begins_record()) record.clear();
       record += fragment->payload;
-      if (fragment->ends_record()) manifest.add(record);
       at += fragment->bytes;
+      in_record = !fragment->ends_record();
+      if (in_record) continue;
+      manifest.add(record);
+      manifest.whole_bytes = start + at;
     }
-    if (at + kHeaderBytes <= block.size()) break;
+    if (at + kHeaderBytes <= block.size()) {
+      manifest.goes_on = goes_on_after(file, start + at);
+      break;
+    }
   }
   return manifest;
 }
@@ -176,17 +196,17 @@ std::optional<std::uint64_t> first_change(const Manifest& manifest, const LogFil
 
 }  // namespace
 
-void check_manifest(const fs::path& database, const LogFilesEnd& logs) {
+std::optional<LogFileEnd> check_manifest(const fs::path& database, const LogFilesEnd& logs) {
   constexpr std::string_view kPrefix = "MANIFEST-";
   const std::string named = read_file(database / "CURRENT").value_or("");
-  if (!named.starts_with(kPrefix) || !named.ends_with('\n')) return;
+  if (!named.starts_with(kPrefix) || !named.ends_with('\n')) return std::nullopt;
   const fs::path path = database / named.substr(0, named.size() - 1);
   std::uint64_t number = 0;
   std::from_chars(named.data() + kPrefix.size(), named.data() + named.size(), number);
   const auto file = read_file(path);
-  if (!file) return;
+  if (!file) return std::nullopt;
   const Manifest manifest = read_manifest(*file);
-  if (!manifest.understood) return;
+  if (!manifest.understood) return std::nullopt;
   if (manifest.goes_back) {
     throw CorruptionError(
         fmt::format("{} goes back to changes before {}", path.string(), manifest.last_sequence));
@@ -201,6 +221,8 @@ void check_manifest(const fs::path& database, const LogFilesEnd& logs) {
         "{} ends at change {}, the write-ahead log begins with {}: what lies between is lost",
         path.string(), manifest.last_sequence, *first));
   }
+  const LogFileEnd end{path, file->size(), manifest.whole_bytes, manifest.goes_on, {}};
+  return end.damaged() ? std::optional(end) : std::nullopt;
 }
 
 }  // namespace tenantry

@@ -12,7 +12,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
+#include "core/error.h"
 #include "core/planted.h"
+#include "core/rocks_cut_manifest.h"
 #include "core/rocks_partitioner.h"
 
 namespace tenantry {
@@ -200,7 +202,11 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
   RocksConfiguration configuration;
   configuration.background_errors = std::make_shared<BackgroundErrors>();
   rocksdb::DBOptions& database = configuration.database;
-  database.env = &env;
+  if (options.manifest_bytes) {
+    TENANTRY_ASSERT(options.read_only);
+    configuration.env = make_cut_manifest_env(env, *options.manifest_bytes);
+  }
+  database.env = configuration.env ? configuration.env.get() : &env;
   configure_opening(database, options.create);
   configure_durability(database, options.scratch);
   if (options.to_first_damage || planted(Plant::kForgiveLogDamage)) {

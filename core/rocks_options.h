@@ -13,6 +13,7 @@
 namespace tenantry {
 
 struct RocksConfiguration {
+  std::unique_ptr<rocksdb::Env> env;  // If it needs one of its own; outlives the database.
   rocksdb::DBOptions database;
   std::vector<rocksdb::ColumnFamilyDescriptor> families;  // In the order of Family.
   std::shared_ptr<BackgroundErrors> background_errors;    // Shared with RocksDB, which calls it.

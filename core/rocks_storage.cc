@@ -180,10 +180,11 @@ class RocksView final : public StorageReader {
 
 class RocksStorage final : public Storage {
  public:
-  RocksStorage(RocksOptions options, std::shared_ptr<BackgroundErrors> background_errors,
+  RocksStorage(RocksOptions options, RocksConfiguration configuration,
                std::unique_ptr<rocksdb::DB> database, const Handles& handles)
       : options_(std::move(options)),
-        background_errors_(std::move(background_errors)),
+        background_errors_(std::move(configuration.background_errors)),
+        env_(std::move(configuration.env)),
         database_(std::move(database)),
         handles_(handles) {}
   RocksStorage(const RocksStorage&) = delete;
@@ -293,6 +294,7 @@ class RocksStorage final : public Storage {
 
   const RocksOptions options_;
   const std::shared_ptr<BackgroundErrors> background_errors_;  // Shared with the database.
+  const std::unique_ptr<rocksdb::Env> env_;                    // Outlives the database.
   const std::unique_ptr<rocksdb::DB> database_;
   const Handles handles_;  // Owned; given back before the database closes.
   mutable KnownFileStarts file_starts_;
@@ -342,7 +344,7 @@ void check_open(const rocksdb::Status& status, const RocksOptions& options) {
 std::unique_ptr<Storage> open_rocks_storage_on(rocksdb::Env& env, const RocksOptions& options) {
   TENANTRY_ASSERT(!(options.create && options.read_only));
   if (!options.create) require_database(env, options.directory.string());
-  const RocksConfiguration configuration = configure_rocks(options, env);
+  RocksConfiguration configuration = configure_rocks(options, env);
   std::vector<rocksdb::ColumnFamilyHandle*> opened;
   rocksdb::DB* database = nullptr;
   check_open(open_database(options, configuration, opened, database), options);
@@ -350,7 +352,7 @@ std::unique_ptr<Storage> open_rocks_storage_on(rocksdb::Env& env, const RocksOpt
   TENANTRY_ASSERT(opened.size() == kFamilyCount);
   Handles handles{};
   std::copy(opened.begin(), opened.end(), handles.begin());
-  return std::make_unique<RocksStorage>(options, configuration.background_errors, std::move(owned),
+  return std::make_unique<RocksStorage>(options, std::move(configuration), std::move(owned),
                                         handles);
 }
 

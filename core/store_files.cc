@@ -179,7 +179,7 @@ void read_end(OpenedStore& opened, RocksOptions rocks) {
 // The same, but also where the last write was left garbled: its place is the result then. RocksDB
 // forgives a last record that is cut short, and a record with a damaged length looks just so: what
 // follows it tells the difference.
-std::optional<LogFileEnd> probe(OpenedStore& opened, RocksOptions rocks) {
+TailDamage probe(OpenedStore& opened, RocksOptions rocks) {
   const LogFilesEnd files = examine_log_files(rocks.directory);
   if (files.last && files.last->goes_on) {
     throw CorruptionError(damaged_place(*files.last) +
@@ -192,36 +192,40 @@ std::optional<LogFileEnd> probe(OpenedStore& opened, RocksOptions rocks) {
         "restore a backup or the disk",
         files.last->path.string()));
   }
-  check_manifest(rocks.directory, files);
+  const std::optional<LogFileEnd> manifest = check_manifest(rocks.directory, files);
   std::string refusal;
   try {
     read_end(opened, rocks);
-    return std::nullopt;
+    return {};
   } catch (const CorruptionError& error) {
     refusal = error.what();
   }
-  if (!files.only_last_write_damaged()) {
+  TailDamage damage;
+  if (manifest && !manifest->goes_on) damage.manifest = manifest;
+  if (files.only_last_write_damaged()) damage.log = files.last;
+  if (!damage.any()) {
     std::string damaged = describe(damaged_files_of(rocks));
     if (files.older_damaged) {
       damaged = files.older_damage + " are damaged" + (damaged.empty() ? "" : "; " + damaged);
     }
     throw CorruptionError(damaged.empty() ? refusal : refusal + "; " + damaged);
   }
-  rocks.to_first_damage = true;
+  rocks.to_first_damage = damage.log.has_value();
+  if (damage.manifest) rocks.manifest_bytes = damage.manifest->whole_bytes;
   try {
     read_end(opened, rocks);
   } catch (const CorruptionError& error) {
     throw CorruptionError(fmt::format("{}; leaving out the damaged {} does not help: {}", refusal,
-                                      damaged_place(*files.last), error.what()));
+                                      damage.places(), error.what()));
   }
   opened.remark = fmt::format(
       "{} were left garbled by a crash and answered to nobody; without "
       "them, the log ends at position {}",
-      damaged_place(*files.last), opened.head.tail.value);
-  return files.last;
+      damage.places(), opened.head.tail.value);
+  return damage;
 }
 
-void repair(OpenedStore& opened, const RocksOptions& rocks, const LogFileEnd& damage,
+void repair(OpenedStore& opened, const RocksOptions& rocks, const TailDamage& damage,
             const Clock& clock) {
   const RepairPlaces places = opened.paths.repair();
   finish_repair(places);  // The first attempt may have failed for lack of space.
@@ -367,8 +371,8 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
   check_format(opened.paths);
   if (!options.read_only) finish_repair(opened.paths.repair());
   const RocksOptions rocks = rocks_options(options, opened.paths);
-  const std::optional<LogFileEnd> damage = probe(opened, rocks);
-  if (damage) {
+  const TailDamage damage = probe(opened, rocks);
+  if (damage.any()) {
     opened.remark += options.read_only ? "; the next command that writes repairs the store"
                                        : "; the store is repaired, the original under quarantine/";
   }
@@ -378,7 +382,7 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
   fs::remove_all(opened.paths.scratch(), ignored);
   opened.storage.reset();
   with_ballast_to_spare(opened.paths, [&] {
-    if (damage) repair(opened, rocks, *damage, clock);
+    if (damage.any()) repair(opened, rocks, damage, clock);
     opened.storage = opened.disk->open_storage(rocks);
   });
   opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head),

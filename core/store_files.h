@@ -76,9 +76,9 @@ struct OpenOptions {
 // reaches what was answered. Only then it is opened for writing; when there is no room for that,
 // the ballast is given up for it. Takes as long for a million events as for none.
 //
-// A last write that a crash left garbled was answered to nobody: if all else holds without it, it
-// is left out, by a repair (tail_repair.h) when the store is opened for writing. All other damage
-// is refused.
+// A last write, of the write-ahead log or of the manifest, that a crash left garbled was answered
+// to nobody: if all else holds without it, it is left out, by a repair (tail_repair.h) when the
+// store is opened for writing. All other damage is refused.
 //
 // Throws UsageError when there is no store, UnavailableError
 // when another process owns it or the clock is an hour behind it, CorruptionError for damage.

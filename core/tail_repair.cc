@@ -1,10 +1,13 @@
 #include "core/tail_repair.h"
 
+#include <cerrno>
 #include <system_error>
 
 #include <capnp/message.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <kj/exception.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/format.capnp.h"
@@ -45,15 +48,15 @@ void check_head(const Storage& storage, const Head& expected, const fs::path& wh
   throw CorruptionError(where.string() + " does not end where the log does up to its damage");
 }
 
-std::string encode_repair(const TailRepair& repair) {
+std::string encode_repair(const TailRepair& repair, const LogFileEnd& damage) {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<format::Repair>();
   root.setRepairedAt(repair.now.micros);
   root.setTail(repair.head.tail.value);
   root.setBatchSeq(repair.head.batch_seq);
-  root.setFile(repair.damage.path.filename().string());
-  root.setCutAt(repair.damage.whole_bytes);
-  root.setCutBytes(repair.damage.bytes - repair.damage.whole_bytes);
+  root.setFile(damage.path.filename().string());
+  root.setCutAt(damage.whole_bytes);
+  root.setCutBytes(damage.bytes - damage.whole_bytes);
   root.setMadeBy(kSoftwareVersion);
   return events::encode_canonical(root.asReader());
 }
@@ -75,10 +78,13 @@ StoreRepair decode_repair(std::string_view bytes) {
 }
 
 void record_repair(Storage& storage, const TailRepair& repair) {
-  const std::size_t number = read_repairs(storage).size() + 1;
+  std::size_t number = read_repairs(storage).size();
   ChangeSet changes;
-  changes.put(Family::kMeta, fmt::format("{}{:016x}", kRepairPrefix, number),
-              encode_repair(repair));
+  for (const auto& damage : {repair.damage.manifest, repair.damage.log}) {
+    if (!damage) continue;
+    changes.put(Family::kMeta, fmt::format("{}{:016x}", kRepairPrefix, ++number),
+                encode_repair(repair, *damage));
+  }
   if (storage.write(changes, /*sync=*/true) != WriteResult::kDone) {
     throw UnavailableError("cannot record the repair: " + storage.last_error());
   }
@@ -93,7 +99,21 @@ fs::path next_quarantine(const fs::path& quarantine) {
   }
 }
 
+// Durably.
+void cut_file(const fs::path& path, std::uint64_t bytes) {
+  const FileDescriptor file = open_file(path, O_RDWR);
+  if (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0 || ::fsync(file.get()) != 0) {
+    throw_file_error("cut", path, errno);
+  }
+}
+
 }  // namespace
+
+std::string TailDamage::places() const {
+  std::string text = manifest ? damaged_place(*manifest) : "";
+  if (log) text += (text.empty() ? "" : " and ") + damaged_place(*log);
+  return text;
+}
 
 void repair_tail(const TailRepair& repair, const Disk& disk, const RepairObserver& done) {
   const auto report = [&](RepairStep step) {
@@ -102,11 +122,15 @@ void repair_tail(const TailRepair& repair, const Disk& disk, const RepairObserve
   const RepairPlaces& places = repair.places;
   // 1. A copy, of which nothing is used before the last step.
   copy_database(places.database, places.probe);
+  if (const auto& manifest = repair.damage.manifest) {
+    cut_file(places.probe / manifest->path.filename(), manifest->whole_bytes);
+  }
   report(RepairStep::kCopied);
   RocksOptions rocks = repair.rocks;
   rocks.directory = places.probe;
   rocks.read_only = false;
-  rocks.to_first_damage = true;
+  rocks.manifest_bytes.reset();
+  rocks.to_first_damage = repair.damage.log.has_value();
   {
     // 2. Opening it for writing cuts off what is garbled.
     const auto storage = disk.open_storage(rocks);

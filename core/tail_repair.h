@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,9 @@
 #include "core/tenancy_store.h"
 #include "core/write_ahead_log.h"
 
-// Repair of a write-ahead log whose last write was left garbled by a crash, without ever changing
-// the damaged database: a copy is made sound and takes its place, the original is kept.
+// Repair of a database whose last writes, to its write-ahead log and its manifest, were left
+// garbled by a crash, without ever changing the damaged database: a copy is made sound and takes
+// its place, the original is kept.
 namespace tenantry {
 
 // Where the directories lie.
@@ -22,10 +24,20 @@ struct RepairPlaces {
   std::filesystem::path quarantine;  // Afterwards <n>/ under it is the n-th damaged original.
 };
 
+// What a crash left half done. One of them at least.
+struct TailDamage {
+  std::optional<LogFileEnd> log;
+  std::optional<LogFileEnd> manifest;
+
+  [[nodiscard]] bool any() const { return log || manifest; }
+  // For people: "bytes 4096 to 5000 of …/000007.log".
+  [[nodiscard]] std::string places() const;
+};
+
 struct TailRepair {
   RepairPlaces places;
   RocksOptions rocks;  // Of the damaged database.
-  LogFileEnd damage;
+  TailDamage damage;
   Head head;  // The end of the log that was found up to the damage, and checked.
   events::Timestamp now;
 };

@@ -78,7 +78,7 @@ struct ScopeStatus {
 struct StoreRepair {
   events::Timestamp at;
   Position tail;                // The end of the log afterwards.
-  std::string file;             // Of the write-ahead log; it lies under quarantine/.
+  std::string file;             // Of the write-ahead log, or the manifest; under quarantine/.
   std::uint64_t cut_at = 0;     // From this byte on,
   std::uint64_t cut_bytes = 0;  // so many were left out.
 };

@@ -38,7 +38,7 @@ class ManifestTest : public ::testing::Test {
   std::string refusal_of(const std::string& manifest) {
     write_file_durably(path_of(database_), manifest);
     try {
-      check_manifest(database_, examine_log_files(database_));
+      (void)check_manifest(database_, examine_log_files(database_));
     } catch (const CorruptionError& error) {
       EXPECT_THAT(error.what(), HasSubstr("MANIFEST-"));
       return error.what();
@@ -97,6 +97,29 @@ TEST_F(ManifestTest, OneThatLostAFlushIsRefused) {
   EXPECT_THAT(refusal_of(opened_), HasSubstr("what lies between is lost"));
 }
 
+// A crash leaves an edit half done only before anything rests on it.
+TEST_F(ManifestTest, OneWhoseFlushIsDamagedIsRefused) {
+  std::string damaged = flushed_;
+  const auto begins = records_of(flushed_);
+  ASSERT_GT(begins.size(), records_of(opened_).size());
+  damaged.at(begins.at(records_of(opened_).size()) + log_fragments::kHeaderBytes) ^= 1;
+  EXPECT_THAT(refusal_of(damaged), HasSubstr("what lies between is lost"));
+}
+
+TEST_F(ManifestTest, ItTellsWhereItStopsBeingWhole) {
+  const auto end_of = [&](const std::string& manifest) {
+    write_file_durably(path_of(database_), manifest);
+    return check_manifest(database_, examine_log_files(database_));
+  };
+  EXPECT_EQ(end_of(flushed_), std::nullopt);
+  const auto cut = end_of(flushed_ + "half an edit");
+  ASSERT_TRUE(cut.has_value());
+  EXPECT_EQ(cut->whole_bytes, flushed_.size());
+  EXPECT_FALSE(cut->goes_on);
+  const std::string edit = flushed_.substr(records_of(flushed_).back());
+  EXPECT_TRUE(end_of(flushed_ + "half an edit" + edit)->goes_on);
+}
+
 TEST_F(ManifestTest, OneThatGoesBackIsRefused) {
   EXPECT_THAT(refusal_of(flushed_ + flushed_), HasSubstr("goes back"));
 }
@@ -105,9 +128,9 @@ TEST_F(ManifestTest, WhatIsNoManifestIsLeftToTheDatabase) {
   EXPECT_EQ(refusal_of(flushed_ + std::string(1000, '\0')), "");
   EXPECT_EQ(refusal_of(flushed_ + std::string(1000, 'x')), "");
   fs::remove(path_of(database_));
-  EXPECT_NO_THROW(check_manifest(database_, examine_log_files(database_)));
+  EXPECT_EQ(check_manifest(database_, examine_log_files(database_)), std::nullopt);
   fs::remove(database_ / "CURRENT");
-  EXPECT_NO_THROW(check_manifest(database_, examine_log_files(database_)));
+  EXPECT_EQ(check_manifest(database_, examine_log_files(database_)), std::nullopt);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "core/ack_file.h"
 #include "core/error.h"
+#include "core/log_fragments.h"
 #include "core/store_files.h"
 #include "tests/core/store_test_base.h"
 
@@ -65,6 +66,28 @@ class TailRepairTest : public StoreTestBase {
   [[nodiscard]] std::uint64_t log_file_bytes() const {
     const auto end = examine_log_files(directory() / "db").last;
     return end ? end->bytes : 0;
+  }
+  [[nodiscard]] fs::path manifest() const {
+    const std::string named = read_file(directory() / "db" / "CURRENT").value();
+    return directory() / "db" / named.substr(0, named.size() - 1);
+  }
+  // An edit more at the manifest's end, of which a byte is wrong; returns where it begins.
+  std::uint64_t append_garbled_edit() {
+    const std::string bytes = read_file(manifest()).value();
+    std::string edit = last_edit();
+    edit.back() = static_cast<char>(edit.back() ^ 0x40);
+    write_file_durably(manifest(), bytes + edit);
+    return bytes.size();
+  }
+  [[nodiscard]] std::string last_edit() const {
+    const std::string bytes = read_file(manifest()).value();
+    std::string last;
+    std::size_t at = 0;
+    while (const auto fragment = log_fragments::fragment_at(bytes, at)) {
+      last = bytes.substr(at, fragment->bytes);
+      at += fragment->bytes;
+    }
+    return last;
   }
   std::string open_error() {
     try {
@@ -234,6 +257,43 @@ struct Crash : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+TEST_F(TailRepairTest, AGarbledEndOfTheManifestIsLeftOut) {
+  const std::uint64_t cut_at = append_garbled_edit();
+  const std::string name = manifest().filename().string();
+  const auto damaged = read_file(manifest());
+  const auto before = files();
+  store_ = open_store({.directory = directory(), .read_only = true}, clock_, ids_);
+  EXPECT_EQ(store().tail().tail.value, kAnswered + 1) << "the write-ahead log is whole";
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  close();
+  EXPECT_TRUE(files() == before) << "reading changes nothing";
+  open();
+  EXPECT_EQ(store().tail().tail.value, kAnswered + 1);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  const auto repairs = store().status().repairs;
+  ASSERT_EQ(repairs.size(), 1U);
+  EXPECT_EQ(repairs[0].file, name);
+  EXPECT_EQ(repairs[0].cut_at, cut_at);
+  EXPECT_EQ(read_file(directory() / "quarantine" / "1" / name), damaged) << "evidence is kept";
+  reopen();
+  EXPECT_EQ(store().tail().tail.value, kAnswered + 1);
+}
+
+TEST_F(TailRepairTest, BothEndsAreLeftOutAtOnce) {
+  garble_last_write();
+  (void)append_garbled_edit();
+  open();
+  expect_sound();
+  EXPECT_EQ(store().status().repairs.size(), 2U);
+}
+
+TEST_F(TailRepairTest, AManifestThatGoesOnBehindDamageIsRefused) {
+  const std::string more = last_edit();
+  (void)append_garbled_edit();
+  write_file_durably(manifest(), read_file(manifest()).value() + more);
+  EXPECT_THAT(open_error(), HasSubstr("MANIFEST"));
+}
+
 class TailRepairCrashTest : public TailRepairTest,
                             public ::testing::WithParamInterface<RepairStep> {
  protected:
@@ -244,7 +304,7 @@ class TailRepairCrashTest : public TailRepairTest,
     RocksOptions reading = rocks;
     reading.read_only = reading.to_first_damage = true;
     const Head head = decode_head(*open_rocks_storage(reading)->get(Family::kMeta, "head"));
-    const LogFileEnd damage = examine_log_files(paths.database()).last.value();
+    const TailDamage damage{examine_log_files(paths.database()).last, std::nullopt};
     EXPECT_THROW(repair_tail({paths.repair(), rocks, damage, head, clock_.now()}, Disk{},
                              [&](RepairStep step) {
                                if (step == last) throw Crash("here");
