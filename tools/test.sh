@@ -6,13 +6,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TXT'
 Examples:
-  tools/test.sh                          release: tests, stages and the checks of tools/lint.sh;
-                                         then the tests and the planted bugs under the address and
-                                         undefined-behaviour sanitizers, in a build of its own
+  tools/test.sh                          release: all tests and the checks of tools/lint.sh
   tools/test.sh --quick                  release: the tests only
   tools/test.sh --stages                 release: the stages of tests/reliability only
-  tools/test.sh --all                    what it does without options, then the tests under the
-                                         thread sanitizer
+  tools/test.sh --all                    tests, stages and checks; then the tests and the planted
+                                         bugs under the sanitizers, each in a build of its own
   tools/test.sh --filter EventLog        release: tests whose name matches the regular expression
   tools/test.sh --preset asan-ubsan      build and test under one preset (also: tsan, debug)
 
@@ -25,10 +23,9 @@ TXT
 
 preset=release
 lint=yes
-address=yes
-threads=no
+sanitizers=no
 filter=""
-labels=()
+labels=(--label-exclude '^reliability$')
 passed=0
 failed=0
 
@@ -43,10 +40,9 @@ value_of() {
   printf '%s\n' "$2"
 }
 
-# Neither checks nor a second build; `$@` selects tests by their labels.
+# No checks; `$@` selects tests by their labels.
 tests_only() {
   lint=no
-  address=no
   labels=("$@")
 }
 
@@ -59,7 +55,10 @@ parse_options() {
         ;;
       --quick) tests_only --label-exclude '^reliability$' ;;
       --stages) tests_only --label-regex '^reliability$' ;;
-      --all) threads=yes ;;
+      --all)
+        sanitizers=yes
+        labels=()
+        ;;
       --preset)
         preset=$(value_of "$@")
         tests_only --label-exclude '^reliability$'
@@ -169,13 +168,11 @@ main() {
   if ((failed == 0)); then
     build_and_run
     [[ $lint == no ]] || run_lint
-    if [[ $address == yes ]]; then
-      preset=asan-ubsan
-      labels=(--label-exclude '^reliability$')
-      build_and_run
+    if [[ $sanitizers == yes ]]; then
+      # Runs of their own: the thread sanitizer may need another layout of memory.
+      count_run tools/test.sh --preset asan-ubsan
+      count_run tools/test.sh --preset tsan
     fi
-    # Of its own: the thread sanitizer may need another layout of memory.
-    [[ $threads == no ]] || count_run tools/test.sh --preset tsan
   fi
   printf '%d passed, %d failed\n' "$passed" "$failed"
   ((failed == 0))
