@@ -1,13 +1,10 @@
 #include "core/tail_repair.h"
 
-#include <cerrno>
 #include <system_error>
 
 #include <capnp/message.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <kj/exception.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/format.capnp.h"
@@ -99,14 +96,6 @@ fs::path next_quarantine(const fs::path& quarantine) {
   }
 }
 
-// Durably.
-void cut_file(const fs::path& path, std::uint64_t bytes) {
-  const FileDescriptor file = open_file(path, O_RDWR);
-  if (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0 || ::fsync(file.get()) != 0) {
-    throw_file_error("cut", path, errno);
-  }
-}
-
 }  // namespace
 
 std::string TailDamage::places() const {
@@ -123,7 +112,8 @@ void repair_tail(const TailRepair& repair, const Disk& disk, const RepairObserve
   // 1. A copy, of which nothing is used before the last step.
   copy_database(places.database, places.probe);
   if (const auto& manifest = repair.damage.manifest) {
-    cut_file(places.probe / manifest->path.filename(), manifest->whole_bytes);
+    write_file_durably(places.probe / manifest->path.filename(),
+                       read_file(manifest->path).value_or("").substr(0, manifest->whole_bytes));
   }
   report(RepairStep::kCopied);
   RocksOptions rocks = repair.rocks;
