@@ -246,6 +246,14 @@ class ReadModelTest(CliTestCase):
             ),
         )
 
+    def test_verify_leaves_out_a_file_that_a_failed_projection_left_without_tables(self):
+        default = os.path.join(self.store, "read_model.sqlite3")
+        with open(default, "wb"):
+            pass
+        self.assert_exit(0, self.run_program("verify"))
+        named = self.run_program("verify", "--read-model", "sqlite:" + default)
+        self.assert_exit(5, named)
+
     def test_verify_names_a_read_model_that_is_not_there(self):
         result = self.run_program("verify", "--read-model", "sqlite:nowhere.db")
         self.assert_exit(5, result)
