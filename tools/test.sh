@@ -6,11 +6,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TXT'
 Examples:
-  tools/test.sh                          release: all tests and the checks of tools/lint.sh
+  tools/test.sh                          release: tests, stages and the checks of tools/lint.sh; then
+                                         the tests and the planted bugs under the address and
+                                         undefined-behaviour sanitizers (under an hour on 2 cores)
   tools/test.sh --quick                  release: the tests only
   tools/test.sh --stages                 release: the stages of tests/reliability only
-  tools/test.sh --all                    tests, stages and checks; then the tests and the planted
-                                         bugs under the sanitizers, each in a build of its own
+  tools/test.sh --all                    everything, and the tests under the thread sanitizer
   tools/test.sh --filter EventLog        release: tests whose name matches the regular expression
   tools/test.sh --preset asan-ubsan      build and test under one preset (also: tsan, debug)
 
@@ -23,9 +24,9 @@ TXT
 
 preset=release
 lint=yes
-sanitizers=no
+sanitizers=(asan-ubsan)
 filter=""
-labels=(--label-exclude '^reliability$')
+labels=()
 passed=0
 failed=0
 
@@ -40,9 +41,10 @@ value_of() {
   printf '%s\n' "$2"
 }
 
-# No checks; `$@` selects tests by their labels.
+# One build and no checks; `$@` selects tests by their labels.
 tests_only() {
   lint=no
+  sanitizers=()
   labels=("$@")
 }
 
@@ -55,10 +57,7 @@ parse_options() {
         ;;
       --quick) tests_only --label-exclude '^reliability$' ;;
       --stages) tests_only --label-regex '^reliability$' ;;
-      --all)
-        sanitizers=yes
-        labels=()
-        ;;
+      --all) sanitizers=(asan-ubsan tsan) ;;
       --preset)
         preset=$(value_of "$@")
         tests_only --label-exclude '^reliability$'
@@ -161,6 +160,7 @@ count_run() {
 main() {
   parse_options "$@"
   without_address_randomisation "$@"
+  local sanitizer=""
   set_sanitizer_options
   if [[ $lint == yes ]]; then
     tools/install-deps.sh --checks || failed=1
@@ -168,11 +168,10 @@ main() {
   if ((failed == 0)); then
     build_and_run
     [[ $lint == no ]] || run_lint
-    if [[ $sanitizers == yes ]]; then
-      # Runs of their own: the thread sanitizer may need another layout of memory.
-      count_run tools/test.sh --preset asan-ubsan
-      count_run tools/test.sh --preset tsan
-    fi
+    # Runs of their own: the thread sanitizer may need another layout of memory.
+    for sanitizer in "${sanitizers[@]}"; do
+      count_run tools/test.sh --preset "$sanitizer"
+    done
   fi
   printf '%d passed, %d failed\n' "$passed" "$failed"
   ((failed == 0))
