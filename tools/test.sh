@@ -6,8 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TXT'
 Examples:
-  tools/test.sh                          release: tests, stages and the checks of tools/lint.sh; then
-                                         the tests and the planted bugs under the address and
+  tools/test.sh                          release: tests, stages, the checks of tools/lint.sh; then
+                                         the tests and planted bugs under the address and
                                          undefined-behaviour sanitizers (under an hour on 2 cores)
   tools/test.sh --quick                  release: the tests only
   tools/test.sh --stages                 release: the stages of tests/reliability only

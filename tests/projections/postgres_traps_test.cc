@@ -67,7 +67,10 @@ TEST_F(PqxxTrapsTest, ALostConnectionComesBackSilentlyWithoutItsSettingsAndLocks
   EXPECT_NE(after, "none");
   EXPECT_NE(after, before);
   EXPECT_EQ(ask(connection_, "SHOW application_name"), "");
-  EXPECT_EQ(ask(connection_, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+  EXPECT_EQ(ask(connection_,
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND pid = pg_backend_pid()"),
+            "0");
 }
 
 TEST_F(PqxxTrapsTest, ALostConnectionStaysLostWhereReactivationIsInhibited) {
