@@ -46,12 +46,18 @@ class CommandEvents {
 
 [[noreturn]] void refuse(const std::vector<StoredEvent>& made) {
   std::set<std::string> kinds;
-  for (const StoredEvent& event : made) kinds.insert(events::find_kind(event.kind)->name);
+  bool imported = false;
+  for (const StoredEvent& event : made) {
+    const events::KindInfo& kind = *events::find_kind(event.kind);
+    kinds.insert(kind.name);
+    imported = imported || kind.imported;
+  }
   throw UsageError(
       "not_expressible",
       fmt::format("no command makes the events {} to {} ({})", made.front().position.value,
                   made.back().position.value, fmt::join(kinds, ", ")),
-      fmt::format("tenantry show {}", made.front().position.value));
+      imported ? std::string("the log begins with an import; `--after` leaves out what it brought")
+               : fmt::format("tenantry show {}", made.front().position.value));
 }
 
 }  // namespace

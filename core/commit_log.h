@@ -59,6 +59,13 @@ class CommitLog {
   [[nodiscard]] virtual CommitLimits limits() const = 0;
 };
 
+// For a writer that owns its store. Appends; a stall wrote nothing, so tries again, for two seconds
+// at most.
+[[nodiscard]] AppendOutcome append_patiently(CommitLog& log, const Batch& batch,
+                                             const ChangeSet& local);
+// Throws the UnavailableError for what was not committed; `why` is the storage's last error.
+[[noreturn]] void throw_append_failure(AppendOutcome outcome, const std::string& why);
+
 // The log inside the store's own storage: one synced write is the commit. Exclusive by the store's
 // lock.
 [[nodiscard]] std::unique_ptr<CommitLog> make_embedded_log(Storage& storage, const StoreInfo& info);

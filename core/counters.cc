@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/bytes.h"
+#include "core/keys.h"
 
 namespace tenantry {
 namespace {
@@ -11,6 +12,18 @@ namespace {
 template <class Sums>
 auto place_of(Sums& sums, const CounterKey& key) {
   return std::ranges::lower_bound(sums, key, {}, &Counters::Sums::value_type::first);
+}
+
+// Visits the entry, or each of the entries that it counts as.
+template <class Visit>
+void each_counted(const CounterKey& key, std::string_view value, Visit&& visit) {
+  const bool is_claim =
+      key.family == Family::kState && key.kind > keys::kClaimBit && key.kind < keys::kLookupBit;
+  while (is_claim && value.size() > keys::kHolderBytes) {
+    visit(value.substr(0, keys::kHolderBytes));
+    value.remove_prefix(keys::kHolderBytes);
+  }
+  visit(value);
 }
 
 }  // namespace
@@ -27,6 +40,18 @@ CounterKey counter_key(Family family, std::string_view key) {
     default:
       return {family, 0, 0, 0};
   }
+}
+
+void Counters::add(Family family, std::string_view key, std::string_view value) {
+  const CounterKey counter = counter_key(family, key);
+  RowSum& sum = at(counter);
+  each_counted(counter, value, [&](std::string_view counted) { sum.add(key, counted); });
+}
+
+void Counters::subtract(Family family, std::string_view key, std::string_view value) {
+  const CounterKey counter = counter_key(family, key);
+  RowSum& sum = at(counter);
+  each_counted(counter, value, [&](std::string_view counted) { sum.subtract(key, counted); });
 }
 
 RowSum Counters::sum(const CounterKey& key) const {

@@ -30,12 +30,10 @@ class Counters {
  public:
   using Sums = std::vector<std::pair<CounterKey, RowSum>>;
 
-  void add(Family family, std::string_view key, std::string_view value) {
-    at(counter_key(family, key)).add(key, value);
-  }
-  void subtract(Family family, std::string_view key, std::string_view value) {
-    at(counter_key(family, key)).subtract(key, value);
-  }
+  // A claim with several holders counts as one entry for each: so what the rows add up to does not
+  // depend on who else claims.
+  void add(Family family, std::string_view key, std::string_view value);
+  void subtract(Family family, std::string_view key, std::string_view value);
   [[nodiscard]] RowSum sum(const CounterKey& key) const;
   [[nodiscard]] const Sums& sums() const { return sums_; }  // Ascending by key.
   void set(const CounterKey& key, const RowSum& sum) { at(key) = sum; }

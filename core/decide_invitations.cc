@@ -87,17 +87,18 @@ bool has_active_member(const Deciding& deciding, const Uuid& tenant, std::string
   return found;
 }
 
-// The rules of a new invitation, in the order of the contract. `pending` is the one that the tenant
+// The rules of a new invitation, in the order of the contract. `pending` are those that the tenant
 // and the address have now.
 std::optional<Refusal> check_invite(const Deciding& deciding, events::Invite::Reader command,
                                     const FoundTenant& tenant,
-                                    const std::optional<FoundInvitation>& pending) {
+                                    const std::vector<FoundInvitation>& pending) {
   const std::string_view email = view_of(command.getEmail());
   const std::string at = " at the tenant " + quoted(view_of(tenant.read().getSlug()));
-  if (pending && !has_lapsed(deciding, *pending)) {
+  for (const FoundInvitation& one : pending) {
+    if (has_lapsed(deciding, one)) continue;
     return refuse("pending_invitation_exists", "email",
                   quoted(email) + " has a pending invitation" + at + ", " +
-                      events::format_uuid(pending->key.id) + ": extend or revoke that one");
+                      events::format_uuid(one.key.id) + ": extend or revoke that one");
   }
   if (has_active_member(deciding, tenant.key.id, email)) {
     return refuse("already_member", "email", quoted(email) + " is an active member" + at);
@@ -247,9 +248,9 @@ DecideOutcome decide_invite(Deciding& deciding, events::Invite::Reader command) 
   const auto id = deciding.take_uuid(EntityKind::INVITATION, given);
   if (id.refused()) return id.refusal();
   const std::string email = string_of(command.getEmail());
-  const auto pending = deciding.find_pending_invitation(tenant->key.id, email);
+  const auto pending = deciding.pending_invitations(tenant->key.id, email);
   if (auto refusal = check_invite(deciding, command, *tenant, pending)) return *refusal;
-  if (pending) emit_expired(deciding, pending->key);
+  for (const FoundInvitation& lapsed : pending) emit_expired(deciding, lapsed.key);
   emit_issued(deciding, command, {tenant->key.id, *id}, *invited_by);
   return deciding.accept(EntityName{EntityKind::INVITATION, *id, email});
 }

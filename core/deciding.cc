@@ -123,9 +123,16 @@ std::optional<FoundInvitation> Deciding::find_invitation(std::string_view token)
   return find_holder<events::InvitationRow>({"token"}, {std::string(token)});
 }
 
-std::optional<FoundInvitation> Deciding::find_pending_invitation(const Uuid& tenant,
-                                                                 std::string_view email) const {
-  return find_holder<events::InvitationRow>({"tenant_id", "email"}, {tenant, std::string(email)});
+std::vector<FoundInvitation> Deciding::pending_invitations(const Uuid& tenant,
+                                                           std::string_view email) const {
+  const TableInfo& table = table_for<events::InvitationRow>();
+  const events::ClaimInfo& claim = claim_on(table, {"tenant_id", "email"});
+  const events::Value values[] = {tenant, std::string(email)};
+  std::vector<FoundInvitation> found;
+  for (const RowKey& key : state_.claim_holders(table, claim, claim_value(claim, values).value())) {
+    found.emplace_back(state_.row(table, key).value());
+  }
+  return found;
 }
 
 OrRefusal<FoundUser> Deciding::resolve(events::UserRef::Reader ref, std::string_view field) const {
@@ -272,11 +279,7 @@ void Deciding::emit(const std::function<void(events::Event::Builder)>& fill) {
   if (too_large_) return;
   capnp::MallocMessageBuilder message(kj::arrayPtr(scratch_.data(), scratch_.size()));
   auto event = message.initRoot<events::Event>();
-  const events::Circumstances& circumstances = input_.circumstances;
-  if (!circumstances.actor.empty()) event.setActor(circumstances.actor);
-  if (!circumstances.channel.empty()) event.setChannel(circumstances.channel);
-  if (!circumstances.reason.empty()) event.setReason(circumstances.reason);
-  if (!circumstances.correlation_id.empty()) event.setCorrelationId(circumstances.correlation_id);
+  events::set_circumstances(event, input_.circumstances);
   fill(event);
   keep(events::encode_canonical(event.asReader()));
 }

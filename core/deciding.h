@@ -177,8 +177,9 @@ class Deciding {
   [[nodiscard]] std::optional<FoundMember> find_member(const events::Uuid& tenant,
                                                        std::int64_t user) const;
   [[nodiscard]] std::optional<FoundInvitation> find_invitation(std::string_view token) const;
-  [[nodiscard]] std::optional<FoundInvitation> find_pending_invitation(
-      const events::Uuid& tenant, std::string_view email) const;
+  // At most one, but for imported ones.
+  [[nodiscard]] std::vector<FoundInvitation> pending_invitations(const events::Uuid& tenant,
+                                                                 std::string_view email) const;
   // The row that holds a unique value; `columns` are those of one of the table's claims.
   template <class Row>
   [[nodiscard]] std::optional<Found<Row>> find_holder(

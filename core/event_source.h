@@ -58,6 +58,9 @@ struct FoldedRow {
   std::optional<events::RowValues> values;
 };
 
+// Called now and then by long operations: how much of how much is done.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
 // What projections and audits read. Threads: any.
 // Errors: CorruptionError for damage or a gap; a reader never gets less than there is without one.
 class EventSource {
@@ -72,6 +75,11 @@ class EventSource {
   // Calls `read` with the rows exactly as they are at the position that it is told; appends go on
   // meanwhile.
   virtual void read_state(
+      const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
+  // The same as they were at `position`, with the end that the log had there; folded in a scratch
+  // place. Throws UsageError `position_ahead` for one that the log does not reach.
+  virtual void read_state_at(
+      Position position, const Progress& progress,
       const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
   // Computes the rows anew from the events through `through`, and from nothing else: calls `seen`
   // with each event, then `visit` with each row that there ever was, by table and id. Either ends

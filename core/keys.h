@@ -18,6 +18,9 @@ namespace tenantry::keys {
 // The byte that tells what an entry of the state is. 0x01..0x3f: the rows of that kind of entity.
 inline constexpr std::uint8_t kGoneBit = 0x40;   // | kind: the stream of an entity that is gone.
 inline constexpr std::uint8_t kClaimBit = 0x80;  // | claim number: a unique value.
+// A claim's value: the tenant and the id of the row that holds it; of several holders, which only
+// imported rows can be, one after the other in their order.
+inline constexpr std::size_t kHolderBytes = 32;
 inline constexpr std::uint8_t kById =
     0x80;  // Claim number 0: the id of a row that lies under its tenant.
 inline constexpr std::uint8_t kLookupBit = 0xc0;  // | lookup number.

@@ -83,6 +83,9 @@ class Row {
     if (change.effect == events::Effect::INSERT) {
       if (row_.values) does_not_fit(change, row_.last, "exists already");
       row_.values.emplace(row_.table->columns.size());
+    } else if (change.effect == events::Effect::RESERVE) {
+      if (row_.version != Version{1}) does_not_fit(change, row_.last, "was used already");
+      return;
     } else if (!row_.values || owner() != change.tenant) {
       does_not_fit(change, row_.last, "is not there");
     }

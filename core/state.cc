@@ -26,8 +26,6 @@ using events::Value;
 
 // A row's value: version, last position, the row.
 constexpr std::size_t kRowPrefixBytes = 16;
-// A claim's value: the tenant and the id of the row that holds it.
-constexpr std::size_t kHolderBytes = 32;
 // No further entry is kept in memory just because it was read.
 constexpr std::size_t kEntriesMax = 20'000;
 constexpr std::size_t kKeptBytesMax = std::size_t{8} << 20;
@@ -50,15 +48,25 @@ StoredRow decode_entry(const RowKey& key, std::string value, events::Origin orig
 
 std::string encode_holder(const RowKey& key) {
   std::string value;
-  value.reserve(kHolderBytes);
+  value.reserve(keys::kHolderBytes);
   append_uuid(value, key.tenant);
   append_uuid(value, key.id);
   return value;
 }
 
+// The only holder, or the first of several.
 RowKey decode_holder(std::string_view value) {
-  if (value.size() != kHolderBytes) throw CorruptionError("a claim of the state is cut short");
+  if (value.empty() || value.size() % keys::kHolderBytes != 0)
+    throw CorruptionError("a claim of the state is cut short");
   return {read_uuid(value, 0), read_uuid(value, 16)};
+}
+
+// The first holder in `holders` that is not before `holder`; the end if there is none.
+std::size_t holder_place(std::string_view holders, std::string_view holder) {
+  std::size_t at = 0;
+  while (at < holders.size() && holders.substr(at, keys::kHolderBytes) < holder)
+    at += keys::kHolderBytes;
+  return at;
 }
 
 bool holds(const RowValues& row, std::optional<std::size_t> column, const std::string& wanted) {
@@ -83,16 +91,6 @@ bool append_claimed(std::string& bytes, const ClaimInfo& claim, const Value& val
     return false;
   }
   return true;
-}
-
-// What `row` claims under `claim`; nullopt for nothing.
-std::optional<std::string> claimed(const ClaimInfo& claim, const RowValues& row) {
-  if (!holds(row, claim.where_column, claim.where_value)) return std::nullopt;
-  std::string bytes;
-  for (const std::size_t column : claim.columns) {
-    if (!append_claimed(bytes, claim, row[column])) return std::nullopt;
-  }
-  return bytes;
 }
 
 std::optional<std::int64_t> looked_up(const LookupInfo& lookup, const RowValues& row) {
@@ -181,7 +179,7 @@ void each_entry(const TableInfo& table, const RowValues& row, const RowKey& key,
   put(keys::row(table, key), encode_row_entry(table, row, version, position));
   if (lies_under_tenant(table)) put(keys::by_id(table, key.id), encode_holder(key));
   for (const ClaimInfo& claim : table.claims) {
-    if (const auto value = claimed(claim, row)) take(claim, *value);
+    if (const auto value = claimed_by(claim, row)) take(claim, *value);
   }
   for (const LookupInfo& lookup : table.lookups) {
     if (const auto value = looked_up(lookup, row)) {
@@ -228,6 +226,15 @@ void emit_counter(const TableInfo& table, std::int64_t largest_id, const EmitEnt
   if (largest_id != 0) emit(keys::counter(table), encode_counter(largest_id));
 }
 
+std::optional<std::string> claimed_by(const ClaimInfo& claim, const RowValues& row) {
+  if (!holds(row, claim.where_column, claim.where_value)) return std::nullopt;
+  std::string bytes;
+  for (const std::size_t column : claim.columns) {
+    if (!append_claimed(bytes, claim, row[column])) return std::nullopt;
+  }
+  return bytes;
+}
+
 std::optional<std::string> claim_value(const ClaimInfo& claim, std::span<const Value> values) {
   std::string bytes;
   for (const Value& value : values) {
@@ -255,6 +262,12 @@ const LookupInfo& lookup_on(const TableInfo& table, std::string_view column) {
     if (table.columns[lookup.column].name == column) return lookup;
   }
   throw std::logic_error("no lookup on " + table.name + "." + std::string(column));
+}
+
+std::vector<RowKey> StateView::claim_holders(const TableInfo& table, const ClaimInfo& claim,
+                                             std::string_view value) const {
+  const auto holder = claim_holder(table, claim, value);
+  return holder ? std::vector{*holder} : std::vector<RowKey>{};
 }
 
 std::optional<StoredRow> StateView::find_row(
@@ -331,6 +344,17 @@ std::optional<RowKey> State::claim_holder(const TableInfo& table, const ClaimInf
   const auto holder = get(keys::claim(table, claim, value)).value;
   if (!holder) return std::nullopt;
   return decode_holder(*holder);
+}
+
+std::vector<RowKey> State::claim_holders(const TableInfo& table, const ClaimInfo& claim,
+                                         std::string_view value) const {
+  std::vector<RowKey> holders;
+  const auto entry = get(keys::claim(table, claim, value)).value;
+  for (std::string_view rest = entry ? *entry : std::string_view(); !rest.empty();
+       rest.remove_prefix(keys::kHolderBytes)) {
+    holders.push_back(decode_holder(rest));
+  }
+  return holders;
 }
 
 // Merges the storage's entries with those laid over them, in key order.
@@ -419,6 +443,9 @@ Version State::apply(const events::EventView& event, events::Timestamp recorded_
       case events::Effect::REMOVE:
         version = remove_row(change, position);
         break;
+      case events::Effect::RESERVE:
+        version = reserve(change, position);
+        break;
     }
   }
   return version;
@@ -432,6 +459,7 @@ Version State::insert(RowChange change, Position position) {
     version = {stream_version(table, change.id).value + 1};
     remove(keys::gone(table, change.id));
   }
+  const bool shares = change.shares_claims;
   RowValues row(table.columns.size());
   events::apply_patch(row, std::move(change));
   const RowKey key = key_of(table, row);
@@ -440,7 +468,7 @@ Version State::insert(RowChange change, Position position) {
       table, row, key, version, position,
       [&](std::string entry, std::string value) { put_new(std::move(entry), std::move(value)); },
       [&](const ClaimInfo& claim, const std::string& value) {
-        take_claim(table, claim, value, key, position);
+        take_claim(table, claim, value, key, shares && claim.fold, position);
       });
   note_id(table, row);
   return version;
@@ -462,11 +490,12 @@ Version State::patch(RowChange change, Position position) {
   if (moves && lies_under_tenant(table)) put(keys::by_id(table, after.id), encode_holder(after));
   // What stays as it is is not even looked at.
   for (const ClaimInfo& claim : table.claims) {
-    const auto had = claimed(claim, old);
-    const auto has = claimed(claim, row);
+    const auto had = claimed_by(claim, old);
+    const auto has = claimed_by(claim, row);
     if (had == has && !moves) continue;
-    if (had) remove(keys::claim(table, claim, *had));
-    if (has) take_claim(table, claim, *has, after, position);
+    if (had) release_claim(table, claim, *had, before);
+    // What is only moved is shared with whom it was shared with.
+    if (has) take_claim(table, claim, *has, after, /*shares=*/had == has, position);
   }
   for (const LookupInfo& lookup : table.lookups) {
     const auto had = looked_up(lookup, old);
@@ -487,7 +516,7 @@ Version State::remove_row(const RowChange& change, Position position) {
   const RowValues row = events::decode_row(table, stored->bytes);
   if (lies_under_tenant(table)) remove(keys::by_id(table, key.id));
   for (const ClaimInfo& claim : table.claims) {
-    if (const auto value = claimed(claim, row)) remove(keys::claim(table, claim, *value));
+    if (const auto value = claimed_by(claim, row)) release_claim(table, claim, *value, key);
   }
   for (const LookupInfo& lookup : table.lookups) {
     if (const auto value = looked_up(lookup, row)) remove(keys::lookup(table, lookup, *value, key));
@@ -497,15 +526,42 @@ Version State::remove_row(const RowChange& change, Position position) {
   return version;
 }
 
+// A row that was and is gone, so that nothing else ever has the id.
+Version State::reserve(const RowChange& change, Position position) {
+  const TableInfo& table = *change.table;
+  if (!never_used(table, change.id)) does_not_fit(change, position, "was used already");
+  const Version version{1};
+  put(keys::gone(table, change.id), encode_entry(version, position, {}));
+  put(keys::counter(table), encode_counter(events::integer_id(change.id)));
+  return version;
+}
+
 void State::take_claim(const TableInfo& table, const ClaimInfo& claim, const std::string& value,
-                       const RowKey& key, Position position) {
+                       const RowKey& key, bool shares, Position position) {
   Slot& held = slot(keys::claim(table, claim, value));
-  if (held.now) {
+  const std::string holder = encode_holder(key);
+  if (!held.now) return held.set(holder);
+  if (!shares) {
     throw CorruptionError(fmt::format(
         "event {} does not fit the state: {}/{} claims what another row holds ({})", position.value,
         table.entity_name, events::format_entity_id(table, key.id), claim.code));
   }
-  held.set(encode_holder(key));
+  std::string holders = *held.now;
+  holders.insert(holder_place(holders, holder), holder);
+  held.set(std::move(holders));
+}
+
+void State::release_claim(const TableInfo& table, const ClaimInfo& claim, const std::string& value,
+                          const RowKey& key) {
+  std::string entry = keys::claim(table, claim, value);
+  std::string holders = get(entry).value.value_or("");
+  if (holders.size() <= keys::kHolderBytes) return remove(std::move(entry));
+  const std::string holder = encode_holder(key);
+  const std::size_t at = holder_place(holders, holder);
+  if (holders.compare(at, keys::kHolderBytes, holder) != 0) {
+    throw CorruptionError("a claim of the state does not name the row that has it");
+  }
+  put(std::move(entry), holders.erase(at, keys::kHolderBytes));
 }
 
 void State::note_id(const TableInfo& table, const RowValues& row) {

@@ -54,6 +54,9 @@ class State final : public StateView {
   [[nodiscard]] std::optional<RowKey> claim_holder(const events::TableInfo& table,
                                                    const events::ClaimInfo& claim,
                                                    std::string_view value) const override;
+  [[nodiscard]] std::vector<RowKey> claim_holders(const events::TableInfo& table,
+                                                  const events::ClaimInfo& claim,
+                                                  std::string_view value) const override;
   void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
                  const std::function<bool(const StoredRow&)>& visit) const override;
   [[nodiscard]] std::optional<StoredRow> find_row(
@@ -123,8 +126,11 @@ class State final : public StateView {
   Version insert(events::RowChange change, Position position);
   Version patch(events::RowChange change, Position position);
   Version remove_row(const events::RowChange& change, Position position);
+  Version reserve(const events::RowChange& change, Position position);
   void take_claim(const events::TableInfo& table, const events::ClaimInfo& claim,
-                  const std::string& value, const RowKey& key, Position position);
+                  const std::string& value, const RowKey& key, bool shares, Position position);
+  void release_claim(const events::TableInfo& table, const events::ClaimInfo& claim,
+                     const std::string& value, const RowKey& key);
   void note_id(const events::TableInfo& table, const events::RowValues& row);
 
   const StorageReader& base_;

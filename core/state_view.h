@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/ids.h"
 #include "events/encoding.h"
@@ -46,6 +47,10 @@ class StateView {
   [[nodiscard]] virtual std::optional<RowKey> claim_holder(const events::TableInfo& table,
                                                            const events::ClaimInfo& claim,
                                                            std::string_view value) const = 0;
+  // All who hold it, in key order: of imported rows there may be several.
+  [[nodiscard]] virtual std::vector<RowKey> claim_holders(const events::TableInfo& table,
+                                                          const events::ClaimInfo& claim,
+                                                          std::string_view value) const;
   // Rows in key order: all, or those of one tenant.
   virtual void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
                          const std::function<bool(const StoredRow&)>& visit) const = 0;
@@ -69,6 +74,9 @@ class StateView {
 // The values are those of the claim's columns. nullopt when one is NULL: nothing is claimed.
 [[nodiscard]] std::optional<std::string> claim_value(const events::ClaimInfo& claim,
                                                      std::span<const events::Value> values);
+// The same of what `row` claims; nullopt also for a row that the claim does not speak of.
+[[nodiscard]] std::optional<std::string> claimed_by(const events::ClaimInfo& claim,
+                                                    const events::RowValues& row);
 // The claim of `table` over exactly these columns; it exists.
 [[nodiscard]] const events::ClaimInfo& claim_on(const events::TableInfo& table,
                                                 std::initializer_list<std::string_view> columns);

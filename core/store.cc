@@ -30,17 +30,6 @@ LogTail tail_of(const StoreInfo& info, const Head& head) {
   return {head.tail, head.last_recorded, head_digest(info.id, head)};
 }
 
-Ack ack_of(const StoreInfo& info, const Head& head) {
-  Ack ack;
-  ack.incarnation = head.incarnation;
-  ack.term = head.term;
-  ack.batch_seq = head.batch_seq;
-  ack.tail = head.tail.value;
-  const Hash digest = head_digest(info.id, head);
-  std::copy_n(digest.begin(), ack.head_digest.size(), ack.head_digest.begin());
-  return ack;
-}
-
 // Commands that are decided but never written: effects pile up in memory.
 class Rehearsal {
  public:
@@ -166,21 +155,28 @@ class Store final : public TenancyStore {
 
   Position position_at(events::Timestamp time) const override { return reader().position_at(time); }
 
-  void read_state_at(Position position, const Progress& progress,
-                     const std::function<void(const StateView&)>& read) const override {
+  void read_state_at(
+      Position position, const Progress& progress,
+      const std::function<void(const LogTail&, const StateView&)>& read) const override {
     const LogReader log = reader();
     const Position tail = writer_.head().tail;
     if (position > tail) {
       throw UsageError("position_ahead", fmt::format("the log ends at position {}", tail.value));
     }
     Fold fold(opened_.paths.scratch(), position.value);
+    Head past;
+    past.incarnation = opened_.head.incarnation;
     log.read_after({}, position, [&](const StoredEvent& event) {
       fold.apply(event);
+      past.tail = event.position;
+      past.last_recorded = event.recorded_at;
+      past.scopes[event.scope].seq = event.scope_seq;
+      past.scopes[event.scope].chain = event.chain_hash;
       if (progress && event.position.value % 4096 == 0)
         progress(event.position.value, position.value);
       return true;
     });
-    read(fold.state());
+    read(tail_of(opened_.info, past), fold.state());
   }
 
   void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,

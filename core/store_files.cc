@@ -155,17 +155,6 @@ RocksOptions rocks_options(const OpenOptions& options, const StorePaths& paths) 
   return rocks;
 }
 
-Ack first_ack(const StoreInfo& info, const Head& head) {
-  Ack ack;
-  ack.incarnation = head.incarnation;
-  ack.term = head.term;
-  ack.batch_seq = head.batch_seq;
-  ack.tail = head.tail.value;
-  const Hash digest = head_digest(info.id, head);
-  std::copy_n(digest.begin(), ack.head_digest.size(), ack.head_digest.begin());
-  return ack;
-}
-
 // Opens for reading and checks everything that is checked before a store is used.
 void read_end(OpenedStore& opened, RocksOptions rocks) {
   rocks.read_only = true;
@@ -246,21 +235,6 @@ void with_ballast_to_spare(const StorePaths& paths, Open&& open) {
   }
 }
 
-// A directory that is removed in the end, with what is still in it.
-class Unfinished {
- public:
-  explicit Unfinished(fs::path path) : path_(std::move(path)) {}
-  Unfinished(const Unfinished&) = delete;
-  Unfinished& operator=(const Unfinished&) = delete;
-  ~Unfinished() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
- private:
-  fs::path path_;
-};
-
 constexpr std::string_view kUnfinishedPrefix = ".new-";
 
 // Nothing but what an unfinished make_store() leaves: names that it makes, and no FORMAT.
@@ -298,7 +272,7 @@ void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids, cons
     throw UnavailableError("cannot write " + rocks.directory.string() + ": " +
                            storage->last_error());
   }
-  const Ack ack = first_ack(info, head);
+  const Ack ack = ack_of(info, head);
   AckFile(paths.ack(), ack, disk.sync_ack, disk.write_ack_now).close(ack);
   write_file_durably(paths.directory / ".gitignore", "*\n");
   write_file_durably(paths.format(), encode_format());
@@ -315,10 +289,12 @@ bool would_make_store(const fs::path& directory) {
   if (is_store(directory)) return false;
   std::error_code error;
   if (!fs::exists(directory, error) || fs::is_empty(directory, error)) return true;
-  throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
-                   !error && holds_unfinished_store(directory)
-                       ? "it is all that an interrupted init left: remove it, and run init again"
-                       : "name a directory that does not exist or is empty");
+  throw UsageError(
+      "store_not_empty", directory.string() + " is not empty and no store",
+      !error && holds_unfinished_store(directory)
+          ? "it is what an interrupted init or import left, unless one is at work there: "
+            "remove it and repeat"
+          : "name a directory that does not exist or is empty");
 }
 
 void require_store(const fs::path& directory) {
@@ -327,25 +303,66 @@ void require_store(const fs::path& directory) {
                    "tenantry init --store " + directory.string(), 6);
 }
 
-bool make_store(const fs::path& named, const Clock& clock, IdSource& ids, const Disk& disk) {
+fs::path store_directory(const fs::path& named) {
   if (named.empty()) throw UsageError("usage", "the store's directory has no name");
   fs::path directory = fs::weakly_canonical(fs::absolute(named));
-  if (!directory.has_filename()) directory = directory.parent_path();
+  return directory.has_filename() ? directory : directory.parent_path();
+}
+
+bool make_store(const fs::path& named, const Clock& clock, IdSource& ids, const Disk& disk) {
+  const fs::path directory = store_directory(named);
   if (!would_make_store(directory)) return false;
-  std::error_code ignored;  // What is missing then is named by the next call.
-  fs::create_directories(directory.parent_path(), ignored);
-  make_private_directory(directory);
-  // Built under a name of its own and moved into place, FORMAT last: what has no FORMAT is no
-  // store. Whoever else makes one here at the same time fails at the first move.
-  const fs::path aside =
-      directory / (std::string(kUnfinishedPrefix) + events::format_uuid(ids.new_uuid()));
-  const Unfinished unfinished{aside};
-  make_private_directory(aside);
-  fill_store({aside}, clock, ids, disk);
-  for (const char* name : {"db", "ack", ".gitignore", "FORMAT"}) {
-    rename_durably(aside / name, directory / name);
-  }
+  UnfinishedStore(directory, clock, ids, disk).put_in_place();
   return true;
+}
+
+UnfinishedStore::Place::Place(fs::path named, IdSource& ids)
+    : directory(std::move(named)),
+      aside(directory / (std::string(kUnfinishedPrefix) + events::format_uuid(ids.new_uuid()))),
+      made_directory(!fs::exists(directory)) {}
+
+UnfinishedStore::Place::~Place() {
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);
+  if (made_directory) fs::remove(directory, ignored);  // It stays if anything is in it.
+}
+
+UnfinishedStore::UnfinishedStore(fs::path directory, const Clock& clock, IdSource& ids,
+                                 const Disk& disk)
+    : place_(std::move(directory), ids) {
+  std::error_code ignored;  // What is missing then is named by the next call.
+  fs::create_directories(place_.directory.parent_path(), ignored);
+  make_private_directory(place_.directory);
+  make_private_directory(place_.aside);
+  fill_store({place_.aside}, clock, ids, disk);
+}
+
+void UnfinishedStore::put_in_place() {
+  for (const char* name : {"db", "ack", ".gitignore", "FORMAT"}) {
+    rename_durably(place_.aside / name, place_.directory / name);
+  }
+}
+
+void UnfinishedStore::replace_empty_store() {
+  const StorePaths old{place_.directory};
+  remove_durably(old.format());
+  for (const fs::path& path : {old.database(), old.ack(), old.ballast()}) fs::remove_all(path);
+  put_in_place();
+  for (const auto& at : fs::directory_iterator(place_.directory)) {
+    const bool unfinished = at.path().filename().string().starts_with(kUnfinishedPrefix);
+    if (unfinished && at.path() != place_.aside) fs::remove_all(at.path());
+  }
+}
+
+Ack ack_of(const StoreInfo& info, const Head& head) {
+  Ack ack;
+  ack.incarnation = head.incarnation;
+  ack.term = head.term;
+  ack.batch_seq = head.batch_seq;
+  ack.tail = head.tail.value;
+  const Hash digest = head_digest(info.id, head);
+  std::copy_n(digest.begin(), ack.head_digest.size(), ack.head_digest.begin());
+  return ack;
 }
 
 void check_log_end(const StorageReader& storage, const StoreInfo& info, const Head& head) {
@@ -385,7 +402,7 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
     if (damage.any()) repair(opened, rocks, damage, clock);
     opened.storage = opened.disk->open_storage(rocks);
   });
-  opened.ack = std::make_unique<AckFile>(opened.paths.ack(), first_ack(opened.info, opened.head),
+  opened.ack = std::make_unique<AckFile>(opened.paths.ack(), ack_of(opened.info, opened.head),
                                          opened.disk->sync_ack, opened.disk->write_ack_now);
   opened.ballast = std::make_unique<Ballast>(
       Ballast::Options{opened.paths.ballast(), Ballast::full_bytes(rocks.memory.write_buffer_bytes),

@@ -37,6 +37,8 @@ struct StorePaths {
   }
 };
 
+// The absolute name of a directory that is named so; it need not exist. Throws UsageError for none.
+[[nodiscard]] std::filesystem::path store_directory(const std::filesystem::path& named);
 [[nodiscard]] bool is_store(const std::filesystem::path& directory);
 // Throws UsageError `store_not_found` (exit 6) unless it is one.
 void require_store(const std::filesystem::path& directory);
@@ -49,6 +51,42 @@ void require_store(const std::filesystem::path& directory);
 // be made.
 bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSource& ids,
                 const Disk& disk);
+
+// What is noted of a log that ends so.
+[[nodiscard]] Ack ack_of(const StoreInfo& info, const Head& head);
+
+// An empty store beside the place where it is to lie, inside the same directory. Destroyed before
+// put_in_place(): nothing is left of it. Throws UnavailableError when it cannot be made.
+class UnfinishedStore {
+ public:
+  // `directory` is absolute; it is made if need be, with its parents, and removed again if nothing
+  // is put in place.
+  UnfinishedStore(std::filesystem::path directory, const Clock& clock, IdSource& ids,
+                  const Disk& disk);
+
+  // Where it lies now. Nobody has it open when it is put in place.
+  [[nodiscard]] const std::filesystem::path& path() const { return place_.aside; }
+  // Moves it, FORMAT last: what has no FORMAT is no store. Whoever else makes one there at the same
+  // time fails at the first move.
+  void put_in_place();
+  // The same where a store lies that the caller owns and knows to be empty: it is removed first,
+  // FORMAT before all else, and so is what interrupted imports left beside it.
+  void replace_empty_store();
+
+ private:
+  // Removes what was not put in place, also when the constructor throws.
+  struct Place {
+    std::filesystem::path directory;
+    std::filesystem::path aside;
+    bool made_directory;
+
+    Place(std::filesystem::path named, IdSource& ids);
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place();
+  };
+  Place place_;
+};
 
 struct OpenedStore {
   StorePaths paths;

@@ -106,9 +106,6 @@ struct CheckResult {
 
 enum class VerifyDepth { kQuick, kFull };
 
-// Called now and then by long operations: how much of how much is done.
-using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
-
 using VisitCommand = std::function<bool(const events::CommandRequest&)>;
 
 // Threads: any thread may call any method. Lifetime: visitors borrow what they get for the call.
@@ -137,9 +134,6 @@ class TenancyStore : public EventSource {
                         const std::function<bool(const StoredEvent&)>& visit) const = 0;
   // The last position recorded at or before `time`; 0 when there is none.
   [[nodiscard]] virtual Position position_at(events::Timestamp time) const = 0;
-  // The rows as they were at `position`, folded in a scratch place; `read` runs once.
-  virtual void read_state_at(Position position, const Progress& progress,
-                             const std::function<void(const StateView&)>& read) const = 0;
 
   // Visits, in order, the commands that make the log again: each, applied with its time to what
   // came before it, makes exactly the events of one that was accepted, with the ids and secrets

@@ -14,10 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kStallWaitFirst = 1ms;
-constexpr auto kStallWaitMax = 50ms;
-constexpr auto kStallPatience = 2s;
-
 // As many commands are decided in the time of a sync. Fewer do best to share one: the next commit
 // waits for their callers to come back, for less than half of that time. Of more, one half is
 // decided while the other is written.
@@ -338,22 +334,10 @@ void Writer::end(Commit& commit, const std::exception_ptr& fault) {
 
 void Writer::write(const Commit& commit) {
   if (parts_.admit) parts_.admit(commit.changes.bytes());
-  switch (append_patiently(commit.finished, commit.changes)) {
-    case AppendOutcome::kCommitted:
-      break;
-    case AppendOutcome::kStalled:
-      throw UnavailableError("the storage is overloaded and took no write for two seconds",
-                             "try again");
-    case AppendOutcome::kUnknown:
-      broken_ = true;
-      throw UnavailableError(
-          "a write failed, and nobody knows whether it reached the disk: " +
-              parts_.storage.last_error(),
-          "make sure that the disk has space and works, open the store again, and repeat "
-          "the commands with their ids");
-    case AppendOutcome::kConflict:
-    case AppendOutcome::kFenced:
-      TENANTRY_ASSERT(false && "another writer got past the store's lock");
+  const AppendOutcome outcome = append_patiently(parts_.log, commit.finished, commit.changes);
+  if (outcome == AppendOutcome::kUnknown) broken_ = true;
+  if (outcome != AppendOutcome::kCommitted) {
+    throw_append_failure(outcome, parts_.storage.last_error());
   }
   const Head& head = commit.batch.head();
   {
@@ -361,19 +345,6 @@ void Writer::write(const Commit& commit) {
     head_ = head;
   }
   if (parts_.on_commit) parts_.on_commit(head);
-}
-
-// A stall wrote nothing: wait and try again, for a bounded time.
-AppendOutcome Writer::append_patiently(const Batch& batch, const ChangeSet& changes) {
-  const auto give_up = std::chrono::steady_clock::now() + kStallPatience;
-  auto wait = kStallWaitFirst;
-  while (true) {
-    const AppendOutcome outcome = parts_.log.append(batch, changes);
-    if (outcome != AppendOutcome::kStalled || std::chrono::steady_clock::now() > give_up)
-      return outcome;
-    std::this_thread::sleep_for(wait);
-    wait = std::min(2 * wait, kStallWaitMax);
-  }
 }
 
 }  // namespace tenantry

@@ -135,7 +135,6 @@ class Writer {
   // Lets the next commit be written.
   void end(Commit& commit, const std::exception_ptr& fault);
   void write(const Commit& commit);
-  [[nodiscard]] AppendOutcome append_patiently(const Batch& batch, const ChangeSet& changes);
   // Whoever rests on more than is durable gets the fault, if there is one.
   static void answer(const Group& group, const std::exception_ptr& fault);
   void note_answered(const Group& group);

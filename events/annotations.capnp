@@ -1,8 +1,7 @@
 @0xb73d44a836668a32;
 # What the schemas of rows, events and commands say about themselves. Everything else (table
 # descriptors, JSON, command-line options, validation, row changes, uniqueness claims) is derived
-# from
-# these annotations by reflection.
+# from these annotations by reflection.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("tenantry::events");
@@ -95,6 +94,7 @@ enum Effect @0x83608503db001163 {
   insert @0;
   patch @1;
   remove @2;
+  reserve @3;   # No row: the id, and every smaller one, is taken.
 }
 
 struct Constant @0xf5d5f1d153da807f {
@@ -105,6 +105,9 @@ struct Constant @0xf5d5f1d153da807f {
 annotation effect @0x856304607fbe8cd6 (struct) :Effect;           # What the event does to its row.
 # The row's kind; on commands: what the command speaks of.
 annotation on @0x81a260e3676aee46 (struct) :EntityKind;
+# The event repeats what a database held, whatever the rules say: its row may claim what another row
+# claims.
+annotation imported @0x818f5728343663d2 (struct) :Void;
 # Columns that the event sets without carrying a value.
 annotation sets @0x8a1dbc3f281c808e (struct) :List(Constant);
 # The column a field of an event sets, where the names differ.

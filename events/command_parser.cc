@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -176,6 +177,23 @@ Fault check_syntax(const CommandField& field, Syntax syntax, std::string_view te
     return std::nullopt;
   }
   return refuse(rule->code, field.name, fmt::format("{} must be {}", field.name, rule->allowed));
+}
+
+// The text fields that set a column, and have a syntax.
+const std::map<const ColumnInfo*, const CommandField*>& fields_with_syntax() {
+  static const auto found = [] {
+    std::map<const ColumnInfo*, const CommandField*> all;
+    for (const CommandInfo& command : commands()) {
+      for (const CommandField& field : command.fields) {
+        const bool sets = field.type == FieldType::kText || field.type == FieldType::kNullableText;
+        if (sets && field.column != nullptr && syntax_rule(field.syntax) != nullptr) {
+          all.emplace(field.column, &field);
+        }
+      }
+    }
+    return all;
+  }();
+  return found;
 }
 
 // --- Fields into the message --------------------------------------------------------------------
@@ -459,6 +477,18 @@ Fault fill(const CommandInfo& info, const Json& data, Builder out) {
   return std::nullopt;
 }
 
+Fault check_document(const ColumnInfo& column, const std::string& text) {
+  if (text == "{}" || text == "[]") return std::nullopt;  // By far the most frequent.
+  const auto wrong = [&](const JsonError& error) {
+    return refuse("invalid_json", column.name, fmt::format("{}: {}", column.name, error.message));
+  };
+  const auto parsed = parse_json(text);
+  if (const auto* error = std::get_if<JsonError>(&parsed)) return wrong(*error);
+  const auto printed = to_jsonb_text(std::get<Json>(parsed));
+  if (const auto* error = std::get_if<JsonError>(&printed)) return wrong(*error);
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::variant<EncodedCommand, Refusal> parse_command(const CommandInfo& info, const Json& data) {
@@ -474,6 +504,21 @@ std::variant<EncodedCommand, Refusal> parse_command(const CommandInfo& info, con
     return *std::move(fault);
   }
   return encode_canonical(message.getRoot<Command>().asReader());
+}
+
+std::optional<Refusal> check_column_text(const ColumnInfo& column, const std::string& text) {
+  if (text.size() > kTextBytesMax) {
+    return refuse("too_large", column.name,
+                  fmt::format("{} has more than {} bytes", column.name, kTextBytesMax));
+  }
+  if (column.type == SqlType::JSONB) return check_document(column, text);
+  if (column.length != 0 && is_longer(text, column.length)) {
+    return refuse("too_long", column.name,
+                  fmt::format("{} has more than {} characters", column.name, column.length));
+  }
+  const auto found = fields_with_syntax().find(&column);
+  if (found == fields_with_syntax().end()) return std::nullopt;
+  return check_syntax(*found->second, found->second->syntax, text);
 }
 
 }  // namespace tenantry::events

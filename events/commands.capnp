@@ -1,9 +1,8 @@
 @0xe9d911109d360df0;
 # The commands: requests to change something, with the fields in the order in which they are
-# checked. A
-# command's name is its field's in Command, a field's JSON key its name, both in snake_case. An
-# absent
-# field is a null pointer. Text fields obey the length of the column of the same name.
+# checked. A command's name is its field's in Command, a field's JSON key its name, both in
+# snake_case. An absent field is a null pointer. Text fields obey the length of the column of the
+# same name.
 
 using Cxx = import "/capnp/c++.capnp";
 using A = import "annotations.capnp";

@@ -325,4 +325,11 @@ const std::vector<std::string>& themes() {
   return kAll;
 }
 
+void set_circumstances(Event::Builder event, const Circumstances& circumstances) {
+  if (!circumstances.actor.empty()) event.setActor(circumstances.actor);
+  if (!circumstances.channel.empty()) event.setChannel(circumstances.channel);
+  if (!circumstances.reason.empty()) event.setReason(circumstances.reason);
+  if (!circumstances.correlation_id.empty()) event.setCorrelationId(circumstances.correlation_id);
+}
+
 }  // namespace tenantry::events

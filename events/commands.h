@@ -12,6 +12,7 @@
 
 #include "events/commands.capnp.h"
 #include "events/encoding.h"
+#include "events/events.capnp.h"
 #include "events/json.h"
 #include "events/tables.h"
 #include "events/values.h"
@@ -96,6 +97,9 @@ struct Circumstances {
   std::optional<Timestamp> at;  // The time to record, for history.
 };
 
+// What of them stands in each of the command's events.
+void set_circumstances(Event::Builder event, const Circumstances& circumstances);
+
 struct CommandRequest {
   EncodedCommand command;
   Circumstances circumstances;
@@ -134,5 +138,10 @@ inline constexpr std::size_t kLineBytesMax = std::size_t{1} << 20;
 // jsonb prints them. No message repeats the value of a field.
 [[nodiscard]] std::variant<EncodedCommand, Refusal> parse_command(const CommandInfo& info,
                                                                   const Json& data);
+
+// What a command that sets the column to this text would answer; none if it takes it. `text` is
+// storable.
+[[nodiscard]] std::optional<Refusal> check_column_text(const ColumnInfo& column,
+                                                       const std::string& text);
 
 }  // namespace tenantry::events

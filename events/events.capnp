@@ -1,15 +1,11 @@
 @0xea9117f9c0921aa1;
 # The events: facts, named in the past tense. A kind's number is its place in the union of Event
-# plus one;
-# numbers, ordinals and ids are never reused, names are the contract of every output.
+# plus one; numbers, ordinals and ids are never reused, names are the contract of every output.
 #
 # Fields that are named like a column of the event's row set that column. In a patch a text that is
-# absent
-# (a null pointer) leaves a column that cannot be NULL as it is, and sets one that can be to NULL; a
-# Flag
-# that is `unchanged` leaves its column. `created_at`, `updated_at` and `date_joined` come from the
-# event's
-# time.
+# absent (a null pointer) leaves a column that cannot be NULL as it is, and sets one that can be to
+# NULL; a Flag that is `unchanged` leaves its column. `created_at`, `updated_at` and `date_joined`
+# come from the event's time, unless the event carries them.
 
 using Cxx = import "/capnp/c++.capnp";
 using A = import "annotations.capnp";
@@ -286,6 +282,103 @@ struct InvitationDeleted @0xc87dd8b9a9f46b6f $A.on(invitation) $A.effect(remove)
   email @2 :Text $A.context;
 }
 
+# What an import found in a database, one event a row: the row whole, its times included. What was
+# before is not known. Ids up to the one that is reserved had been given out there, and never are
+# again.
+struct UserImported @0xb5b9ebbecc9d2f7a $A.on(user) $A.effect(insert) $A.imported {
+  id @0 :Int32;
+  password @1 :Text;
+  lastLogin @2 :R.NullableTime;
+  isSuperuser @3 :Bool;
+  username @4 :Text;
+  firstName @5 :Text;
+  lastName @6 :Text;
+  email @7 :Text;
+  isStaff @8 :Bool;
+  isActive @9 :Bool;
+  dateJoined @10 :Int64;
+}
+struct ProteinImported @0xf4b7488a8f65217a $A.on(protein) $A.effect(insert) $A.imported {
+  id @0 :Int64;
+  name @1 :Text;
+}
+struct PreferencesImported @0xa5dae62a699a1871 $A.on(preferences) $A.effect(insert) $A.imported {
+  id @0 :Int64;
+  theme @1 :Text;
+  dashboardLayout @2 :Text;
+  sidebarCollapsed @3 :Bool;
+  quickMenuItems @4 :Text;
+  widgetPreferences @5 :Text;
+  createdAt @6 :Int64;
+  updatedAt @7 :Int64;
+  userId @8 :Int32;
+}
+struct TenantImported @0xafb824f04cb2c6ed $A.on(tenant) $A.effect(insert) $A.imported {
+  id @0 :Data;
+  name @1 :Text;
+  slug @2 :Text;
+  schemaName @3 :Text;
+  domain @4 :Text;
+  contactEmail @5 :Text;
+  contactPhone @6 :Text;
+  isActive @7 :Bool;
+  isTrial @8 :Bool;
+  trialEndsAt @9 :R.NullableTime;
+  createdAt @10 :Int64;
+  updatedAt @11 :Int64;
+  settings @12 :Text;
+  logo @13 :Text;
+  createdById @14 :R.NullableInt;
+}
+struct DomainImported @0xb8de425f6e9b8fc7 $A.on(domain) $A.effect(insert) $A.imported {
+  id @0 :Int64;
+  domain @1 :Text;
+  isPrimary @2 :Bool;
+  isActive @3 :Bool;
+  createdAt @4 :Int64;
+  updatedAt @5 :Int64;
+  tenantId @6 :Data;
+}
+struct MemberImported @0xbff1f3ff03cec5de $A.on(member) $A.effect(insert) $A.imported {
+  id @0 :Int64;
+  role @1 :Text;
+  isActive @2 :Bool;
+  createdAt @3 :Int64;
+  updatedAt @4 :Int64;
+  tenantId @5 :Data;
+  userId @6 :Int32;
+}
+struct InvitationImported @0xbb01337c93b641cb $A.on(invitation) $A.effect(insert) $A.imported {
+  id @0 :Data;
+  token @1 :Text;
+  email @2 :Text;
+  role @3 :Text;
+  status @4 :Text;
+  createdAt @5 :Int64;
+  expiresAt @6 :Int64;
+  acceptedAt @7 :R.NullableTime;
+  message @8 :Text;
+  acceptedById @9 :R.NullableInt;
+  invitedById @10 :R.NullableInt;
+  tenantId @11 :Data;
+}
+struct UserIdsReserved @0x87ea1afa0610a68a $A.on(user) $A.effect(reserve) $A.imported {
+  id @0 :Int32;
+}
+struct ProteinIdsReserved @0xc0d8a86f718a85b6 $A.on(protein) $A.effect(reserve) $A.imported {
+  id @0 :Int64;
+}
+struct PreferencesIdsReserved @0x866acb9a000a91b1
+    $A.on(preferences) $A.effect(reserve) $A.imported {
+  id @0 :Int64;
+}
+struct DomainIdsReserved @0xaeae6dcc478c7d0c $A.on(domain) $A.effect(reserve) $A.imported {
+  id @0 :Int64;
+}
+struct MemberIdsReserved @0xdef26bbacaabcfb8 $A.on(member) $A.effect(reserve) $A.imported {
+  id @0 :Int64;
+}
+
 struct Event @0x9cd99715be8290b0 {
   # What is stored: the circumstances, and one fact. Absent texts are null pointers.
   actor @0 :Text;
@@ -340,5 +433,17 @@ struct Event @0x9cd99715be8290b0 {
     invitationInviterChanged @48 :InvitationInviterChanged;
     invitationAccepterChanged @49 :InvitationAccepterChanged;
     invitationDeleted @50 :InvitationDeleted;
+    userImported @51 :UserImported;
+    proteinImported @52 :ProteinImported;
+    preferencesImported @53 :PreferencesImported;
+    tenantImported @54 :TenantImported;
+    domainImported @55 :DomainImported;
+    memberImported @56 :MemberImported;
+    invitationImported @57 :InvitationImported;
+    userIdsReserved @58 :UserIdsReserved;
+    proteinIdsReserved @59 :ProteinIdsReserved;
+    preferencesIdsReserved @60 :PreferencesIdsReserved;
+    domainIdsReserved @61 :DomainIdsReserved;
+    memberIdsReserved @62 :MemberIdsReserved;
   }
 }

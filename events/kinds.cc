@@ -1,5 +1,6 @@
 #include "events/kinds.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include <kj/exception.h>
@@ -48,6 +49,20 @@ void check_insert(const KindInfo& kind) {
   }
 }
 
+// The columns that the event's time sets: none that the event carries.
+std::vector<std::size_t> stamps_of(const KindInfo& kind) {
+  std::vector<std::size_t> stamps;
+  if (kind.effect != Effect::INSERT && kind.effect != Effect::PATCH) return stamps;
+  for (std::size_t place = 0; place < kind.table->columns.size(); ++place) {
+    const auto& stamp = kind.table->columns[place].stamp;
+    const bool carried = std::ranges::any_of(
+        kind.fields, [&](const EventField& field) { return field.column == place; });
+    const bool sets = stamp && (kind.effect == Effect::INSERT || *stamp == Stamp::UPDATED);
+    if (sets && !carried) stamps.push_back(place);
+  }
+  return stamps;
+}
+
 KindInfo read_kind(capnp::StructSchema::Field member) {
   KindInfo kind;
   kind.member = member;
@@ -72,7 +87,12 @@ KindInfo read_kind(capnp::StructSchema::Field member) {
           *place, constant_value(kind.table->columns[*place], to_string(constant.getValue())));
     }
   }
+  kind.imported = find_annotation(annotations, annotation::imported).has_value();
+  kind.stamps = stamps_of(kind);
   if (kind.effect == Effect::INSERT) check_insert(kind);
+  if (kind.effect == Effect::RESERVE && !kind.table->integer_ids) {
+    throw std::logic_error(kind.name + " reserves ids of a table that does not count them");
+  }
   return kind;
 }
 
@@ -214,21 +234,16 @@ std::vector<RowChange> row_changes(const EventView& event, Timestamp recorded_at
   const KindInfo& kind = event.kind();
   const TableInfo& table = *kind.table;
   std::vector<RowChange> changes;
-  RowChange& change =
-      changes.emplace_back(RowChange{&table, kind.effect, event.entity(), event.tenant(), {}});
-  if (kind.effect == Effect::REMOVE) return changes;
+  RowChange& change = changes.emplace_back(
+      RowChange{&table, kind.effect, event.entity(), event.tenant(), {}, kind.imported});
+  if (kind.effect == Effect::REMOVE || kind.effect == Effect::RESERVE) return changes;
   change.columns.reserve(table.columns.size());
   for (auto& [field, value] : event.fields()) {
     if (field->column) change.columns.emplace_back(*field->column, std::move(value));
   }
   for (const auto& constant : kind.constants) change.columns.push_back(constant);
-  const bool insert = kind.effect == Effect::INSERT;
-  for (std::size_t place = 0; place < table.columns.size(); ++place) {
-    const auto& stamp = table.columns[place].stamp;
-    if (stamp && (insert || *stamp == Stamp::UPDATED))
-      change.columns.emplace_back(place, recorded_at);
-  }
-  if (insert) complete_row(kind, change.columns);
+  for (const std::size_t place : kind.stamps) change.columns.emplace_back(place, recorded_at);
+  if (kind.effect == Effect::INSERT) complete_row(kind, change.columns);
   return changes;
 }
 

@@ -33,8 +33,10 @@ struct KindInfo {
   std::string name;          // `UserRegistered`.
   const TableInfo* table = nullptr;
   Effect effect = Effect::PATCH;
+  bool imported = false;  // It repeats what a database held.
   std::vector<EventField> fields;
   std::vector<std::pair<std::size_t, Value>> constants;  // Columns set without being carried.
+  std::vector<std::size_t> stamps;                       // Columns set to the event's time.
   capnp::StructSchema::Field member;                     // In Event's union.
   std::uint32_t pointer = 0;                             // Of the member.
   capnp::StructSchema schema;
@@ -45,13 +47,14 @@ struct KindInfo {
 [[nodiscard]] const KindInfo* find_kind(std::string_view name);
 
 // What one event does to one row. `columns` are (place in the table, value), every one for an
-// insert.
+// insert, none for a removal or a reservation, which is about an id and no row.
 struct RowChange {
   const TableInfo* table = nullptr;
   Effect effect = Effect::PATCH;
   Uuid id;
   Uuid tenant;  // The tenant that the row belongs to before the event; zero for a row of no tenant.
   std::vector<std::pair<std::size_t, Value>> columns;
+  bool shares_claims = false;  // The new row may claim what another row does.
 };
 
 // An event's payload, decoded once. Throws MalformedError for bytes that are no event, an unknown

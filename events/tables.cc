@@ -164,6 +164,25 @@ const TableInfo* find_table(std::string_view name) {
   return nullptr;
 }
 
+bool is_of_type(SqlType type, const Value& value) {
+  switch (type) {
+    case SqlType::INTEGER:
+    case SqlType::BIGINT:
+      return std::holds_alternative<std::int64_t>(value);
+    case SqlType::BOOLEAN:
+      return std::holds_alternative<bool>(value);
+    case SqlType::TIMESTAMPTZ:
+      return std::holds_alternative<Timestamp>(value);
+    case SqlType::UUID:
+      return std::holds_alternative<Uuid>(value);
+    case SqlType::VARCHAR:
+    case SqlType::TEXT:
+    case SqlType::JSONB:
+      return std::holds_alternative<std::string>(value);
+  }
+  return false;
+}
+
 std::string_view scope_name(Scope scope) { return enumerant_name(scope); }
 
 std::string_view entity_name(EntityKind entity) { return enumerant_name(entity); }

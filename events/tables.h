@@ -74,6 +74,9 @@ struct TableInfo {
 // A row as values, one for each column of its table, in their order.
 using RowValues = std::vector<Value>;
 
+// Whether a value that is not NULL is of the kind that columns of the type hold.
+[[nodiscard]] bool is_of_type(SqlType type, const Value& value);
+
 // Every table, in an order in which rows can be loaded: references point backwards.
 [[nodiscard]] const std::vector<TableInfo>& tables();
 [[nodiscard]] const TableInfo& table_of(EntityKind entity);  // `entity` has a table.

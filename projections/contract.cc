@@ -156,6 +156,9 @@ std::vector<TableContract> make_contract() {
 }  // namespace
 
 bool IndexInfo::unique() const { return use != IndexUse::kPlain && use != IndexUse::kPattern; }
+bool IndexInfo::is_constraint() const {
+  return use == IndexUse::kUniqueColumn || use == IndexUse::kUniqueConstraint;
+}
 
 const std::vector<TableContract>& contract() {
   static const std::vector<TableContract> all = make_contract();

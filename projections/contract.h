@@ -29,6 +29,7 @@ struct IndexInfo {
   std::string where_value;
 
   [[nodiscard]] bool unique() const;
+  [[nodiscard]] bool is_constraint() const;  // Unique, and declared as a constraint by Django.
   // SQLite makes it with its table and names it itself.
   [[nodiscard]] bool inline_in_table() const {
     return use == IndexUse::kPrimaryKey || use == IndexUse::kUniqueColumn;

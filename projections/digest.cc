@@ -8,27 +8,6 @@ namespace tenantry::projections {
 namespace {
 
 using events::ColumnInfo;
-using events::SqlType;
-using events::Value;
-
-bool fits(SqlType type, const Value& value) {
-  switch (type) {
-    case SqlType::INTEGER:
-    case SqlType::BIGINT:
-      return std::holds_alternative<std::int64_t>(value);
-    case SqlType::BOOLEAN:
-      return std::holds_alternative<bool>(value);
-    case SqlType::TIMESTAMPTZ:
-      return std::holds_alternative<events::Timestamp>(value);
-    case SqlType::UUID:
-      return std::holds_alternative<events::Uuid>(value);
-    case SqlType::VARCHAR:
-    case SqlType::TEXT:
-    case SqlType::JSONB:
-      return std::holds_alternative<std::string>(value);
-  }
-  return false;
-}
 
 void append_measured(std::string& out, std::string_view text) {
   out += std::to_string(text.size());
@@ -57,7 +36,7 @@ void append_row_text(std::string& out, const events::TableInfo& table,
     const ColumnInfo& column = table.columns[place];
     if (column.application_owned) continue;
     const bool null = std::holds_alternative<events::Null>(row[place]);
-    if (!null && !fits(column.type, row[place])) out += '!';
+    if (!null && !events::is_of_type(column.type, row[place])) out += '!';
     std::visit(TextAppender{out}, row[place]);
   }
 }

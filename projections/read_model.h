@@ -45,7 +45,8 @@ struct ShapeFinding {
   Severity severity = Severity::kFatal;
   std::string table;
   std::string message;
-  std::string remedy;  // The SQL that mends it; empty when there is no single statement.
+  std::string remedy;       // The SQL that mends it; empty when there is no single statement.
+  bool unreadable = false;  // ReadView cannot show the rows for it.
 };
 
 enum class Presence {
@@ -144,7 +145,7 @@ class Load {
 
 // The rows and the mark at one moment, whatever is written meanwhile.
 // A value that its column's type cannot hold (SQLite allows that) is a text or a number as it was
-// found.
+// found. A column that is missing and could be added shows what it would be filled with.
 class ReadView {
  public:
   virtual ~ReadView() = default;
@@ -154,6 +155,9 @@ class ReadView {
                          const std::function<bool(const events::RowValues&)>& visit) = 0;
   [[nodiscard]] virtual std::optional<events::RowValues> row(const events::TableInfo& table,
                                                              const events::Uuid& id) = 0;
+  // The largest id that the table ever gave out, as far as the database remembers: its rows', or
+  // what its sequence came to. The table has integer ids.
+  [[nodiscard]] virtual std::int64_t largest_id(const events::TableInfo& table) = 0;
   // What all rows of the table add up to, or those of one tenant (then the table has an
   // owner_column), computed from what the database holds: by itself where it can.
   [[nodiscard]] virtual TableFingerprint fingerprint(const events::TableInfo& table,

@@ -34,14 +34,15 @@ class Rebuild {
         options_.dry_run,
         options_.tenant,
         [this](const auto& table, const auto& id) { return was_known(table, id); }};
-    load_ = target_.begin_load(load_options, probe.mark);
-    source_.read_state([&](const LogTail& tail, const StateView& state) {
+    read_source([&](const LogTail& tail, const StateView& state) {
+      // Not before: a fold takes long, and the database would have a transaction idling.
+      load_ = target_.begin_load(load_options, probe.mark);
       certificate_.mark = new_mark(probe, tail);
       certificate_.log_digest = tail.digest;
       if (options_.from_events) add_folded_rows(tail);
       read_rows(state);
     });
-    if (stopped()) return RebuildStopped{};
+    if (stopped() || !load_) return RebuildStopped{};
     LoadOutcome outcome = load_->publish(certificate_.mark);
     load_.reset();
     if (auto* fenced = std::get_if<Fenced>(&outcome)) return *fenced;
@@ -58,6 +59,20 @@ class Rebuild {
     check_owner(source_, shape, target_.name());
   }
 
+  void read_source(const std::function<void(const LogTail&, const StateView&)>& read) const {
+    if (!options_.as_of) return source_.read_state(read);
+    struct StoppedFolding {};
+    const auto folding = [&](std::uint64_t done, std::uint64_t /*all*/) {
+      if (stopped()) throw StoppedFolding{};
+      if (options_.progress) options_.progress({nullptr, done});
+    };
+    try {
+      source_.read_state_at(*options_.as_of, folding, read);
+    } catch (const StoppedFolding&) {
+      return;
+    }
+  }
+
   // Asked of the log as it is by then: a projector may have been ahead of this rebuild, and what it
   // wrote comes again.
   [[nodiscard]] bool was_known(const TableInfo& table, const events::Value& id) const {
@@ -66,7 +81,9 @@ class Rebuild {
     bool known = false;
     if (!has_type) return known;
     source_.read_state([&](const LogTail& /*tail*/, const StateView& state) {
-      known = state.stream_version(table, events::entity_key(id)).value > 0;
+      // A row that is gone had two events at least; an id that was only reserved had one.
+      const events::Uuid key = events::entity_key(id);
+      known = state.stream_version(table, key).value > 1 || state.row_by_id(table, key).has_value();
     });
     return known;
   }

@@ -21,7 +21,9 @@ struct RebuildProgress {
 
 struct RebuildOptions {
   std::optional<LoadMode> mode =
-      {};                    // By what there is, unless given; then a mismatch is a UsageError.
+      {};  // By what there is, unless given; then a mismatch is a UsageError.
+  // As the rows were then: for a copy beside the present.
+  std::optional<Position> as_of = {};
   bool from_events = false;  // Fold the history from position 1 instead of reading the state.
   bool delete_unknown = false;
   bool restore_application_columns = false;

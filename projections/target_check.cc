@@ -14,6 +14,8 @@ constexpr int kConflict = 4;
                    kConflict);
 }
 
+}  // namespace
+
 void check_shape(const Probe& probe, const std::string& name) {
   const auto fatal = std::ranges::find(probe.findings, Severity::kFatal, &ShapeFinding::severity);
   if (fatal == probe.findings.end()) return;
@@ -21,8 +23,6 @@ void check_shape(const Probe& probe, const std::string& name) {
                    name + " has tables of another shape: " + fatal->table + ": " + fatal->message,
                    "`tenantry schema check` lists what differs and what mends it", kConflict);
 }
-
-}  // namespace
 
 void check_owner(const EventSource& source, const Probe& probe, const std::string& name) {
   if (probe.presence == Presence::kUnmarked && probe.has_rows) {

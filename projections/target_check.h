@@ -8,8 +8,11 @@
 // Whether a read model and a log belong together.
 namespace tenantry::projections {
 
+// Throws UsageError `read_model_shape` (exit 4) for tables that rows do not fit into.
+void check_shape(const Probe& probe, const std::string& name);
+
 // Throws UsageError (exit 4): `read_model_foreign` for another store's mark, and for rows without a
-// mark; `read_model_shape` for tables that rows do not fit into.
+// mark; and what check_shape() throws.
 void check_owner(const EventSource& source, const Probe& probe, const std::string& name);
 
 // check_owner(), and that the log continues what the read model shows. Throws UsageError (exit 4):

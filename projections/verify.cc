@@ -84,6 +84,7 @@ class TableComparison {
       compare_found(row);
       return go_on();
     });
+    if (matched_ == result_.expected_rows) return;
     state_.scan_rows(table_, std::nullopt, [&](const StoredRow& stored) {
       if (!view_.row(table_, stored.key.id)) {
         ++result_.missing;
@@ -101,6 +102,7 @@ class TableComparison {
       add(RowDifference::Kind::kUnexpected, found, {}, std::nullopt);
       return;
     }
+    ++matched_;
     const RowValues expected = decode(table_, *stored);
     std::vector<ColumnDifference> columns;
     for (std::size_t place = 0; place < expected.size(); ++place) {
@@ -129,11 +131,7 @@ class TableComparison {
     RowDifference difference;
     difference.kind = kind;
     difference.id = std::visit(Printer{}, row[table_.id_column]);
-    for (const std::size_t place : table_.key_columns) {
-      const ColumnInfo& column = table_.columns[place];
-      difference.key +=
-          (difference.key.empty() ? "" : " ") + column.name + "=" + printed(column, row[place]);
-    }
+    difference.key = key_of_row(table_, row);
     difference.columns = std::move(columns);
     difference.last_event = last;
     result_.differences.push_back(std::move(difference));
@@ -150,9 +148,24 @@ class TableComparison {
   ReadView& view_;
   const VerifyOptions& options_;
   TableVerification result_;
+  std::uint64_t matched_ = 0;  // Rows that both sides have.
 };
 
 }  // namespace
+
+std::string key_of_row(const TableInfo& table, const RowValues& row) {
+  std::string key;
+  for (const std::size_t place : table.key_columns) {
+    key += (key.empty() ? "" : " ") + table.columns[place].name + "=" +
+           std::visit(Printer{}, row[place]);
+  }
+  return key;
+}
+
+TableVerification compare_table(const TableInfo& table, const StateView& state, ReadView& view,
+                                const VerifyOptions& options) {
+  return TableComparison(table, state, view, options).run();
+}
 
 bool Verification::equal() const {
   return !stopped && std::ranges::all_of(tables, &TableVerification::equal);
@@ -177,7 +190,7 @@ Verification verify(const EventSource& source, const StateAt& state_at, ReadMode
   result.findings = std::move(probe.findings);
   const StateView& state = state_at(result.mark.position);
   for (const TableInfo& table : events::tables()) {
-    result.tables.push_back(TableComparison(table, state, *view, options).run());
+    result.tables.push_back(compare_table(table, state, *view, options));
     result.stopped = options.stop.stop_requested();
     if (result.stopped) break;
   }

@@ -58,6 +58,14 @@ struct Verification {
   [[nodiscard]] bool equal() const;
 };
 
+// What people know a row by: `slug=acme`.
+[[nodiscard]] std::string key_of_row(const events::TableInfo& table, const events::RowValues& row);
+
+// Compares one table of the rows in `state` with what `view` holds.
+[[nodiscard]] TableVerification compare_table(const events::TableInfo& table,
+                                              const StateView& state, ReadView& view,
+                                              const VerifyOptions& options);
+
 // The store's rows as they were at a position: the state itself, or a fold up to there.
 // Lifetime: what it returns is borrowed until the next call or the end of the verification.
 using StateAt = std::function<const StateView&(Position)>;

@@ -6,6 +6,7 @@
 
 #include "events/kinds.h"
 #include "tools/command.h"
+#include "tools/event_output.h"
 #include "tools/references.h"
 #include "tools/row_history.h"
 
@@ -61,6 +62,7 @@ class BlameCommand final : public Command {
                    text_cell(setter.reason)});
     }
     printer.finish();
+    if (imported_) session.remark(kImportedRemark);
     if (removed_at_) {
       session.remark("gone since position " + std::to_string(removed_at_->value) +
                      "; these were its last fields");
@@ -75,7 +77,9 @@ class BlameCommand final : public Command {
     setters_.resize(entity.table->columns.size());
     session.store().read_log(filter, [&](const StoredEvent& event) {
       events::EventView view(event.payload);
+      imported_ = imported_ || view.kind().imported;
       for (const events::RowChange& change : row_changes(view, event.recorded_at)) {
+        if (change.effect == events::Effect::RESERVE) continue;
         if (change.effect == events::Effect::REMOVE) {
           removed_at_ = event.position;
           continue;
@@ -101,6 +105,7 @@ class BlameCommand final : public Command {
   std::string entity_;
   std::optional<events::RowValues> row_;
   std::optional<Position> removed_at_;
+  bool imported_ = false;
   std::vector<Setter> setters_;
 };
 

@@ -19,6 +19,7 @@ struct LogOptions {
   bool patch = false;
   bool live_only = false;
   bool follow = false;
+  bool one_life = false;  // Of one entity, from its beginning.
 };
 
 // Whether the event as printed, secrets masked, contains the text.
@@ -52,6 +53,7 @@ class EventPrinter {
   [[nodiscard]] bool is_full() const {
     return options_.filter.limit > 0 && printed_ == options_.filter.limit;
   }
+  [[nodiscard]] bool saw_import() const { return saw_import_; }
   void flush() { printer_.flush(); }
   void finish() { printer_.finish(); }
 
@@ -65,6 +67,7 @@ class EventPrinter {
     if (!text.empty() && !contains(columns_, event_cells(event, view, shown, false), text)) return;
     printer_.row(event_cells(event, view, shown, session_.reveal()),
                  changes_text(changes, session_.reveal()));
+    saw_import_ = saw_import_ || view.kind().imported;
     ++printed_;
   }
 
@@ -73,6 +76,7 @@ class EventPrinter {
   const std::vector<Column> columns_;
   Printer printer_;
   std::uint64_t printed_ = 0;
+  bool saw_import_ = false;
 };
 
 ExitCode print_events(Session& session, const LogOptions& options) {
@@ -83,6 +87,7 @@ ExitCode print_events(Session& session, const LogOptions& options) {
   printer.print(store, filter);
   printer.finish();
   session.interrupt().check();
+  if (options.one_life && printer.saw_import()) session.remark(kImportedRemark);
   return ExitCode::kDone;
 }
 
@@ -154,6 +159,7 @@ class HistoryCommand final : public Command {
   }
   [[nodiscard]] ExitCode run(Session& session) override {
     options_.patch = true;
+    options_.one_life = true;
     return print_events(session, options_);
   }
 

@@ -52,13 +52,14 @@ struct Grant {
   std::string kind;
   std::string actor;
   std::string reason;
+  bool imported = false;  // Who gave it, and when, is not known.
 };
 
 bool grants_access(const events::EventView& view) {
   using Which = events::Event::Which;
   const auto number = view.kind().number;
-  for (const Which which :
-       {Which::MEMBER_ADDED, Which::MEMBER_REACTIVATED, Which::MEMBER_ROLE_CHANGED}) {
+  for (const Which which : {Which::MEMBER_ADDED, Which::MEMBER_REACTIVATED,
+                            Which::MEMBER_ROLE_CHANGED, Which::MEMBER_IMPORTED}) {
     if (number == static_cast<std::uint32_t>(which) + 1) return true;
   }
   return false;
@@ -82,6 +83,7 @@ class AccessList {
       }
     }
     printer_.finish();
+    if (imported_) session_.remark("some were imported: what was before is not known");
   }
 
  private:
@@ -134,22 +136,16 @@ class AccessList {
                                           const std::string& slug) {
     const auto row = state_.row_by_id(events::table_of(EntityKind::USER),
                                       events::entity_key(std::int64_t{member.getUserId()}));
-    if (!row) {
-      throw CorruptionError(fmt::format("the member {} is of the user {}, who does not exist",
-                                        member.getId(), member.getUserId()));
-    }
-    events::OwnedRow<events::UserRow> owned(row->bytes);
-    const auto user = owned.read();
     const Grant grant = find_grant(stored.key.id);
-    std::string username = to_string(user.getUsername());
+    imported_ = imported_ || grant.imported;
     std::vector<Cell> cells = {slug,
-                               username,
-                               text_cell(to_string(user.getEmail())),
+                               events::Null{},
+                               events::Null{},
                                to_string(member.getRole()),
                                member.getIsActive(),
-                               user.getIsActive(),
-                               user.getIsStaff(),
-                               user.getIsSuperuser(),
+                               events::Null{},
+                               events::Null{},
+                               events::Null{},
                                grant.at,
                                text_cell(grant.actor),
                                grant.kind,
@@ -158,6 +154,17 @@ class AccessList {
                                stored.key.tenant,
                                std::int64_t{member.getUserId()},
                                std::int64_t{member.getId()}};
+    std::string username;
+    if (row) {  // An imported member may be of a user who is not there.
+      events::OwnedRow<events::UserRow> owned(row->bytes);
+      const auto user = owned.read();
+      username = to_string(user.getUsername());
+      cells[1] = username;
+      cells[2] = text_cell(to_string(user.getEmail()));
+      cells[5] = user.getIsActive();
+      cells[6] = user.getIsStaff();
+      cells[7] = user.getIsSuperuser();
+    }
     return {std::move(username), std::move(cells)};
   }
 
@@ -171,8 +178,12 @@ class AccessList {
       events::EventView view(event.payload);
       if (!grants_access(view)) return true;
       const auto facts = view.event();
-      grant = {event.position, event.recorded_at, view.kind().name, to_string(facts.getActor()),
-               to_string(facts.getReason())};
+      grant = {event.position,
+               event.recorded_at,
+               view.kind().name,
+               to_string(facts.getActor()),
+               to_string(facts.getReason()),
+               view.kind().imported};
       return false;
     });
     return grant;
@@ -182,6 +193,7 @@ class AccessList {
   const StateView& state_;
   Position through_;
   Printer printer_;
+  bool imported_ = false;
 };
 
 class MembersCommand final : public Command {
@@ -225,8 +237,9 @@ class MembersCommand final : public Command {
     } else {
       const Position point = parse_reached_point(store, options_.as_of, session.now());
       ProgressMeter meter(session.progress_mode(false), "fold", "events");
-      store.read_state_at(point, session.progress_of(meter),
-                          [&](const StateView& state) { print(state, point); });
+      store.read_state_at(
+          point, session.progress_of(meter),
+          [&](const LogTail& /*tail*/, const StateView& state) { print(state, point); });
     }
     return ExitCode::kDone;
   }

@@ -9,8 +9,10 @@
 #include "projections/rebuild.h"
 #include "tools/command.h"
 #include "tools/fenced.h"
+#include "tools/points.h"
 #include "tools/references.h"
 #include "tools/row_progress.h"
+#include "tools/table_report.h"
 #include "tools/terminal.h"
 
 namespace tenantry::tools {
@@ -51,21 +53,17 @@ const std::vector<Column>& short_columns() {
   return columns;
 }
 
-std::string short_digest(const std::string& digest) {
-  constexpr std::size_t kShown = 12;
-  return digest.size() > kShown ? digest.substr(0, kShown) + "…" : digest;
-}
-
 void print_short_rows(Session& session, const Certificate& certificate) {
   Printer printer(session.out(), session.printing(), short_columns());
   for (const TableCertificate& table : certificate.tables) {
     const std::vector<Cell> all = table_cells(table, certificate.dry_run);
     std::vector<Cell> cells(all.begin(), all.begin() + 6);
-    cells.insert(cells.end(), {all[7], all[8], text_cell(short_digest(table.found_digest))});
+    cells.insert(cells.end(),
+                 {all[7], all[8], text_cell(shown_digest(session, table.found_digest))});
     std::vector<std::string> notes;
     if (!certificate.dry_run && !table.equal()) {
       notes.push_back(fmt::format("expected: {} rows, digest {}", table.expected_rows,
-                                  short_digest(table.expected_digest)));
+                                  shown_digest(session, table.expected_digest)));
     }
     printer.row(cells, notes);
   }
@@ -139,6 +137,8 @@ class RebuildCommand final : public Command {
     return "tenantry rebuild\n"
            "tenantry rebuild --dry-run\n"
            "tenantry rebuild --delete-unknown --yes\n"
+           "tenantry rebuild --as-of 2026-01-31 --schema audit\n"
+           "tenantry rebuild --as-of 1000 --read-model sqlite:/tmp/then.sqlite3\n"
            "tenantry rebuild --from-events --read-model sqlite:/tmp/proof.sqlite3\n"
            "tenantry rebuild --take-over --read-model sqlite:/srv/app/db.sqlite3";
   }
@@ -148,7 +148,14 @@ class RebuildCommand final : public Command {
         ->excludes(fresh);
     app.add_flag("--from-events", options_.from_events,
                  "fold the history instead of reading the state; the same result");
-    app.add_option("--tenant", tenant_, "only this tenant's rows")->type_name("TENANT");
+    app.add_option("--as-of", as_of_,
+                   "as the rows were then: a position, a time or an age; in a place of its own")
+        ->type_name("POINT");
+    app.add_option("--tenant", tenant_, "only this tenant's rows")
+        ->type_name("TENANT")
+        ->excludes("--as-of");
+    app.add_option("--schema", schema_, "where the tables are in PostgreSQL, instead of public")
+        ->type_name("NAME");
     app.add_flag("--delete-unknown", options_.delete_unknown,
                  "delete rows that the log does not know; else they stay and are reported");
     app.add_flag("--restore-app-columns", options_.restore_application_columns,
@@ -164,7 +171,15 @@ class RebuildCommand final : public Command {
     if (in_place_) options_.mode = projections::LoadMode::kInPlace;
     if (!tenant_.empty()) options_.tenant = find_tenant(store, tenant_);
     options_.stop = session.interrupt().token();
-    const auto target = session.open_read_model(/*read_only=*/false);
+    const auto target = session.open_read_model(/*read_only=*/false, schema_);
+    if (!as_of_.empty()) {
+      require_place_of_its_own(session);
+      options_.as_of = parse_reached_point(store, as_of_, session.now());
+      if (!confirm_going_back(session, *target)) {
+        session.remark("nothing was changed");
+        return ExitCode::kDone;
+      }
+    }
     if (!options_.dry_run && !confirm(session, *target)) {
       session.remark("nothing was changed");
       return ExitCode::kDone;
@@ -179,6 +194,27 @@ class RebuildCommand final : public Command {
   }
 
  private:
+  // What an application reads is not taken back in time by mistake.
+  void require_place_of_its_own(const Session& session) const {
+    const bool file = std::holds_alternative<SqliteLocation>(session.read_model_target().location);
+    const bool own =
+        file ? !session.options().read_model.empty() : !schema_.empty() && schema_ != "public";
+    if (own) return;
+    throw UsageError("as_of_needs_place", "--as-of makes a copy beside the present read model",
+                     file ? "name a file for it with --read-model sqlite:PATH"
+                          : "name a schema for it with --schema NAME");
+  }
+
+  // A file may be the one that an application reads.
+  [[nodiscard]] bool confirm_going_back(Session& session, projections::ReadModel& target) const {
+    if (!schema_.empty() || options_.dry_run || session.options().yes) return true;
+    const auto mark = target.probe().mark;
+    if (!mark || mark->position <= *options_.as_of) return true;
+    return session.confirm(fmt::format("{} is to go back from position {} to {}", target.name(),
+                                       mark->position.value, options_.as_of->value),
+                           session.read_model_target().short_name());
+  }
+
   static Certificate rebuild(Session& session, projections::ReadModel& target,
                              projections::RebuildOptions options) {
     ProgressMeter meter(session.progress_mode(false), "rebuild",
@@ -212,6 +248,8 @@ class RebuildCommand final : public Command {
 
   projections::RebuildOptions options_;
   std::string tenant_;
+  std::string as_of_;
+  std::string schema_;
   bool fresh_ = false;
   bool in_place_ = false;
 };

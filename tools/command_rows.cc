@@ -134,9 +134,10 @@ class RowsCommand final : public Command {
     } else {
       const Position point = parse_reached_point(session.store(), as_of_, session.now());
       ProgressMeter meter(session.progress_mode(false), "fold", "events");
-      session.store().read_state_at(point, session.progress_of(meter), [&](const StateView& state) {
-        printer.print(state, filter, tenant);
-      });
+      session.store().read_state_at(point, session.progress_of(meter),
+                                    [&](const LogTail& /*tail*/, const StateView& state) {
+                                      printer.print(state, filter, tenant);
+                                    });
     }
     session.interrupt().check();
     return ExitCode::kDone;

@@ -8,7 +8,10 @@
 #include "core/error.h"
 #include "core/store_files.h"
 #include "events/tables.h"
+#include "projections/adopt.h"
 #include "tools/command.h"
+#include "tools/fenced.h"
+#include "tools/table_report.h"
 
 namespace tenantry::tools {
 namespace {
@@ -19,6 +22,7 @@ using projections::Probe;
 using projections::ReadModel;
 using projections::Severity;
 using projections::ShapeFinding;
+using projections::TableVerification;
 
 // All that differs: tables that are missing, then what is different about those that are there.
 std::vector<ShapeFinding> findings_of(const Probe& probe) {
@@ -41,13 +45,14 @@ class SchemaCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "schema"; }
   [[nodiscard]] std::string_view help() const override {
-    return "The tables of the read model: print, create, compare. Needs no store.";
+    return "The tables of the read model: print, create, compare; only adopt needs a store.";
   }
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry schema sql --read-model postgresql: > schema.sql\n"
            "tenantry schema apply --read-model sqlite:/srv/app/db.sqlite3 --dry-run\n"
            "tenantry schema status\n"
-           "tenantry schema check -o json";
+           "tenantry schema check -o json\n"
+           "tenantry schema adopt --read-model postgresql://app@db.example/app";
   }
 
   void declare(CLI::App& app) override {
@@ -67,25 +72,34 @@ class SchemaCommand final : public Command {
                    "Compare the tables with the contract; exit 1 if anything differs.",
                    "tenantry schema check\n"
                    "tenantry schema check -o json --fields remedy");
+    CLI::App& adopt = declare_action(app, Action::kAdopt, "adopt",
+                                     "Make tables that somebody else filled this store's read "
+                                     "model, if the rows are the store's.",
+                                     "tenantry schema adopt\n"
+                                     "tenantry schema adopt --dry-run");
+    adopt.add_flag("--dry-run", dry_run_, "only compare");
     app.require_subcommand(1);
   }
 
   [[nodiscard]] ExitCode run(Session& session) override {
     if (action_ == Action::kSql) return print_sql(session);
     require_place(session);
-    const auto target = session.open_read_model(/*read_only=*/action_ != Action::kApply);
+    const bool writes = action_ == Action::kApply || action_ == Action::kAdopt;
+    const auto target = session.open_read_model(/*read_only=*/!writes);
     switch (action_) {
       case Action::kApply:
         return apply(session, *target);
       case Action::kStatus:
         return print_status(session, *target);
+      case Action::kAdopt:
+        return adopt(session, *target);
       default:
         return check(session, *target);
     }
   }
 
  private:
-  enum class Action { kSql, kApply, kStatus, kCheck };
+  enum class Action { kSql, kApply, kStatus, kCheck, kAdopt };
 
   CLI::App& declare_action(CLI::App& app, Action action, const std::string& name,
                            const std::string& help, const std::string& examples) {
@@ -156,6 +170,35 @@ class SchemaCommand final : public Command {
       printer.row({migration.application, migration.name, migration.applied});
     }
     printer.finish();
+    return ExitCode::kDone;
+  }
+
+  [[nodiscard]] ExitCode adopt(Session& session, ReadModel& target) const {
+    projections::VerifyOptions options;
+    options.stop = session.interrupt().token();
+    options.reveal = session.reveal();
+    const auto outcome = projections::adopt(session.store(), target, options, dry_run_);
+    if (const auto* fenced = std::get_if<projections::Fenced>(&outcome)) throw_fenced(*fenced);
+    session.interrupt().check();
+    const auto& adoption = std::get<projections::Adoption>(outcome);
+    Printer printer(session.out(), session.printing(),
+                    {{"table"}, {"rows"}, {"equal"}, {"digest"}, {"differences", true}});
+    bool equal = true;
+    for (const TableVerification& table : adoption.tables) {
+      equal = equal && table.equal();
+      const std::vector<std::string> lines = row_differences(table);
+      printer.row({table.table->name, number_cell(table.found_rows), table.equal(),
+                   text_cell(shown_digest(session, table.found_digest)), texts_json(lines)},
+                  lines);
+    }
+    printer.finish();
+    const std::string at = fmt::format("position {}", adoption.mark.position.value);
+    if (!equal) {
+      session.remark("the rows are not the store's at " + at + ": nothing was changed");
+      return ExitCode::kDiffers;
+    }
+    session.remark(adoption.adopted ? target.name() + " is the store's read model now, at " + at
+                                    : "dry run: nothing was changed");
     return ExitCode::kDone;
   }
 

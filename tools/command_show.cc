@@ -29,6 +29,8 @@ const char* effect_name(events::Effect effect) {
       return "patch";
     case events::Effect::REMOVE:
       return "delete";
+    case events::Effect::RESERVE:
+      return "reserve";
   }
   return "";
 }
@@ -130,6 +132,7 @@ class ShowCommand final : public Command {
     add("payload_bytes", number_cell(event.payload.size()));
     add("chain_hash", hash_text(event.chain_hash));
     print_record(session.out(), session.printing(), columns, cells);
+    if (view.kind().imported) session.remark(kImportedRemark);
   }
 
   std::string position_;

@@ -6,50 +6,18 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "core/error.h"
 #include "projections/verify.h"
 #include "tools/command.h"
+#include "tools/table_report.h"
 
 namespace tenantry::tools {
 namespace {
 
 using projections::Presence;
-using projections::RowDifference;
 using projections::TableVerification;
 using projections::Verification;
-
-std::string describe(const RowDifference& row) {
-  std::string text = fmt::format("id {} ({}) ", row.id, row.key);
-  switch (row.kind) {
-    case RowDifference::Kind::kMissing:
-      text += "is missing";
-      break;
-    case RowDifference::Kind::kUnexpected:
-      text += "is unknown to the log";
-      break;
-    case RowDifference::Kind::kDiffers: {
-      std::vector<std::string> columns;
-      for (const auto& column : row.columns) {
-        columns.push_back(
-            fmt::format("{} is {}, not {}", column.column, column.found, column.expected));
-      }
-      text += fmt::format("differs: {}", fmt::join(columns, ", "));
-      break;
-    }
-  }
-  if (row.last_event) text += fmt::format("; last written by event {}", row.last_event->value);
-  return text;
-}
-
-JsonText texts_json(const std::vector<std::string>& texts) {
-  JsonBuilder json;
-  json.begin_array();
-  for (const std::string& text : texts) json.string(text);
-  json.end_array();
-  return json.document();
-}
 
 // Prints checks as they come and remembers the worst.
 class Checks {
@@ -94,6 +62,8 @@ class VerifyCommand final : public Command {
   void declare(CLI::App& app) override {
     auto* const quick = app.add_flag("--quick", quick_, "the cheap checks");
     app.add_flag("--full", full_, "every check (the default)")->excludes(quick);
+    app.add_option("--schema", schema_, "where the tables are in PostgreSQL, instead of public")
+        ->type_name("NAME");
     app.add_flag("--all-columns", all_columns_,
                  "compare columns too that the application owns (password, last_login)");
   }
@@ -125,27 +95,22 @@ class VerifyCommand final : public Command {
                        "tenantry rebuild", static_cast<int>(ExitCode::kNotFound));
     }
     // A first `project` or `rebuild` that failed leaves a file without tables.
-    if (!target.named && session.open_read_model(true)->probe().presence == Presence::kAbsent) {
+    if (!target.named &&
+        session.open_read_model(true, schema_)->probe().presence == Presence::kAbsent) {
       return;
     }
     const Verification verification = compare(session);
     if (verification.stopped) throw Interrupted{};
     add_shape(verification, checks);
     for (const TableVerification& table : verification.tables) {
-      std::vector<std::string> problems;
-      for (const RowDifference& row : table.differences) problems.push_back(describe(row));
-      const std::uint64_t all = table.missing + table.unexpected + table.differing;
-      if (all > problems.size()) {
-        problems.push_back(fmt::format("and {} more", all - problems.size()));
-      }
-      checks.add("read model: " + table.table->name, table.equal(), table.expected_rows, problems,
-                 ExitCode::kDiffers);
+      checks.add("read model: " + table.table->name, table.equal(), table.expected_rows,
+                 row_differences(table), ExitCode::kDiffers);
     }
   }
 
   [[nodiscard]] Verification compare(Session& session) const {
     const TenancyStore& store = session.store();
-    const auto target = session.open_read_model(true);
+    const auto target = session.open_read_model(true, schema_);
     projections::VerifyOptions options;
     options.all_columns = all_columns_;
     options.reveal = session.reveal();
@@ -165,7 +130,9 @@ class VerifyCommand final : public Command {
           [&](const LogTail& /*tail*/, const StateView& state) { compare_with(state); });
     } else {
       ProgressMeter meter(session.progress_mode(true), "fold", "events");
-      store.read_state_at(at, session.progress_of(meter), compare_with);
+      store.read_state_at(
+          at, session.progress_of(meter),
+          [&](const LogTail& /*tail*/, const StateView& state) { compare_with(state); });
     }
     return std::move(verification).value();
   }
@@ -186,6 +153,7 @@ class VerifyCommand final : public Command {
   bool quick_ = false;
   bool full_ = false;
   bool all_columns_ = false;
+  std::string schema_;
 };
 
 }  // namespace

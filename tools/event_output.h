@@ -17,6 +17,10 @@ namespace tenantry::tools {
 [[nodiscard]] std::vector<Cell> event_cells(const StoredEvent& event, events::EventView& view,
                                             const std::vector<FieldChange>* changes, bool reveal);
 
+// To be said wherever an imported event is taken for the beginning of something.
+inline constexpr const char* kImportedRemark =
+    "it was imported from a database: what was before is not known";
+
 // `user/17`, `tenant/…`: the kind of entity and its id.
 [[nodiscard]] std::string stream_text(const events::EventView& view);
 

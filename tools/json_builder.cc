@@ -74,4 +74,12 @@ void JsonBuilder::clear() {
   impl_->writer.Reset(impl_->buffer);
 }
 
+JsonText texts_json(const std::vector<std::string>& texts) {
+  JsonBuilder json;
+  json.begin_array();
+  for (const std::string& text : texts) json.string(text);
+  json.end_array();
+  return json.document();
+}
+
 }  // namespace tenantry::tools

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/cell.h"
 
@@ -34,5 +35,8 @@ class JsonBuilder {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// An array of texts.
+[[nodiscard]] JsonText texts_json(const std::vector<std::string>& texts);
 
 }  // namespace tenantry::tools

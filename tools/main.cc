@@ -35,6 +35,7 @@ using Commands = std::vector<std::unique_ptr<Command>>;
 Commands make_commands() {
   Commands commands;
   commands.push_back(make_init_command());
+  commands.push_back(make_import_command());
   commands.push_back(make_apply_command());
   commands.push_back(make_do_command());
   commands.push_back(make_resolve_command());

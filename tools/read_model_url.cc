@@ -28,7 +28,7 @@ ReadModelLocation parse_option(const std::string& option) {
   if (const auto* server = std::get_if<PostgresLocation>(&location)) {
     if (projections::holds_password(server->connection)) {
       throw UsageError("password_on_command_line",
-                       "--read-model holds a password, which everybody on this machine can read",
+                       "the URL holds a password, which everybody on this machine can read",
                        "put the URL into TENANTRY_READ_MODEL, or the password into PGPASSWORD or "
                        "~/.pgpass");
     }

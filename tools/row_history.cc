@@ -43,6 +43,8 @@ void apply_change(std::optional<RowValues>& row, const RowChange& change) {
     case Effect::REMOVE:
       row.reset();
       break;
+    case Effect::RESERVE:
+      break;
   }
 }
 

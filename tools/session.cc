@@ -90,14 +90,49 @@ ReadModelTarget Session::read_model_target() const {
   return find_read_model(options_.read_model, options_.store);
 }
 
-std::unique_ptr<projections::ReadModel> Session::open_read_model(bool read_only) const {
-  const ReadModelTarget target = read_model_target();
+namespace {
+
+void check_schema(const std::string& schema) {
+  constexpr std::size_t kNameBytesMax = 63;
+  if (schema.size() <= kNameBytesMax && schema != "tenantry" && !schema.starts_with("pg_")) return;
+  throw UsageError("usage", "the tables cannot be in a schema \"" + schema + "\"",
+                   "another name, such as --schema audit");
+}
+
+std::unique_ptr<projections::ReadModel> open_target(const ReadModelTarget& target, bool read_only,
+                                                    const std::string& schema) {
   if (const auto* file = std::get_if<SqliteLocation>(&target.location)) {
+    if (!schema.empty()) {
+      throw UsageError("usage", "a SQLite file has no schemas",
+                       "name another file with --read-model sqlite:PATH");
+    }
     return projections::open_sqlite_read_model({.path = file->path, .read_only = read_only});
   }
-  return projections::open_postgres_read_model(
-      {.connection = std::get<PostgresLocation>(target.location).connection,
-       .read_only = read_only});
+  projections::PostgresOptions options;
+  options.connection = std::get<PostgresLocation>(target.location).connection;
+  options.read_only = read_only;
+  if (!schema.empty()) {
+    check_schema(schema);
+    options.schema = schema;
+  }
+  return projections::open_postgres_read_model(std::move(options));
+}
+
+}  // namespace
+
+std::unique_ptr<projections::ReadModel> Session::open_read_model(bool read_only,
+                                                                 const std::string& schema) const {
+  return open_target(read_model_target(), read_only, schema);
+}
+
+std::unique_ptr<projections::ReadModel> Session::open_source(const std::string& url) const {
+  const ReadModelTarget source =
+      find_read_model(url.empty() ? options_.read_model : url, options_.store);
+  if (!source.named) {
+    throw UsageError("source_not_named", "no database is named",
+                     "--from postgresql://USER@HOST/DATABASE, or --from sqlite:PATH");
+  }
+  return open_target(source, /*read_only=*/true, {});
 }
 
 PrintOptions Session::printing() const {

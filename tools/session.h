@@ -37,7 +37,13 @@ class Session {
   // The store; null, with `owner` saying whose it is, when another process owns it now.
   [[nodiscard]] TenancyStore* store_if_free(std::string& owner);
   [[nodiscard]] ReadModelTarget read_model_target() const;
-  [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model(bool read_only) const;
+  // `schema`: where the tables are in PostgreSQL; empty for `public`. Throws UsageError `usage` for
+  // one in SQLite, and for one that no tables can be in.
+  [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model(
+      bool read_only, const std::string& schema = {}) const;
+  // A database named by an option or by the environment, for reading. Throws UsageError
+  // `source_not_named` when none is, and what find_read_model() throws.
+  [[nodiscard]] std::unique_ptr<projections::ReadModel> open_source(const std::string& url) const;
   // Before store(): it is opened for writing, not only for reading.
   void allow_writing() { writing_ = true; }
 

@@ -42,6 +42,20 @@ std::string action_name(char action) {
   }
 }
 
+// Whether values of the live type read like those of the wanted one.
+bool reads_as(events::SqlType wanted, const std::string& live) {
+  switch (wanted) {
+    case events::SqlType::VARCHAR:
+    case events::SqlType::TEXT:
+      return live == "text" || live.starts_with("character varying");
+    case events::SqlType::INTEGER:
+    case events::SqlType::BIGINT:
+      return live == "integer" || live == "bigint" || live == "smallint";
+    default:
+      return false;
+  }
+}
+
 // The same key as a Django application would have it.
 std::string remade_sql(const LiveForeignKey& key) {
   const std::string name = identifier(key.name);
@@ -68,7 +82,7 @@ class Comparison {
 
   std::vector<ShapeFinding> run() {
     if (live_.kind != "table") {
-      add(Severity::kFatal, "is a " + live_.kind + " rather than a table");
+      unreadable("is a " + live_.kind + " rather than a table");
       return std::move(findings_);
     }
     compare_storage();
@@ -83,6 +97,11 @@ class Comparison {
  private:
   void add(Severity severity, std::string message, std::string remedy = {}) {
     findings_.push_back({severity, table_.name, std::move(message), std::move(remedy)});
+  }
+  // Nor can the rows be read before it is mended.
+  void unreadable(std::string message, std::string remedy = {}) {
+    fatal(std::move(message), std::move(remedy));
+    findings_.back().unreadable = true;
   }
   void fatal(std::string message, std::string remedy = {}) {
     add(Severity::kFatal, std::move(message), std::move(remedy));
@@ -107,8 +126,8 @@ class Comparison {
       fatal("is temporary: it is gone with its session");
     }
     if (live_.hides_rows) {
-      fatal("row security hides rows from the role " + live_.role,
-            "ALTER ROLE " + identifier(live_.role) + " BYPASSRLS");
+      unreadable("row security hides rows from the role " + live_.role,
+                 "ALTER ROLE " + identifier(live_.role) + " BYPASSRLS");
     }
   }
 
@@ -117,13 +136,13 @@ class Comparison {
       const std::string& name = table_.columns[place].name;
       const auto found = std::ranges::find(live_.columns, name, &LiveColumn::name);
       if (found == live_.columns.end()) {
-        fatal("column " + name + " is missing",
-              can_be_added(table_, place) ? add_column_sql(schema_, table_, place) : "");
+        miss_column(place);
         continue;
       }
       compare_column(table_.columns[place], *found);
       if (place == table_.id_column && table_.integer_ids) compare_source_of_ids(*found);
     }
+    compare_order();
     for (const LiveColumn& column : live_.columns) {
       if (table_.find_column(column.name)) continue;
       const bool fillable =
@@ -133,6 +152,28 @@ class Comparison {
               (fillable ? "" : ", may not be NULL and has no default"),
           fillable ? "" : alter_column(column.name, "DROP NOT NULL"));
     }
+  }
+
+  // A column that our remedies add to the end may stand there.
+  void compare_order() {
+    std::vector<std::string> order;
+    std::vector<std::size_t> places;
+    for (const LiveColumn& column : live_.columns) {
+      const auto place = table_.find_column(column.name);
+      if (!place || can_be_added(table_, *place)) continue;
+      order.push_back(column.name);
+      places.push_back(*place);
+    }
+    if (std::ranges::is_sorted(places)) return;
+    // No remedy: only a new table has another order.
+    warn("columns stand in the order (" + joined(order) +
+         "): statements that name no columns mix them up");
+  }
+
+  void miss_column(std::size_t place) {
+    const std::string message = "column " + table_.columns[place].name + " is missing";
+    if (!can_be_added(table_, place)) return unreadable(message);
+    fatal(message, add_column_sql(schema_, table_, place));
   }
 
   void compare_column(const ColumnInfo& wanted, const LiveColumn& live) {
@@ -145,6 +186,7 @@ class Comparison {
       fatal(column + " is " + live.type + " instead of " + type,
             alter_column(live.name,
                          "TYPE " + type + " USING " + identifier(live.name) + "::" + type));
+      findings_.back().unreadable = !reads_as(wanted.type, live.type);
     }
     if (live.nullable && !wanted.nullable) {
       fatal(column + " may be NULL", alter_column(live.name, "SET NOT NULL"));
@@ -203,6 +245,12 @@ class Comparison {
     }
     if (wanted.unique() && !live.immediate) {
       warn("unique constraint " + live.name + " is deferrable: ON CONFLICT cannot use it");
+    }
+    if (wanted.is_constraint() && !live.constraint) {
+      warn("unique constraint on " + live.definition + " is the plain index " + live.name +
+               ": migrations that change the constraint do not find it",
+           alter("ADD CONSTRAINT " + identifier(wanted.name) + " UNIQUE USING INDEX " +
+                 identifier(live.name)));
     }
   }
 

@@ -21,7 +21,9 @@ constexpr Trouble kTroubles[] = {
      "give the password in PGPASSWORD, in ~/.pgpass or in a URL in TENANTRY_READ_MODEL; is "
      "the user the right one?"},
     {"3D000", "create it (`createdb NAME`), or name another one"},
-    {kDenied, "let the owner of the tables run this, or GRANT what is missing"},
+    {kDenied,
+     "let the owner of the tables run this, or GRANT what is missing; where row security hides "
+     "rows, ALTER ROLE … BYPASSRLS"},
     {"25006", "this is a standby, or it is set to read only: name the primary"},
     {"25P03", "the server ended a transaction that was idle too long; try again"},
     {"40", "another transaction was in the way; try again"},

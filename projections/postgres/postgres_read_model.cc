@@ -95,12 +95,7 @@ class PostgresReadModel final : public ReadModel {
         }
         std::ranges::move(compare_shape(transaction, options_.schema, table),
                           std::back_inserter(probe.findings));
-        if (!probe.has_rows) {
-          probe.has_rows = transaction
-                               .exec1("SELECT EXISTS (SELECT 1 FROM " +
-                                      qualified(options_.schema, table.name) + ")")[0]
-                               .as<bool>();
-        }
+        probe.has_rows = probe.has_rows || has_rows(transaction, table);
       }
       std::ranges::move(
           compare_recorded_migrations(transaction, options_.schema, probe.missing_tables),
@@ -220,6 +215,16 @@ class PostgresReadModel final : public ReadModel {
       ReadTransaction transaction(open.connection());
       body(transaction);
     });
+  }
+
+  // A table whose rows row security hides is taken for one that has some.
+  [[nodiscard]] bool has_rows(pqxx::transaction_base& transaction, const TableInfo& table) const {
+    const std::string name = qualified(options_.schema, table.name);
+    const auto answer = [&](const std::string& question) {
+      return transaction.exec1("SELECT " + question)[0].as<bool>();
+    };
+    return answer("pg_catalog.row_security_active(" + text_literal(name) + "::regclass)") ||
+           answer("EXISTS (SELECT 1 FROM " + name + ")");
   }
 
   [[nodiscard]] Catalogue catalogue_of(pqxx::transaction_base& transaction) const {

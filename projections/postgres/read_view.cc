@@ -1,7 +1,10 @@
 #include "projections/postgres/read_view.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "projections/contract.h"
 #include "projections/postgres/mark.h"
 #include "projections/postgres/schema.h"
 #include "projections/postgres/values.h"
@@ -27,6 +30,13 @@ events::RowValues row_of(const TableInfo& table, const pqxx::row& found) {
   return row;
 }
 
+constexpr const char* kColumns =
+    "SELECT c.relname, a.attname FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+    " WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0"
+    " AND NOT a.attisdropped";
+
 class PostgresReadView final : public ReadView {
  public:
   PostgresReadView(Session& session, const std::string& schema)
@@ -34,6 +44,9 @@ class PostgresReadView final : public ReadView {
     session_.translated([&] {
       transaction_ = std::make_unique<ReadTransaction>(session_.connection());
       mark_ = read_mark(*transaction_, schema_);
+      for (const pqxx::row& row : transaction_->exec_params(kColumns, schema_)) {
+        columns_.emplace(row[0].as<std::string>(), row[1].as<std::string>());
+      }
     });
   }
 
@@ -60,6 +73,15 @@ class PostgresReadView final : public ReadView {
     return row_of(table, rows.front());
   }
 
+  [[nodiscard]] std::int64_t largest_id(const TableInfo& table) override {
+    const std::string name = text_literal(qualified(schema_, table.name));
+    const std::string id = text_literal(table.columns[table.id_column].name);
+    return execute("SELECT greatest(0, (SELECT max(" + id_of(table) + ") FROM " + source(table) +
+                   "), pg_catalog.pg_sequence_last_value(pg_catalog.pg_get_serial_sequence(" +
+                   name + ", " + id + ")::regclass))")[0][0]
+        .as<std::int64_t>();
+  }
+
   [[nodiscard]] TableFingerprint fingerprint(const TableInfo& table,
                                              const std::optional<events::Uuid>& tenant) override {
     std::string condition;
@@ -67,8 +89,7 @@ class PostgresReadView final : public ReadView {
       condition = identifier(table.columns[table.owner_column.value()].name) + " = " +
                   text_literal(events::format_uuid(*tenant)) + "::uuid";
     }
-    const pqxx::result sums =
-        execute(fingerprint_sql(qualified(schema_, table.name), table, condition));
+    const pqxx::result sums = execute(fingerprint_sql(source(table), table, condition));
     TableFingerprint fingerprint;
     fingerprint.rows = std::stoull(sums[0][0].c_str());
     for (std::size_t lane = 0; lane < fingerprint.lanes.size(); ++lane) {
@@ -80,7 +101,19 @@ class PostgresReadView final : public ReadView {
 
  private:
   [[nodiscard]] std::string select(const TableInfo& table) const {
-    return "SELECT " + column_list(table) + " FROM " + qualified(schema_, table.name);
+    return "SELECT " + column_list(table) + " FROM " + source(table);
+  }
+  // The table, and what a column that it lacks would be filled with.
+  [[nodiscard]] std::string source(const TableInfo& table) const {
+    const std::string name = qualified(schema_, table.name);
+    std::string filled;
+    for (std::size_t place = 0; place < table.columns.size(); ++place) {
+      const events::ColumnInfo& column = table.columns[place];
+      if (!can_be_added(table, place) || columns_.contains({table.name, column.name})) continue;
+      filled += (defaults_to_true(table, place) ? ", true" : ", NULL::" + type_sql(column)) +
+                " AS " + identifier(column.name);
+    }
+    return filled.empty() ? name : "(SELECT t.*" + filled + " FROM " + name + " AS t) AS filled";
   }
   static std::string id_of(const TableInfo& table) {
     return identifier(table.columns[table.id_column].name);
@@ -95,6 +128,7 @@ class PostgresReadView final : public ReadView {
   std::string schema_;
   std::unique_ptr<ReadTransaction> transaction_;
   std::optional<Mark> mark_;
+  std::set<std::pair<std::string, std::string>> columns_;  // Of any table: table and column.
 };
 
 }  // namespace

@@ -36,15 +36,10 @@ void RowWriter::apply(const events::RowChange& change) {
   gather(change);
   std::uint64_t columns = 0;
   switch (change.effect) {
-    case Effect::INSERT: {
+    case Effect::INSERT:
       columns = bit(table.columns.size()) - 1;
-      const Value* const id = values_[table.id_column];
-      if (table.integer_ids && id != nullptr) {
-        std::int64_t& largest = largest_ids_[&table];
-        largest = std::max(largest, std::get<std::int64_t>(*id));
-      }
+      if (table.integer_ids) note_id(change);
       break;
-    }
     case Effect::PATCH:
       for (std::size_t place = 0; place < values_.size(); ++place) {
         if (values_[place] != nullptr) columns |= bit(place);
@@ -52,8 +47,15 @@ void RowWriter::apply(const events::RowChange& change) {
       break;
     case Effect::REMOVE:
       break;
+    case Effect::RESERVE:
+      return note_id(change);
   }
   send(table, change.effect, columns, change.id);
+}
+
+void RowWriter::note_id(const events::RowChange& change) {
+  std::int64_t& largest = largest_ids_[change.table];
+  largest = std::max(largest, events::integer_id(change.id));
 }
 
 // Named twice: the last counts.

@@ -45,6 +45,7 @@ class RowWriter {
                            std::uint64_t columns);
   [[nodiscard]] std::string sql(const events::TableInfo& table, events::Effect effect,
                                 std::uint64_t columns) const;
+  void note_id(const events::RowChange& change);
   void gather(const events::RowChange& change);
   void send(const events::TableInfo& table, events::Effect effect, std::uint64_t columns,
             const events::Uuid& id);

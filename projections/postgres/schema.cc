@@ -20,10 +20,6 @@ std::string names_sql(const TableInfo& table, const IndexInfo& index) {
   return list;
 }
 
-bool is_constraint(const IndexInfo& index) {
-  return index.use == IndexUse::kUniqueColumn || index.use == IndexUse::kUniqueConstraint;
-}
-
 std::string condition_sql(const TableInfo& table, const IndexInfo& index) {
   return identifier(table.columns[*index.where_column].name) + " = " +
          text_literal(index.where_value);
@@ -152,7 +148,7 @@ const std::string& index_definition_sql() {
 
 std::string index_sql(const std::string& schema, const TableInfo& table, const IndexInfo& index) {
   const std::string on = qualified(schema, table.name);
-  if (is_constraint(index)) {
+  if (index.is_constraint()) {
     return "ALTER TABLE " + on + " ADD CONSTRAINT " + identifier(index.name) + " UNIQUE (" +
            names_sql(table, index) + ")";
   }

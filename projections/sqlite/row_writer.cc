@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "projections/sql_text.h"
+#include "projections/sqlite/schema.h"
 #include "projections/sqlite/values.h"
 
 namespace tenantry::projections::sqlite {
@@ -65,6 +66,8 @@ void RowWriter::apply(const events::RowChange& change) {
       return patch(change);
     case Effect::REMOVE:
       return remove(change);
+    case Effect::RESERVE:
+      return raise_sequence(connection_, *change.table, events::integer_id(change.id));
   }
 }
 

@@ -183,8 +183,10 @@ void compare_column(std::vector<ShapeFinding>& findings, const TableInfo& table,
     findings.push_back({Severity::kFatal, table.name, std::move(message), std::move(remedy)});
   };
   if (live == nullptr) {
-    return add("column " + column.name + " is missing",
-               is_addable(table, place) ? add_column_sql(table, place) : "");
+    const bool addable = is_addable(table, place);
+    add("column " + column.name + " is missing", addable ? add_column_sql(table, place) : "");
+    findings.back().unreadable = !addable;
+    return;
   }
   const std::string type = key && table.integer_ids ? "integer" : type_sql(column);
   if (live->type != type) {
@@ -324,6 +326,18 @@ std::vector<std::string> create_index_sql(const TableInfo& table) {
     if (is_separate(index)) statements.push_back(index_sql(table, index));
   }
   return statements;
+}
+
+std::string readable_sql(Connection& connection, const TableInfo& table) {
+  const auto live = live_columns(connection, table);
+  std::string filled;
+  for (std::size_t place = 0; place < table.columns.size(); ++place) {
+    const ColumnInfo& column = table.columns[place];
+    if (!is_addable(table, place) || has_column(live, column)) continue;
+    filled += (defaults_to_true(table, place) ? ", 1 AS " : ", NULL AS ") + identifier(column.name);
+  }
+  const std::string name = "main." + identifier(table.name);
+  return filled.empty() ? name : "(SELECT *" + filled + " FROM " + name + ")";
 }
 
 std::string create_mark_table_sql() {

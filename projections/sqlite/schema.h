@@ -15,6 +15,8 @@ namespace tenantry::projections::sqlite {
 // One statement for each index that is not part of its table.
 [[nodiscard]] std::vector<std::string> create_index_sql(const events::TableInfo& table);
 [[nodiscard]] std::string create_mark_table_sql();
+// What stands behind FROM: the table, and what columns that it lacks would be filled with.
+[[nodiscard]] std::string readable_sql(Connection& connection, const events::TableInfo& table);
 
 // What differs between the table that there is and the one there should be. The table exists.
 [[nodiscard]] std::vector<ShapeFinding> compare_shape(Connection& connection,

@@ -80,6 +80,19 @@ class SqliteReadView final : public ReadView {
     return read_row(*lookup_, table);
   }
 
+  [[nodiscard]] std::int64_t largest_id(const TableInfo& table) override {
+    Statement rows = connection_.prepare("SELECT coalesce(max(" + id_of(table) + "), 0) FROM " +
+                                         prefixed("main.", table));
+    std::int64_t largest = rows.step() ? rows.integer(0) : 0;
+    Statement sequences = connection_.prepare(
+        "SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'sqlite_sequence'");
+    if (!sequences.step()) return largest;
+    Statement sequence = connection_.prepare("SELECT seq FROM main.sqlite_sequence WHERE name = ?");
+    sequence.bind(1, std::string_view(table.name));
+    if (sequence.step()) largest = std::max(largest, sequence.integer(0));
+    return largest;
+  }
+
   // SQLite has no hash function: the rows are read, as they stand in the file.
   [[nodiscard]] TableFingerprint fingerprint(const TableInfo& table,
                                              const std::optional<events::Uuid>& tenant) override {
@@ -92,8 +105,8 @@ class SqliteReadView final : public ReadView {
   }
 
  private:
-  static std::string select(const TableInfo& table) {
-    return "SELECT " + column_list(table) + " FROM " + prefixed("main.", table);
+  [[nodiscard]] std::string select(const TableInfo& table) {
+    return "SELECT " + column_list(table) + " FROM " + readable_sql(connection_, table);
   }
   static std::string id_of(const TableInfo& table) {
     return identifier(table.columns[table.id_column].name);

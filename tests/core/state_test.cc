@@ -59,6 +59,88 @@ TEST_F(StateTest, AClaimTakenAndReleasedIsNotWritten) {
       << "nothing is written yet";
 }
 
+TEST_F(StateTest, ReservedIdsAreTaken) {
+  const events::TableInfo& table = events::table_of(events::EntityKind::PROTEIN);
+  const auto reserve = [&](std::int64_t id) {
+    apply([&](events::Event::Builder event) { event.initProteinIdsReserved().setId(id); });
+  };
+  reserve(7);
+  EXPECT_EQ(state_.largest_id(table), 7);
+  EXPECT_EQ(state_.stream_version(table, events::entity_key(std::int64_t{7})), Version{1});
+  EXPECT_EQ(state_.row_by_id(table, events::entity_key(std::int64_t{7})), std::nullopt);
+  EXPECT_THROW(reserve(7), CorruptionError);
+  EXPECT_THROW(reserve(6), CorruptionError);
+  add_protein(8, "Beef");
+  EXPECT_EQ(state_.largest_id(table), 8);
+}
+
+// What is imported is kept as it was found, also where a rule says that there is only one.
+TEST_F(StateTest, ImportedRowsShareAClaimThatFoldsCaseUntilTheLastLetsGo) {
+  const events::TableInfo& table = events::table_of(events::EntityKind::INVITATION);
+  const events::ClaimInfo& claim = claim_on(table, {"tenant_id", "email"});
+  const events::Uuid tenant = events::entity_key(std::int64_t{7});
+  const auto data = [](const events::Uuid& id) {
+    return capnp::Data::Reader(id.bytes.data(), id.bytes.size());
+  };
+  const auto fill = [&](auto fact, std::int64_t id, const char* email) {
+    fact.setId(data(events::entity_key(id)));
+    fact.setTenantId(data(tenant));
+    fact.setEmail(email);
+    fact.setToken("token" + std::to_string(id));
+  };
+  const auto import = [&](std::int64_t id, const char* email) {
+    apply([&](events::Event::Builder event) {
+      auto fact = event.initInvitationImported();
+      fact.setStatus("pending");
+      fill(fact, id, email);
+    });
+  };
+  import(3, "eve@x.example");
+  import(1, "Eve@x.example");
+  import(2, "EVE@x.example");
+  const std::string eve =
+      *claim_value(claim, std::vector<events::Value>{tenant, std::string("eve@X.example")});
+  const auto holders = [&] {
+    std::vector<std::int64_t> ids;
+    for (const RowKey& key : state_.claim_holders(table, claim, eve)) {
+      ids.push_back(events::integer_id(key.id));
+    }
+    return ids;
+  };
+  EXPECT_THAT(holders(), ::testing::ElementsAre(1, 2, 3));
+  EXPECT_EQ(state_.claim_holder(table, claim, eve)->id, events::entity_key(std::int64_t{1}));
+  EXPECT_THROW(apply([&](events::Event::Builder event) {
+                 fill(event.initInvitationIssued(), 4, "eve@x.example");
+               }),
+               CorruptionError);
+  apply([&](events::Event::Builder event) {
+    auto fact = event.initInvitationRevoked();
+    fact.setId(data(events::entity_key(std::int64_t{1})));
+    fact.setTenantId(data(tenant));
+  });
+  EXPECT_THAT(holders(), ::testing::ElementsAre(2, 3));
+  for (const std::int64_t id : {3, 2}) {
+    apply([&](events::Event::Builder event) {
+      auto fact = event.initInvitationDeleted();
+      fact.setId(data(events::entity_key(id)));
+      fact.setTenantId(data(tenant));
+    });
+  }
+  EXPECT_THAT(holders(), ::testing::IsEmpty());
+}
+
+TEST_F(StateTest, ImportedRowsShareNoOtherClaim) {
+  const auto import = [&](std::int64_t id) {
+    apply([&](events::Event::Builder event) {
+      auto protein = event.initProteinImported();
+      protein.setId(id);
+      protein.setName("Beef");
+    });
+  };
+  import(1);
+  EXPECT_THROW(import(2), CorruptionError);
+}
+
 TEST_F(StateTest, ScansMergeWhatIsWrittenWithWhatLiesOverIt) {
   add_protein(1, "Beef");
   add_protein(3, "Lamb");

@@ -461,12 +461,22 @@ TEST_F(StoreReadTest, TheStateAtAPositionIsThatOfTheEventsBefore) {
   const auto& domains = *events::find_table("tenants_tenantdomain");
   std::vector<events::Uuid> owners;
   for (const std::uint64_t position : {2U, 3U, 7U}) {
-    store().read_state_at({position}, {}, [&](const StateView& state) {
+    store().read_state_at({position}, {}, [&](const LogTail& /*tail*/, const StateView& state) {
       const auto row = state.row_by_id(domains, events::entity_key(std::int64_t{1}));
       owners.push_back(row ? row->key.tenant : events::Uuid{});
     });
   }
   EXPECT_THAT(owners, ElementsAre(events::Uuid{}, tenant("a"), tenant("b")));
+}
+
+TEST_F(StoreReadTest, TheLogEndedThenAsItSaidThen) {
+  const LogTail then = store().tail();
+  (void)user("ben");
+  store().read_state_at(then.tail, {}, [&](const LogTail& tail, const StateView& /*state*/) {
+    EXPECT_EQ(tail.tail, then.tail);
+    EXPECT_EQ(tail.digest, then.digest);
+    EXPECT_EQ(tail.last_recorded, then.last_recorded);
+  });
 }
 
 TEST_F(StoreReadTest, ReadersOfTheStateSeeOneMoment) {
@@ -704,7 +714,7 @@ TEST(InitStoreTest, SaysThatAnInterruptedOneMayBeRemoved) {
     init_store(temp / "store", clock, ids);
     FAIL() << "a store was made among what is left of another";
   } catch (const UsageError& error) {
-    EXPECT_THAT(error.hint(), HasSubstr("an interrupted init left"));
+    EXPECT_THAT(error.hint(), HasSubstr("an interrupted init or import left"));
   }
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "events/imports.h"
+
 namespace tenantry::events {
 namespace {
 
@@ -35,12 +37,13 @@ std::vector<std::pair<std::string, Value>> changed(const EncodedEvent& payload) 
 }
 
 TEST(KindsTest, EveryKindIsNumberedByItsPlaceAndNamedByItsStruct) {
-  ASSERT_EQ(kinds().size(), 47U);
+  ASSERT_EQ(kinds().size(), 59U);
   EXPECT_EQ(find_kind(1)->name, "UserRegistered");
   EXPECT_EQ(find_kind(47)->name, "InvitationDeleted");
   EXPECT_EQ(find_kind("TenantCreated")->number, 14U);
   EXPECT_EQ(find_kind(0), nullptr);
-  EXPECT_EQ(find_kind(48), nullptr);
+  EXPECT_EQ(find_kind(48)->name, "UserImported");
+  EXPECT_EQ(find_kind(60), nullptr);
 }
 
 TEST(RowChangesTest, AnInsertGivesEveryColumn) {
@@ -149,6 +152,45 @@ TEST(EventViewTest, ConcernsTheUserItIsAboutOrNames) {
   }));
   EXPECT_TRUE(member.concerns_user(6));
   EXPECT_FALSE(member.concerns_user(5)) << "5 is the membership, not the user";
+}
+
+TEST(ImportsTest, ARowComesOutAsItWentIn) {
+  const TableInfo& table = table_of(EntityKind::USER);
+  const RowValues row{std::int64_t{5}, "md5$x", Timestamp{7}, true,         "Ann", "", "Ån",
+                      "A@a.io",        false,   true,         Timestamp{-3}};
+  Circumstances circumstances;
+  circumstances.actor = "system:import";
+  const auto payload = imported_row(table, row, circumstances);
+  const EventView view(payload);
+  EXPECT_EQ(view.kind().name, "UserImported");
+  EXPECT_EQ(view.event().getActor(), "system:import");
+  const auto changes = row_changes(view, kNow);
+  ASSERT_EQ(changes.size(), 1U);
+  RowValues found(table.columns.size());
+  apply_patch(found, changes[0]);
+  EXPECT_EQ(found, row) << "times are those of the row, not of the event";
+  EXPECT_TRUE(changes[0].shares_claims);
+}
+
+TEST(ImportsTest, ARowWithoutValuesIsKeptToo) {
+  const TableInfo& table = table_of(EntityKind::USER);
+  const RowValues row{std::int64_t{0}, "",    Null{},      false, "", "", "", "",
+                      false,           false, Timestamp{0}};
+  const auto payload = imported_row(table, row, {});
+  RowValues found(table.columns.size());
+  apply_patch(found, row_changes(EventView(payload), kNow).at(0));
+  EXPECT_EQ(found, row);
+}
+
+TEST(ImportsTest, ReservedIdsChangeNoRow) {
+  const auto payload = reserved_ids(table_of(EntityKind::DOMAIN), 41, {});
+  const EventView view(payload);
+  EXPECT_EQ(view.kind().name, "DomainIdsReserved");
+  const auto changes = row_changes(view, kNow);
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].effect, Effect::RESERVE);
+  EXPECT_EQ(changes[0].id, entity_key(std::int64_t{41}));
+  EXPECT_TRUE(changes[0].columns.empty());
 }
 
 }  // namespace

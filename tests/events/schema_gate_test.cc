@@ -188,8 +188,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Edit{"NewField", kEvents, "  isSuperuser @8 :Bool;\n",
              "  isSuperuser @8 :Bool;\n  phone @9 :Text;\n"},
-        Edit{"NewKind", kEvents, "    invitationDeleted @50 :InvitationDeleted;\n",
-             "    invitationDeleted @50 :InvitationDeleted;\n    userMuted @51 :UserMuted;\n", "",
+        Edit{"NewKind", kEvents, "    memberIdsReserved @62 :MemberIdsReserved;\n",
+             "    memberIdsReserved @62 :MemberIdsReserved;\n    userMuted @63 :UserMuted;\n", "",
              "struct UserRenamed ",
              "struct UserMuted @0xd468d8f413ae15f7 $A.on(user) $A.effect(patch) {\n"
              "  id @0 :Int32;\n}\nstruct UserRenamed "},

@@ -53,8 +53,10 @@ void apply_to_nothing(const EventView& view) {
   } catch (const CorruptionError&) {
     fits = false;
   }
-  require(fits == (view.kind().effect == events::Effect::INSERT),
-          "without rows, inserts fit and nothing else");
+  const bool reserves =
+      view.kind().effect == events::Effect::RESERVE && events::integer_id(view.entity()) > 0;
+  require(fits == (view.kind().effect == events::Effect::INSERT || reserves),
+          "without rows, inserts fit, and ids that can be given out, and nothing else");
 }
 
 // Cap'n Proto takes any offset for canonical in the pointer to a list without content, and writes

@@ -263,6 +263,12 @@ LogTail FakeLog::tail() const {
   return {end(), time_of(end()), chain_hash_at(end()).value_or(Hash{})};
 }
 
+void FakeLog::read_state_at(
+    Position position, const Progress& /*progress*/,
+    const std::function<void(const LogTail&, const StateView&)>& read) const {
+  read({position, time_of(position), chain_hash_at(position).value()}, fold(position));
+}
+
 void FakeLog::read_after(Position after, Position through,
                          const std::function<bool(const StoredEvent&)>& visit) const {
   for (auto place = after.value; place < std::min(through, end()).value; ++place) {

@@ -69,6 +69,11 @@ INSTANTIATE_TEST_SUITE_P(
               "tenants_tenantdomain", "column is_active is missing"},
         Drift{"nullable", "ALTER TABLE tenants_tenant DROP COLUMN logo", kFatal, "tenants_tenant",
               "column logo is missing"},
+        Drift{"order",
+              "ALTER TABLE core_userpreferences RENAME theme TO x;"
+              "ALTER TABLE core_userpreferences ADD theme varchar(20) NOT NULL DEFAULT 'light';"
+              "ALTER TABLE core_userpreferences DROP x",
+              kWarning, "core_userpreferences", "columns stand in the order", Remedy::kNone},
         Drift{"needed", "ALTER TABLE auth_user DROP COLUMN is_superuser", kFatal, "auth_user",
               "column is_superuser is missing", Remedy::kNone},
         Drift{"extra", "ALTER TABLE tenants_tenant ADD COLUMN plan text", kWarning,
@@ -116,6 +121,10 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Indexes, PostgresDriftTest,
     ::testing::Values(
+        Drift{"no_constraint",
+              "ALTER TABLE core_protein DROP CONSTRAINT core_protein_name_key;"
+              "CREATE UNIQUE INDEX z ON core_protein (name)",
+              kWarning, "core_protein", "unique constraint on (name) is the plain index z"},
         Drift{"plain", "DROP INDEX td_domain_idx", kWarning, "tenants_tenantdomain",
               "index on (domain) is missing"},
         Drift{"pattern", "DROP INDEX auth_user_username_6821ab7c_like", kWarning, "auth_user",
@@ -274,8 +283,6 @@ TEST_F(PostgresShapeTest, NamesDefaultsAndStorageParametersAreNoDifference) {
   sql("ALTER INDEX td_domain_idx RENAME TO x;"
       "ALTER INDEX td_tenant_primary_idx SET (fillfactor = 70);"
       "ALTER TABLE tenants_tenant RENAME CONSTRAINT tenants_tenant_slug_key TO y;"
-      "ALTER TABLE core_protein DROP CONSTRAINT core_protein_name_key;"
-      "CREATE UNIQUE INDEX z ON core_protein (name);"
       "DROP INDEX core_protein_name_4d094180_like;"
       "CREATE INDEX w ON core_protein (name text_pattern_ops);"
       "ALTER TABLE tenants_tenantdomain ALTER COLUMN is_active DROP DEFAULT;"

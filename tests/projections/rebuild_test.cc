@@ -274,5 +274,27 @@ TEST_F(RebuildTest, DeletingARowThatOthersReferToIsRefusedWhole) {
   EXPECT_EQ(everything(), before);
 }
 
+TEST_F(RebuildTest, TheRowsAreThereAsTheyWereThen) {
+  log_.register_user(50, "tim");
+  run_rebuild();
+  const std::vector<std::string> then = digests();
+  const Position point = log_.end();
+  log_.rename_user(1, "anna");
+  log_.delete_user(50);
+  log_.register_user(51, "dan");
+  for (const bool from_events : {false, true}) {
+    drop();
+    const Certificate certificate = run_rebuild({.as_of = point, .from_events = from_events});
+    EXPECT_TRUE(certificate.correct());
+    EXPECT_EQ(certificate.mark.position, point);
+    EXPECT_EQ(digests(), then);
+  }
+  run_projector();
+  EXPECT_EQ(query("SELECT username FROM auth_user WHERE id = 1"), "anna");
+  EXPECT_TRUE(run_verify().equal());
+  EXPECT_EQ(touched(run_rebuild({.as_of = point})), 3U) << "and back: renamed, deleted, registered";
+  EXPECT_EQ(digests(), then);
+}
+
 }  // namespace
 }  // namespace tenantry::projections

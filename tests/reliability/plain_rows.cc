@@ -106,6 +106,7 @@ class Touching {
 }  // namespace
 
 void PlainRows::apply(const events::RowChange& change) {
+  if (change.effect == events::Effect::RESERVE) return;
   Table& table = tables_[change.table->entity];
   const auto at = table.find(change.id);
   const bool insert = change.effect == events::Effect::INSERT;

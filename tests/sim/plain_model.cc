@@ -88,6 +88,8 @@ void PlainModel::fold(Tables& tables, const Known& event) {
       case events::Effect::REMOVE:
         rows.erase(change.id);
         break;
+      case events::Effect::RESERVE:
+        break;
       default:
         events::apply_patch(rows.at(change.id), change);
     }

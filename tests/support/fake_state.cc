@@ -54,6 +54,10 @@ void FakeState::apply(std::string_view event, events::Timestamp recorded_at) {
 
 void FakeState::apply(const events::RowChange& change) {
   Table& table = tables_[change.table->name];
+  if (change.effect == events::Effect::RESERVE) {
+    table.largest_id = std::max(table.largest_id, events::integer_id(change.id));
+    return;
+  }
   const auto at = std::find_if(table.rows.begin(), table.rows.end(),
                                [&](const auto& row) { return row.first.id == change.id; });
   const bool insert = change.effect == events::Effect::INSERT;

@@ -64,6 +64,37 @@ class PostgresSchemaTest(PostgresTestCase):
             self.schema("status", "-o", "table").stdout.decode(),
         )
 
+    def test_the_past_stands_beside_the_present(self):
+        self.fill()
+        present = {"TENANTRY_READ_MODEL": self.url}
+        self.assert_exit(0, self.run_program("rebuild", **present))
+        self.assert_error(
+            2, "as_of_needs_place", self.run_program("rebuild", "--as-of", "5", **present)
+        )
+        for name, code in (
+            ("public", "as_of_needs_place"),
+            ("tenantry", "usage"),
+            ("pg_x", "usage"),
+        ):
+            result = self.run_program("rebuild", "--as-of", "5", "--schema", name, **present)
+            self.assert_error(2, code, result)
+        for as_of, users in (("5", 2), (str(self.tail()), 2), ("4", 1), ("3", 0)):
+            copy = self.run_program("rebuild", "--as-of", as_of, "--schema", "audit", **present)
+            self.assert_exit(0, copy)
+            self.assertEqual(int(as_of), json.loads(copy.stdout)["position"])
+            self.assert_exit(0, self.run_program("verify", "--schema", "audit", **present))
+            members = psql(
+                self.url, "COPY (SELECT count(*) FROM audit.tenants_tenant_user) TO STDOUT"
+            )
+            self.assertEqual(users, int(members))
+        self.assertEqual(
+            "2", psql(self.url, "COPY (SELECT count(*) FROM tenants_tenant_user) TO STDOUT").strip()
+        )
+        self.assert_exit(0, self.run_program("verify", **present))
+        self.assert_error(
+            5, "not_found", self.run_program("rebuild", "--as-of", "99", "--schema", "x", **present)
+        )
+
     def test_django_makes_its_users_itself(self):
         psql(self.url, "CREATE TABLE django_migrations (app text, name text)")
         for extra in ([], ["--dry-run"]):

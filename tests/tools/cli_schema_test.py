@@ -133,8 +133,11 @@ class SchemaTest(CliTestCase):
         found = self.check(1)
         self.assertEqual(before, self.bytes())
         self.assertEqual(
-            [("fatal", "auth_user"), ("warning", "tenants_tenant"),
-             ("warning", "tenants_tenantdomain")],
+            [
+                ("fatal", "auth_user"),
+                ("warning", "tenants_tenant"),
+                ("warning", "tenants_tenantdomain"),
+            ],
             [(f["class"], f["table"]) for f in found],
         )
         table = self.schema("check", "-o", "table").stdout.decode()
@@ -151,12 +154,14 @@ class SchemaTest(CliTestCase):
     def test_status_is_a_list_for_people_and_records_for_programs(self):
         self.made()
         result = self.schema("status", "-o", "table")
-        self.assertEqual("[ ] core 0001_initial\n[ ] tenants 0001_initial\n",
-                         result.stdout.decode())
+        self.assertEqual(
+            "[ ] core 0001_initial\n[ ] tenants 0001_initial\n", result.stdout.decode()
+        )
         self.make_django(("auth", "0001_initial"), ("core", "0001_initial"))
         result = self.schema("status", "-o", "table")
-        self.assertEqual("[X] core 0001_initial\n[ ] tenants 0001_initial\n",
-                         result.stdout.decode())
+        self.assertEqual(
+            "[X] core 0001_initial\n[ ] tenants 0001_initial\n", result.stdout.decode()
+        )
         records = [json.loads(line) for line in self.schema("status").stdout.splitlines()]
         self.assertEqual(
             {"application": "core", "name": "0001_initial", "applied": True}, records[0]
@@ -173,8 +178,10 @@ class SchemaTest(CliTestCase):
         self.made()
         self.make_django(("auth", "0001_initial"))
         self.assertEqual(
-            ["core 0001_initial is not on record, but its tables are there",
-             "tenants 0001_initial is not on record, but its tables are there"],
+            [
+                "core 0001_initial is not on record, but its tables are there",
+                "tenants 0001_initial is not on record, but its tables are there",
+            ],
             [f["message"] for f in self.check(1)],
         )
         self.assertEqual(
@@ -185,7 +192,9 @@ class SchemaTest(CliTestCase):
     def test_ghosts_among_the_migrations_are_named(self):
         self.made()
         self.make_django(
-            ("auth", "0001_initial"), ("core", "0001_initial"), ("tenants", "0001_initial"),
+            ("auth", "0001_initial"),
+            ("core", "0001_initial"),
+            ("tenants", "0001_initial"),
             ("core", "0009_gone"),
         )
         self.sql("DROP TABLE core_protein")
@@ -214,6 +223,21 @@ class SchemaTest(CliTestCase):
         self.made()
         self.assert_exit(0, self.run_program("project", "--read-model", self.url))
         self.assertEqual([], self.check(0))
+
+    def test_the_past_in_a_file_of_its_own(self):
+        self.fill()
+        self.assert_exit(0, self.run_program("rebuild"))
+        self.assert_error(2, "as_of_needs_place", self.run_program("rebuild", "--as-of", "5"))
+        copy = ("--read-model", self.url)
+        self.assert_exit(0, self.run_program("rebuild", "--as-of", "5", *copy))
+        self.assert_exit(0, self.run_program("verify", *copy))
+        self.assert_error(2, "usage", self.run_program("rebuild", "--schema", "x", *copy))
+        self.assert_exit(0, self.run_program("project", *copy))
+        back = ("rebuild", "--as-of", "5", *copy)
+        self.assert_error(2, "confirmation_needed", self.run_program(*back))
+        self.assert_exit(0, self.run_program(*back, "--yes"))
+        self.assert_exit(0, self.run_program("project", *copy))
+        self.assert_exit(0, self.run_program("verify", *copy))
 
     def test_usage(self):
         self.assert_error(2, "usage", self.run_program("schema"))
