@@ -77,14 +77,15 @@ class DjangoTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, f"{arguments}: {result.stdout}{result.stderr}")
         return result.stdout
 
-    def python(self, url, *arguments):
-        result = run(sys.executable, *arguments, DATABASE_URL=url, PYTHONPATH=str(PROJECT),
-                     DJANGO_SETTINGS_MODULE="settings", PYTHONDONTWRITEBYTECODE="1")
+    def python(self, url, *arguments, **environment):
+        result = run(sys.executable, *arguments, **{
+            "DATABASE_URL": url, "PYTHONPATH": str(PROJECT), "DJANGO_SETTINGS_MODULE": "settings",
+            "PYTHONDONTWRITEBYTECODE": "1", **environment})
         self.assertEqual(result.returncode, 0, f"{arguments}: {result.stdout}{result.stderr}")
         return result.stdout
 
-    def django(self, url, *arguments):
-        return self.python(url, "-m", "django", *arguments)
+    def django(self, url, *arguments, **environment):
+        return self.python(url, "-m", "django", *arguments, **environment)
 
     def expected_rows(self, url):
         """Table → rows as Tenantry knows them, by key."""
@@ -154,6 +155,48 @@ class DjangoTest(unittest.TestCase):
 
             self.assert_orm_reads_what_tenantry_knows(url)
             self.assert_django_goes_on_after_our_ids(url)
+
+    def test_a_database_with_a_past_that_django_calls_clean_is_told_apart(self):
+        packages = os.path.join(self.directory, "older")
+        os.mkdir(packages)
+        with fresh_database() as url:
+            modules = self.python(url, str(PROJECT / "older_chain.py"), packages)
+            self.django(url, "migrate", "-v0", MIGRATION_MODULES=modules,
+                        PYTHONPATH=f"{PROJECT}:{packages}")
+            # The reset: from here on the application has one migration for each of its parts.
+            self.django(url, "migrate", "--fake", "-v0")
+            self.assertNotIn("[ ]", self.django(url, "showmigrations"))
+            self.django(url, "makemigrations", "--check", "--dry-run")
+
+            found = self.schema_findings(url)
+
+            self.assertEqual({"warning"}, {one["class"] for one in found})
+            places = collections.Counter(
+                one["table"] for one in found if "stand in the order" in one["message"])
+            self.assertEqual(set(TABLES) - {"auth_user", "core_protein"}, set(places))
+            ghosts = [one for one in found if one["table"] == "django_migrations"]
+            self.assertEqual(16, len(ghosts))
+            rest = {one["message"]: one["remedy"] for one in found
+                    if one not in ghosts and "stand in the order" not in one["message"]}
+            self.assertEqual(2, len(rest), rest)
+            self.assertIn("unique constraint on (tenant_id, user_id) is the plain index"
+                          " one_membership", list(rest)[0] + list(rest)[1])
+            self.assertIn("index on (slug varchar_pattern_ops) is missing", rest)
+
+            with contextlib.closing(psycopg2.connect(url)) as connection, connection:
+                for remedy in rest.values():
+                    connection.cursor().execute(remedy)
+            left = self.schema_findings(url)
+            self.assertEqual(len(found) - 2, len(left))
+            # None of it keeps the rows from coming, nor Django from reading them.
+            self.tenantry(url, "project")
+            self.tenantry(url, "verify")
+            self.assert_orm_reads_what_tenantry_knows(url)
+
+    def schema_findings(self, url):
+        result = run(PROGRAM, "schema", "check", TENANTRY_STORE=self.store, TENANTRY_READ_MODEL=url)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        return [json.loads(line) for line in result.stdout.splitlines()]
 
     def test_tenantry_fills_tables_that_django_made(self):
         with fresh_database() as url:

@@ -1,5 +1,6 @@
 """A Django project like the reference application's, on the database that DATABASE_URL names."""
 
+import json
 import os
 
 import psycopg2.extensions
@@ -22,6 +23,7 @@ def database(url):
 SECRET_KEY = "for tests only"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "core", "tenants"]
 DATABASES = {"default": database(os.environ["DATABASE_URL"])}
+MIGRATION_MODULES = json.loads(os.environ.get("MIGRATION_MODULES", "{}"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_I18N = False
 USE_TZ = True
