@@ -9,7 +9,9 @@
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/metadata.h>
 
+#include "core/file_damage.h"
 #include "core/rocks_options.h"
+#include "core/rocks_status.h"
 
 namespace tenantry {
 namespace {
@@ -71,6 +73,14 @@ std::vector<FileDamage> damaged_table_files(rocksdb::DB& database) {
                        file.smallestkey, file.largestkey, std::move(fault)});
   }
   return damaged;
+}
+
+void check_read(rocksdb::DB& database, const rocksdb::Status& status) {
+  if (!status.IsCorruption() || status.ToString().find(".sst") != std::string::npos) {
+    return check(status, "read");
+  }
+  const std::string places = describe(damaged_table_files(database));
+  check(status, places.empty() ? "read" : "read: " + places);
 }
 
 }  // namespace tenantry

@@ -108,7 +108,7 @@ class RocksCursor final : public Cursor {
  private:
   // An iterator that met damage is just not valid, like one at its end.
   void check_iterator() const {
-    if (!iterator_->Valid()) check(iterator_->status(), "read");
+    if (!iterator_->Valid()) check_read(walked_.database, iterator_->status());
   }
 
   // From `key` on, the walk is to see every start of a file.
@@ -127,7 +127,7 @@ class RocksCursor final : public Cursor {
       const std::unique_ptr<rocksdb::Iterator> there(
           walked_.database.NewIterator(read_, walked_.handle));
       there->Seek(keys[ahead_]);
-      check(there->status(), "read");
+      check_read(walked_.database, there->status());
       ++ahead_;
     }
   }
@@ -151,7 +151,7 @@ std::optional<std::string> get_value(rocksdb::DB& database, rocksdb::ColumnFamil
   std::string value;
   const rocksdb::Status status = database.Get(read, family, key, &value);
   if (status.IsNotFound()) return std::nullopt;
-  check(status, "read");
+  check_read(database, status);
   return value;
 }
 
