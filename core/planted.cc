@@ -12,7 +12,7 @@
 namespace tenantry {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Plant>, 13> kNames{{
+constexpr std::array<std::pair<std::string_view, Plant>, 14> kNames{{
     {"answer_before_write", Plant::kAnswerBeforeWrite},
     {"no_sync", Plant::kNoSync},
     {"no_directory_sync", Plant::kNoDirectorySync},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<std::string_view, Plant>, 13> kNames{{
     {"no_tenant_bound", Plant::kNoTenantBound},
     {"plain_hash", Plant::kPlainHash},
     {"mark_apart", Plant::kMarkApart},
+    {"late_head", Plant::kLateHead},
     {"no_epoch", Plant::kNoEpoch},
     {"skip_refused_events", Plant::kSkipRefusedEvents},
 }};

@@ -16,6 +16,7 @@ enum class Plant {
   kNoTenantBound,         // The rows of one tenant are those of all.
   kPlainHash,             // Actors and requests are hashed without the store's key.
   kMarkApart,             // Rows first, then the mark, each in a transaction of its own.
+  kLateHead,              // Readers do not tell each other how far the log goes.
   kNoEpoch,               // A projector is not fenced off by a rebuild.
   kSkipRefusedEvents,     // What a database refuses is left out.
 };

@@ -163,6 +163,7 @@ void ResolveCache::keep(const ResolveQuery& query, const ResolveOutcome& outcome
 
 void ResolveCache::advance(std::uint64_t seq) {
   const std::unique_lock lock(mutex_);
+  if (seq <= seq_) return;
   seq_ = seq;
   answers_.clear();
 }

@@ -22,7 +22,7 @@ class ResolveCache {
   [[nodiscard]] std::optional<ResolveOutcome> find(const ResolveQuery& query) const;
   // Keeps an answer that was found in the state after batch `seq`.
   void keep(const ResolveQuery& query, const ResolveOutcome& outcome, std::uint64_t seq);
-  // The state is now the one after batch `seq`.
+  // Nobody is to meet a state before that after batch `seq` any more.
   void advance(std::uint64_t seq);
 
  private:

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/fold.h"
 #include "core/log_reader.h"
+#include "core/planted.h"
 #include "core/resolver.h"
 #include "core/row_fold.h"
 #include "core/store_files.h"
@@ -30,15 +31,20 @@ LogTail tail_of(const StoreInfo& info, const Head& head) {
   return {head.tail, head.last_recorded, head_digest(info.id, head)};
 }
 
+// What the storage holds at one moment.
+struct Moment {
+  std::unique_ptr<StorageReader> view;
+  Head head;
+};
+
 // Commands that are decided but never written: effects pile up in memory.
 class Rehearsal {
  public:
-  Rehearsal(const StoreInfo& info, const Head& head, const Storage& storage, const Clock& clock,
-            IdSource& ids)
-      : view_(storage.read_view()),
+  Rehearsal(const StoreInfo& info, Moment now, const Clock& clock, IdSource& ids)
+      : view_(std::move(now.view)),
         state_(*view_, State::Reads::kKeep),
         runner_(info, *view_, clock, ids),
-        batch_(info, head, head.term + 1, state_) {}
+        batch_(info, now.head, now.head.term + 1, state_) {}
 
   std::vector<Answer> run(std::span<const events::CommandRequest> commands, SubmitOptions options) {
     std::vector<Answer> answers;
@@ -69,7 +75,8 @@ class Store final : public TenancyStore {
         warn_(options.warn),
         log_(make_embedded_log(*opened_.storage, opened_.info)),
         writer_({opened_.info, *opened_.storage, *log_, clock, ids, options.group_commands_max,
-                 [this](const Head& head) { committed(head); },
+                 [this](const Head& head) { resolved_.advance(head.batch_seq); },
+                 [this](const Head& head) { opened_.ack->note(ack_of(opened_.info, head)); },
                  [this](std::size_t bytes) { opened_.ballast->admit(bytes); }},
                 opened_.head) {
     resolved_.advance(opened_.head.batch_seq);
@@ -106,11 +113,8 @@ class Store final : public TenancyStore {
 
   void read_state(
       const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    const auto view = opened_.storage->read_view();
-    const auto bytes = view->get(Family::kMeta, "head");
-    if (!bytes) throw CorruptionError("the store has no head");
-    const State state(*view);
-    read(tail_of(opened_.info, decode_head(*bytes)), state);
+    const Moment now = look();
+    read(tail_of(opened_.info, now.head), State(*now.view));
   }
 
   std::optional<Hash> chain_hash_at(Position position) const override {
@@ -143,8 +147,7 @@ class Store final : public TenancyStore {
   std::vector<Answer> rehearse(std::span<const events::CommandRequest> commands,
                                SubmitOptions options) override {
     const std::lock_guard lock(rehearsal_mutex_);
-    if (!rehearsal_)
-      rehearsal_.emplace(opened_.info, writer_.head(), *opened_.storage, clock_, ids_);
+    if (!rehearsal_) rehearsal_.emplace(opened_.info, look(), clock_, ids_);
     return rehearsal_->run(commands, options);
   }
 
@@ -198,10 +201,9 @@ class Store final : public TenancyStore {
 
   ResolveOutcome resolve(const ResolveQuery& query) const override {
     if (auto kept = resolved_.find(query)) return std::move(*kept);
-    const std::uint64_t seq = writer_.head().batch_seq;
-    const auto view = opened_.storage->read_view();  // One moment for all that is looked up.
-    ResolveOutcome found = resolve_tenant(State(*view), query);
-    resolved_.keep(query, found, seq);
+    const Moment now = look();
+    ResolveOutcome found = resolve_tenant(State(*now.view), query);
+    resolved_.keep(query, found, now.head.batch_seq);
     return found;
   }
 
@@ -233,11 +235,20 @@ class Store final : public TenancyStore {
   }
 
  private:
+  // Whoever asks the store afterwards meets no older head.
+  [[nodiscard]] Moment look() const {
+    auto view = opened_.storage->read_view();
+    const auto bytes = view->get(Family::kMeta, "head");
+    if (!bytes) throw CorruptionError("the store has no head");
+    Moment now{std::move(view), decode_head(*bytes)};
+    if (!planted(Plant::kLateHead)) writer_.saw(now.head);
+    return now;
+  }
+
   [[nodiscard]] LogReader reader() const {
     return {*opened_.storage, opened_.info, writer_.head()};
   }
 
-  // By whoever commits, before anybody is answered.
   // Only what is there can be flushed: the head is written as it stands.
   void drop_empty_logs(const Head& head) {
     ChangeSet same;
@@ -247,17 +258,12 @@ class Store final : public TenancyStore {
     }
   }
 
-  void committed(const Head& head) {
-    opened_.ack->note(ack_of(opened_.info, head));
-    resolved_.advance(head.batch_seq);
-  }
-
   OpenedStore opened_;  // Its head is the one at opening.
   const Clock& clock_;
   IdSource& ids_;
   std::function<void(const std::string&)> warn_;
   std::unique_ptr<CommitLog> log_;
-  Writer writer_;
+  mutable Writer writer_;  // Readers tell it what they saw.
   mutable ResolveCache resolved_;
   std::mutex rehearsal_mutex_;
   std::optional<Rehearsal> rehearsal_;  // Guarded by rehearsal_mutex_.

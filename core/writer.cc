@@ -40,6 +40,16 @@ Head Writer::head() const {
   return head_;
 }
 
+void Writer::saw(const Head& head) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (head.batch_seq <= head_.batch_seq) return;
+  }
+  if (parts_.on_head) parts_.on_head(head);
+  const std::lock_guard lock(mutex_);
+  if (head.batch_seq > head_.batch_seq) head_ = head;
+}
+
 Writer::~Writer() { close(); }
 
 void Writer::close() {
@@ -339,12 +349,9 @@ void Writer::write(const Commit& commit) {
   if (outcome != AppendOutcome::kCommitted) {
     throw_append_failure(outcome, parts_.storage.last_error());
   }
-  const Head& head = commit.batch.head();
-  {
-    const std::lock_guard lock(mutex_);
-    head_ = head;
-  }
-  if (parts_.on_commit) parts_.on_commit(head);
+  if (planted(Plant::kLateHead)) std::this_thread::sleep_for(1ms);
+  saw(commit.batch.head());
+  if (parts_.on_commit) parts_.on_commit(commit.batch.head());
 }
 
 }  // namespace tenantry

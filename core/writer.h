@@ -36,8 +36,10 @@ class Writer {
     const Clock& clock;
     IdSource& ids;
     std::size_t group_commands_max = 1024;
-    std::function<void(const Head&)>
-        on_commit;  // Called after each commit, before anybody is answered.
+    // Called with a head before head() gives it; by any thread, and perhaps again.
+    std::function<void(const Head&)> on_head;
+    // Called after each commit, before anybody is answered.
+    std::function<void(const Head&)> on_commit;
     // Called with the bytes of each commit before it is written; throws to refuse it.
     std::function<void(std::size_t)> admit{};
   };
@@ -59,6 +61,9 @@ class Writer {
 
   // The end of what is durable.
   [[nodiscard]] Head head() const;
+  // A reader met `head` in the storage, which shows a commit a moment before whoever writes it can
+  // say so: from here on head() is no older. Any thread may call it.
+  void saw(const Head& head);
   // The fate of a commit is unknown; nothing more is taken. Asked when nobody submits.
   [[nodiscard]] bool broken() const { return broken_; }
 

@@ -240,6 +240,22 @@ TEST_F(StoreTest, ATenantWithManyMembersGoesInOneCommand) {
   EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
+TEST_F(StoreTest, NoReaderMeetsAnOlderLogThanWhatWasReadBefore) {
+  std::atomic<bool> written = false;
+  const auto writer = std::async(std::launch::async, [&] {
+    for (int number = 0; number < 100; ++number) {
+      EXPECT_EQ(run(protein("P" + std::to_string(number))), std::to_string(number + 1));
+    }
+    written = true;
+  });
+  while (!written) {
+    Position seen;
+    store().read_state([&](const LogTail& tail, const StateView&) { seen = tail.tail; });
+    ASSERT_GE(store().tail().tail, seen);
+    ASSERT_TRUE(store().chain_hash_at(seen)) << "the log does not have " << seen.value;
+  }
+}
+
 TEST_F(StoreTest, ConcurrentCallersWinOncePerName) {
   constexpr int kThreads = 8;
   constexpr int kNames = 40;

@@ -46,6 +46,7 @@ FINDERS = {
     "forgive_log_damage": core("RocksStorageTest.FlippedBit*"),
     "no_continuity": core("BlockStream*:LogReader*"),
     "no_tenant_bound": core("StateFindRowTest.*"),
+    "late_head": core("StoreTest.NoReader*"),
     "plain_hash": core("KeyedHashTest.*"),
     "no_epoch": projections("*RebuildTest.*"),
     "skip_refused_events": projections("*ProjectorTest.*"),
