@@ -21,7 +21,8 @@ def database(url):
 
 
 SECRET_KEY = "for tests only"
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "core", "tenants"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "core", "tenants",
+                  "shop"]
 DATABASES = {"default": database(os.environ["DATABASE_URL"])}
 MIGRATION_MODULES = json.loads(os.environ.get("MIGRATION_MODULES", "{}"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
