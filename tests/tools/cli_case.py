@@ -8,6 +8,16 @@ import sys
 import tempfile
 import unittest
 
+TABLES = (
+    "auth_user",
+    "core_protein",
+    "core_userpreferences",
+    "tenants_tenant",
+    "tenants_tenantdomain",
+    "tenants_tenant_user",
+    "tenants_invitation",
+)
+
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 
 

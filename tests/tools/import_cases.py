@@ -5,17 +5,7 @@ import json
 import os
 import shutil
 
-from cli_case import command
-
-TABLES = (
-    "auth_user",
-    "core_protein",
-    "core_userpreferences",
-    "tenants_tenant",
-    "tenants_tenantdomain",
-    "tenants_tenant_user",
-    "tenants_invitation",
-)
+from cli_case import TABLES, command
 
 
 class ImportCases:
