@@ -184,6 +184,9 @@ class ReadModel {
 
   // The statements that make the tables, in order, each without a semicolon.
   [[nodiscard]] virtual std::vector<std::string> schema_sql() const = 0;
+  // The statements that make roles with no more rights than each needs, likewise; none where a
+  // database has no roles.
+  [[nodiscard]] virtual std::vector<std::string> role_sql() const = 0;
   // Creates the tables, columns and indexes that are missing, and records the migrations where
   // Django's own stand on record; returns the names of what it made. Throws UsageError
   // `django_migrate_first` when a Django database has no auth_user yet.

@@ -56,9 +56,15 @@ class SchemaCommand final : public Command {
   }
 
   void declare(CLI::App& app) override {
-    declare_action(app, Action::kSql, "sql", "Print the statements that make the tables.",
-                   "tenantry schema sql\n"
-                   "tenantry schema sql --read-model postgresql: | psql app");
+    CLI::App& sql =
+        declare_action(app, Action::kSql, "sql", "Print the statements that make the tables.",
+                       "tenantry schema sql\n"
+                       "tenantry schema sql --read-model postgresql: | psql app\n"
+                       "tenantry schema sql --roles --read-model postgresql: | psql app");
+    sql.add_flag("--roles", roles_,
+                 "instead: the statements that make tenantry_owner (makes tables), "
+                 "tenantry_projector (writes rows) and tenantry_reader, with no more rights than "
+                 "that takes");
     CLI::App& apply = declare_action(
         app, Action::kApply, "apply",
         "Create the tables, columns and indexes that are missing; what is there stays as it is.",
@@ -119,8 +125,13 @@ class SchemaCommand final : public Command {
   }
 
   // SQL is what it is for, so a pipe gets SQL too unless another format is asked for.
-  static ExitCode print_sql(Session& session) {
-    const auto statements = session.open_read_model(/*read_only=*/true)->schema_sql();
+  [[nodiscard]] ExitCode print_sql(Session& session) const {
+    const auto target = session.open_read_model(/*read_only=*/true);
+    const auto statements = roles_ ? target->role_sql() : target->schema_sql();
+    if (statements.empty()) {
+      throw UsageError("no_roles", target->name() + " has no roles",
+                       "a file's rights are those of the file; `--read-model postgresql:` has");
+    }
     const auto format = requested_format(session.options());
     if (!format || *format == Format::kTable) {
       for (const std::string& sql : statements) session.out().write(statement(sql) + "\n");
@@ -230,6 +241,7 @@ class SchemaCommand final : public Command {
 
   Action action_ = Action::kCheck;
   bool dry_run_ = false;
+  bool roles_ = false;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "projections/postgres/maintenance.h"
 #include "projections/postgres/mark.h"
 #include "projections/postgres/read_view.h"
+#include "projections/postgres/roles.h"
 #include "projections/postgres/row_writer.h"
 #include "projections/postgres/schema.h"
 #include "projections/postgres/session.h"
@@ -120,6 +121,10 @@ class PostgresReadModel final : public ReadModel {
       statements.push_back(statement.sql);
     }
     return statements;
+  }
+
+  [[nodiscard]] std::vector<std::string> role_sql() const override {
+    return role_statements(options_.schema);
   }
 
   std::vector<std::string> create_missing() override {

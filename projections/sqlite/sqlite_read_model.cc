@@ -155,6 +155,8 @@ class SqliteReadModel final : public ReadModel {
     return statements;
   }
 
+  [[nodiscard]] std::vector<std::string> role_sql() const override { return {}; }
+
   std::vector<std::string> create_missing() override {
     Connection& database = writable();
     Transaction transaction(database, Lock::kImmediate);

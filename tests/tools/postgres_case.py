@@ -9,14 +9,21 @@ from cli_case import CliTestCase
 SERVER = os.environ["TENANTRY_TEST_POSTGRES"]
 
 
+class PsqlError(Exception):
+    """What the server said of a statement."""
+
+
 def psql(url, statements):
-    return subprocess.run(
+    done = subprocess.run(
         ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url],
         input=statements,
         capture_output=True,
-        check=True,
+        check=False,
         text=True,
-    ).stdout
+    )
+    if done.returncode != 0:
+        raise PsqlError(done.stderr)
+    return done.stdout
 
 
 class PostgresTestCase(CliTestCase):
