@@ -109,12 +109,14 @@ class Case(ReadModelCase):
 
     def start_held(self, where, transaction, messages=1):
         """A projector that has come to the place where its plan holds it, and is frozen there."""
-        self.plan = Hold(where, transaction, messages)
+        batch = self.random.choice((2, 5, 8))
+        # A batch ends with a command: there may be fewer than the events of the rest would fill.
+        left = self.tail - self.history.ends[self.start]
+        self.plan = Hold(where, min(transaction, max(1, left // (2 * batch))), messages)
         self.worker.proxy.interest = self.plan
         follow = ["--follow"] if self.verb == "follow" else []
-        batch = str(self.random.choice((2, 5, 8)))
         self.process = self.store.start(
-            "project", *follow, "-q", "--batch", batch, read_model=self.worker.proxied_url
+            "project", *follow, "-q", "--batch", str(batch), read_model=self.worker.proxied_url
         )
         check(self.plan.held.wait(PATIENCE_SECONDS), f"it never came to `{where}`")
         self.freeze(self.process)
