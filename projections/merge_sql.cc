@@ -34,10 +34,6 @@ MergeSql::MergeSql(const events::TableInfo& table, const LoadOptions& options, N
   }
 }
 
-std::string MergeSql::count_staged() const { return "SELECT count(*) FROM " + names_.staged; }
-
-std::string MergeSql::count_unknown() const { return "SELECT count(*)" + from_unknown(); }
-
 std::string MergeSql::select_unknown() const { return "SELECT t." + id_ + from_unknown(); }
 
 std::string MergeSql::delete_unknown() const { return "DELETE" + from_unknown(); }

@@ -28,9 +28,7 @@ class MergeSql {
 
   MergeSql(const events::TableInfo& table, const LoadOptions& options, Names names);
 
-  [[nodiscard]] std::string count_staged() const;
   // Live rows that are not staged, of the tenant if there is one.
-  [[nodiscard]] std::string count_unknown() const;
   [[nodiscard]] std::string select_unknown() const;
   [[nodiscard]] std::string delete_unknown() const;
   // The rows of these ids, which are literals.

@@ -7,6 +7,7 @@
 #include "events/encoding.h"
 #include "events/kinds.h"
 #include "projections/digest.h"
+#include "projections/row_pipe.h"
 #include "projections/target_check.h"
 
 namespace tenantry::projections {
@@ -37,12 +38,17 @@ class Rebuild {
     read_source([&](const LogTail& tail, const StateView& state) {
       // Not before: a fold takes long, and the database would have a transaction idling.
       load_ = target_.begin_load(load_options, probe.mark);
+      if (!options_.one_thread) {
+        pipe_.emplace([this](const auto& table, const auto& row) { load_->add(table, row); });
+      }
       certificate_.mark = new_mark(probe, tail);
       certificate_.log_digest = tail.digest;
       if (options_.from_events) add_folded_rows(tail);
       read_rows(state);
     });
     if (stopped() || !load_) return RebuildStopped{};
+    if (pipe_) pipe_->finish();
+    for (const auto& [table, id] : largest_ids_) load_->set_largest_id(*table, id);
     LoadOutcome outcome = load_->publish(certificate_.mark);
     load_.reset();
     if (auto* fenced = std::get_if<Fenced>(&outcome)) return *fenced;
@@ -139,10 +145,15 @@ class Rebuild {
         [&](const FoldedRow& row) {
           if (!row.values) return !stopped();
           if (std::exchange(table, row.table) != row.table) rows = 0;
-          load_->add(*row.table, *row.values);
+          add(*row.table, *row.values);
           tell(row.table, ++rows);
           return !stopped();
         });
+  }
+
+  void add(const TableInfo& table, events::RowValues row) {
+    if (pipe_) return pipe_->add(table, std::move(row));
+    load_->add(table, row);
   }
 
   // Streams the state past the digests, and into the read model unless events have filled it.
@@ -151,13 +162,13 @@ class Rebuild {
       TableDigest digest(table);
       if (!left_alone(table)) {
         state.scan_rows(table, options_.tenant, [&](const StoredRow& stored) {
-          const auto row = decode(table, stored);
+          auto row = decode(table, stored);
           digest.add(row);
-          if (!options_.from_events) load_->add(table, row);
+          if (!options_.from_events) add(table, std::move(row));
           tell(&table, digest.rows());
           return !stopped();
         });
-        if (table.integer_ids) load_->set_largest_id(table, state.largest_id(table));
+        if (table.integer_ids) largest_ids_.emplace_back(&table, state.largest_id(table));
       }
       TableCertificate proof;
       proof.expected_rows = digest.rows();
@@ -203,7 +214,9 @@ class Rebuild {
   ReadModel& target_;
   const RebuildOptions& options_;
   Certificate certificate_;
+  std::vector<std::pair<const TableInfo*, std::int64_t>> largest_ids_;
   std::unique_ptr<Load> load_;
+  std::optional<RowPipe> pipe_;  // Writes into load_.
 };
 
 }  // namespace

@@ -32,6 +32,8 @@ struct RebuildOptions {
   bool dry_run = false;  // Count what would change; nothing is written.
   // Only this tenant's rows, which must be read at the read model's own checkpoint.
   std::optional<events::Uuid> tenant = {};
+  // Rows are read and written in turn, for who must know the order of all that happens.
+  bool one_thread = false;
   std::stop_token stop = {};  // Heeded between rows; the read model is then as before.
   std::function<void(const RebuildProgress&)> progress = {};  // Every few thousand rows.
 };

@@ -11,14 +11,16 @@ constexpr std::size_t kBufferBytes = std::size_t{64} << 10;
 }  // namespace
 
 CopyWriter::CopyWriter(Connection& connection,
-                       std::function<std::string(const events::TableInfo&)> name_of)
-    : connection_(connection), name_of_(std::move(name_of)) {}
+                       std::function<std::string(const events::TableInfo&)> name_of,
+                       Visible visible)
+    : connection_(connection), name_of_(std::move(name_of)), visible_(visible) {}
 
 void CopyWriter::add(const events::TableInfo& table, const events::RowValues& row) {
   if (table_ != &table) {
     finish();
     connection_.begin_copy("COPY " + name_of_(table) + " (" + column_list(table) +
-                           ") FROM STDIN (FORMAT binary)");
+                           ") FROM STDIN (FORMAT binary" +
+                           (visible_ == Visible::kAtOnce ? ", FREEZE)" : ")"));
     table_ = &table;
     buffer_ = copy_header();
   }

@@ -11,7 +11,12 @@ namespace tenantry::projections::postgres {
 // Rows in bulk, by binary COPY; one table after the other.
 class CopyWriter {
  public:
-  CopyWriter(Connection& connection, std::function<std::string(const events::TableInfo&)> name_of);
+  enum class Visible {
+    kAsUsual,
+    kAtOnce,  // No transaction has to be looked up for these rows later: their table is new.
+  };
+  CopyWriter(Connection& connection, std::function<std::string(const events::TableInfo&)> name_of,
+             Visible visible = Visible::kAsUsual);
 
   void add(const events::TableInfo& table, const events::RowValues& row);
   // Every row is in its table, and the connection takes other statements again.
@@ -22,6 +27,7 @@ class CopyWriter {
 
   Connection& connection_;
   std::function<std::string(const events::TableInfo&)> name_of_;
+  Visible visible_;
   const events::TableInfo* table_ = nullptr;  // The one that is being filled.
   std::string buffer_;
 };

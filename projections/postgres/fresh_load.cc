@@ -18,7 +18,9 @@ class FreshLoad final : public Load {
         dry_run_(options.dry_run),
         transaction_(connection),
         loading_(loading_schema(connection)),
-        copier_(connection, [this](const TableInfo& table) { return name_of(table); }) {
+        copier_(
+            connection, [this](const TableInfo& table) { return name_of(table); },
+            CopyWriter::Visible::kAtOnce) {
     catalogue_ = read_catalogue(connection_, schema_);
     refuse_half_django(catalogue_, connection_.name());
     connection_.execute("CREATE SCHEMA " + identifier(loading_));

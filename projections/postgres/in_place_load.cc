@@ -50,6 +50,7 @@ class InPlaceLoad final : public Load {
 
   void add(const TableInfo& table, const events::RowValues& row) override {
     copier_.add(table, row);
+    ++staged_[&table];
   }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {
     largest_ids_[&table] = id;
@@ -58,8 +59,9 @@ class InPlaceLoad final : public Load {
   [[nodiscard]] LoadOutcome publish(const Mark& mark) override {
     copier_.finish();
     make_keys();
-    for (const TableInfo& table : events::tables())
-      connection_.execute("ANALYZE " + name_of(table));
+    for (const TableInfo& table : events::tables()) {  // What is joined on, and how many rows.
+      connection_.execute("ANALYZE " + name_of(table) + " (" + id_of(table) + ")");
+    }
     const auto found = lock_mark(connection_, schema_);
     if (!still_stands(before_, found)) return Fenced{found};
     create_missing_tables(connection_, schema_);
@@ -76,11 +78,14 @@ class InPlaceLoad final : public Load {
 
  private:
   static std::string name_of(const TableInfo& table) { return temporary(staged_table(table)); }
+  static std::string id_of(const TableInfo& table) {
+    return identifier(table.columns[table.id_column].name);
+  }
 
   void make_keys() {
     for (const TableInfo& table : events::tables()) {
-      connection_.execute("ALTER TABLE " + name_of(table) + " ADD PRIMARY KEY (" +
-                          identifier(table.columns[table.id_column].name) + ")");
+      connection_.execute("ALTER TABLE " + name_of(table) + " ADD PRIMARY KEY (" + id_of(table) +
+                          ")");
     }
   }
 
@@ -97,9 +102,6 @@ class InPlaceLoad final : public Load {
   }
 
   std::uint64_t run(const std::string& sql) { return connection_.query(sql).affected(); }
-  std::uint64_t count(const std::string& sql) {
-    return std::stoull(std::string(connection_.query(sql).text(0, 0)));
-  }
 
   TableChanges merge(const TableInfo& table) {
     TableChanges changes;
@@ -114,8 +116,7 @@ class InPlaceLoad final : public Load {
     if (options_.delete_unknown) {
       changes.deleted = remove(sql.delete_unknown(), sql.select_unknown());
     } else {
-      changes.deleted = delete_gone(table, sql);
-      changes.unknown = count(sql.count_unknown());
+      delete_gone(table, sql, changes);
     }
     connection_.execute(create_changed_sql(table));
     changes.updated = run(sql.collect_changed());
@@ -129,7 +130,7 @@ class InPlaceLoad final : public Load {
     } catch (const ConstraintViolation& violation) {
       raise_in_the_way(table, violation);
     }
-    changes.unchanged = count(sql.count_staged()) - changes.updated - changes.inserted;
+    changes.unchanged = staged_[&table] - changes.updated - changes.inserted;
     return changes;
   }
 
@@ -145,19 +146,17 @@ class InPlaceLoad final : public Load {
   }
 
   // Rows that the log had once: they were removed since the read model was made.
-  std::uint64_t delete_gone(const TableInfo& table, const MergeSql& sql) {
-    if (!options_.was_known) return 0;
+  void delete_gone(const TableInfo& table, const MergeSql& sql, TableChanges& changes) {
     const Result unknown = connection_.query(sql.select_unknown());
     std::vector<std::string> gone;
     for (int row = 0; row < unknown.rows(); ++row) {
       const events::Value id = parse_text(table.columns[table.id_column], unknown.text(row, 0));
-      if (options_.was_known(table, id)) gone.push_back(id_literal(id));
+      if (options_.was_known && options_.was_known(table, id)) gone.push_back(id_literal(id));
     }
-    std::uint64_t deleted = 0;
     for_each_piece(gone, [&](std::span<const std::string> ids) {
-      deleted += remove(sql.delete_rows(ids), fmt::format("{}", fmt::join(ids, ", ")));
+      changes.deleted += remove(sql.delete_rows(ids), fmt::format("{}", fmt::join(ids, ", ")));
     });
-    return deleted;
+    changes.unknown = static_cast<std::uint64_t>(unknown.rows()) - gone.size();
   }
 
   [[noreturn]] void raise_in_the_way(const TableInfo& table, const ConstraintViolation& violation) {
@@ -180,6 +179,7 @@ class InPlaceLoad final : public Load {
   std::optional<Mark> before_;
   Transaction transaction_;
   CopyWriter copier_;
+  std::map<const TableInfo*, std::uint64_t> staged_;  // How many rows.
   std::map<const TableInfo*, std::int64_t> largest_ids_;
 };
 

@@ -194,7 +194,8 @@ class Connection::Impl {
  public:
   explicit Impl(const ConnectOptions& options)
       : database(lies_still(options) ? uri_of(options.path) : options.path.string(),
-                 flags_of(options.access) | (lies_still(options) ? SQLite::OPEN_URI : 0),
+                 flags_of(options.access) | SQLite::OPEN_NOMUTEX |
+                     (lies_still(options) ? SQLite::OPEN_URI : 0),
                  static_cast<int>(options.busy_timeout.count())) {}
   SQLite::Database database;
 };

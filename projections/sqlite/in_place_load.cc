@@ -72,6 +72,7 @@ class InPlaceLoad final : public Load {
 
   void add(const TableInfo& table, const events::RowValues& row) override {
     writer_->insert(table, row);
+    ++staged_[&table];
   }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {
     largest_ids_[&table] = id;
@@ -98,9 +99,6 @@ class InPlaceLoad final : public Load {
     connection_.execute(sql);
     return static_cast<std::uint64_t>(connection_.changes());
   }
-  std::uint64_t count(const std::string& sql) {
-    return static_cast<std::uint64_t>(connection_.query_integer(sql));
-  }
 
   TableChanges merge(const TableInfo& table) {
     TableChanges changes;
@@ -115,8 +113,7 @@ class InPlaceLoad final : public Load {
     if (options_.delete_unknown) {
       changes.deleted = run(sql.delete_unknown());
     } else {
-      changes.deleted = delete_gone(table, sql);
-      changes.unknown = count(sql.count_unknown());
+      delete_gone(table, sql, changes);
     }
     connection_.execute(create_changed_sql(table));
     changes.updated = run(sql.collect_changed());
@@ -129,25 +126,27 @@ class InPlaceLoad final : public Load {
     } catch (const ConstraintViolation& violation) {
       raise_in_the_way(table, violation);
     }
-    changes.unchanged = count(sql.count_staged()) - changes.updated - changes.inserted;
+    changes.unchanged = staged_[&table] - changes.updated - changes.inserted;
     return changes;
   }
 
   // Rows that the log had once: they were removed since the read model was made.
-  std::uint64_t delete_gone(const TableInfo& table, const MergeSql& sql) {
-    if (!options_.was_known) return 0;
+  void delete_gone(const TableInfo& table, const MergeSql& sql, TableChanges& changes) {
     std::vector<std::string> gone;
     {
       Statement unknown = connection_.prepare(sql.select_unknown());
       while (unknown.step()) {
         const events::Value id = read_value(unknown, 0, table.columns[table.id_column]);
-        if (options_.was_known(table, id)) gone.push_back(id_literal(id));
+        if (options_.was_known && options_.was_known(table, id)) {
+          gone.push_back(id_literal(id));
+        } else {
+          ++changes.unknown;
+        }
       }
     }
-    std::uint64_t deleted = 0;
-    for_each_piece(gone,
-                   [&](std::span<const std::string> ids) { deleted += run(sql.delete_rows(ids)); });
-    return deleted;
+    for_each_piece(gone, [&](std::span<const std::string> ids) {
+      changes.deleted += run(sql.delete_rows(ids));
+    });
   }
 
   [[noreturn]] void raise_in_the_way(const TableInfo& table, const ConstraintViolation& violation) {
@@ -171,6 +170,7 @@ class InPlaceLoad final : public Load {
   std::optional<Mark> before_;
   std::optional<Transaction> staging_;
   std::optional<RowWriter> writer_;
+  std::map<const TableInfo*, std::uint64_t> staged_;  // How many rows.
   std::map<const TableInfo*, std::int64_t> largest_ids_;
 };
 

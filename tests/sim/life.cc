@@ -323,6 +323,7 @@ void Life::rebuild(Random& random) {
   on_a_doubtful_disk([&] {
     projections::RebuildOptions options;
     options.from_events = random.one_in(2);
+    options.one_thread = true;
     const auto target = read_model();
     const auto outcome = projections::rebuild(*store_, *target, options);
     const auto* certificate = std::get_if<projections::Certificate>(&outcome);

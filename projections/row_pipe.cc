@@ -1,0 +1,81 @@
+#include "projections/row_pipe.h"
+
+#include <utility>
+
+namespace tenantry::projections {
+namespace {
+
+// Enough that taking turns costs nothing beside a row, and little enough to forget: a row has some
+// hundred bytes.
+constexpr std::size_t kBatchRows = 256;
+constexpr std::size_t kBatchesMax = 8;
+
+}  // namespace
+
+RowPipe::RowPipe(Write write) : write_(std::move(write)), writer_([this] { write_all(); }) {}
+
+RowPipe::~RowPipe() {
+  {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    abandoned_ = true;
+    changed_.notify_all();
+  }
+  if (writer_.joinable()) writer_.join();
+}
+
+void RowPipe::add(const events::TableInfo& table, events::RowValues row) {
+  filling_.push_back({&table, std::move(row)});
+  if (filling_.size() == kBatchRows) send();
+}
+
+void RowPipe::finish() {
+  if (!filling_.empty()) send();
+  {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    changed_.notify_all();
+  }
+  writer_.join();
+  if (fault_) std::rethrow_exception(fault_);
+}
+
+void RowPipe::send() {
+  Batch next;
+  next.reserve(kBatchRows);
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return waiting_.size() < kBatchesMax || fault_; });
+  if (fault_) std::rethrow_exception(fault_);
+  waiting_.push_back(std::exchange(filling_, std::move(next)));
+  changed_.notify_all();
+}
+
+void RowPipe::write_all() {
+  while (true) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return finished_ || !waiting_.empty(); });
+    if (abandoned_ || waiting_.empty()) return;
+    const Batch batch = std::move(waiting_.front());
+    waiting_.pop_front();
+    changed_.notify_all();
+    lock.unlock();
+    if (!write_batch(batch)) return;
+  }
+}
+
+bool RowPipe::write_batch(const Batch& batch) {
+  try {
+    for (const Row& row : batch) {
+      if (abandoned_) return false;
+      write_(*row.table, row.values);
+    }
+    return true;
+  } catch (const std::exception&) {
+    const std::lock_guard lock(mutex_);
+    fault_ = std::current_exception();
+    changed_.notify_all();
+    return false;
+  }
+}
+
+}  // namespace tenantry::projections
