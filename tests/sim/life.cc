@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/store_import.h"
+#include "projections/import.h"
 #include "projections/projector.h"
 #include "projections/rebuild.h"
 #include "projections/sqlite/sqlite_read_model.h"
@@ -21,9 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kOtherSteps = 60;
-constexpr std::array<std::string_view, 14> kActionNames{
-    "commands", "retry",        "flush",     "reopen", "project", "rebuild",    "verify",
-    "clock",    "second owner", "full disk", "fault",  "kill",    "power loss", "people"};
+constexpr std::array<std::string_view, 15> kActionNames{
+    "commands",     "retry",     "flush", "reopen", "project",    "rebuild", "verify", "clock",
+    "second owner", "full disk", "fault", "kill",   "power loss", "people",  "import"};
 
 // What is wrong with a life; ends it.
 struct Wrong {
@@ -74,6 +76,8 @@ class Life {
   };
 
   [[nodiscard]] fs::path store_path() const { return directory_ / "store"; }
+  // A place of its own for each import: names that were removed may come back.
+  [[nodiscard]] fs::path heir_path() const { return directory_ / fmt::format("heir-{}", heirs_); }
   [[nodiscard]] fs::path read_model_path() const { return directory_ / "app.sqlite"; }
   // Something will go wrong, or has.
   [[nodiscard]] bool doomed() const { return armed_ || disk_.dead(); }
@@ -90,6 +94,7 @@ class Life {
   void retry(Random& random);
   void project(Random& random);
   void rebuild(Random& random);
+  void import(Random& random);
   void verify();
   void try_second_owner();
 
@@ -101,6 +106,7 @@ class Life {
   void leave_ruined_read_model();
   void check_store();
   void check_read_model();
+  void check_heir();
   [[nodiscard]] std::unique_ptr<projections::ReadModel> read_model() const {
     return projections::open_sqlite_read_model({.path = read_model_path()});
   }
@@ -122,6 +128,9 @@ class Life {
   PlainModel model_;
   std::map<events::Uuid, Sent> sent_;  // By the command's id.
   std::uint64_t commands_ = 0;
+  std::uint64_t heirs_ = 0;
+  std::optional<Position> heir_at_;  // Where the log was whose rows the last import takes.
+  bool heir_published_ = false;
   bool armed_ = false;
   Outcome counts_;
 };
@@ -179,6 +188,8 @@ void Life::take(const Step& step) {
       return project(random);
     case Action::kRebuild:
       return rebuild(random);
+    case Action::kImport:
+      return import(random);
     case Action::kVerify:
       return verify();
     case Action::kClock:
@@ -334,6 +345,62 @@ void Life::rebuild(Random& random) {
   if (!doomed()) check_read_model();
 }
 
+void Life::import(Random& random) {
+  on_a_doubtful_disk([&] {
+    const auto source = read_model();
+    const projections::Probe probe = source->probe();
+    if (!probe.mark) return;
+    ++heirs_;
+    heir_at_ = probe.mark->position;
+    heir_published_ = false;
+    StoreImport import(heir_path(), {}, clock_, ids_, disk_options());
+    if (!projections::import_rows(*source, import, {}).equal()) {
+      throw Wrong{{"an import does not have the rows that it read"}};
+    }
+    if (!armed_ && random.one_in(2)) {  // Few changes, all of which matter.
+      ++counts_.crashes;
+      armed_ = true;
+      disk_.crash_at(1 + random.below(20), random.one_in(2) ? Crash::kKill : Crash::kPowerLoss);
+    }
+    import.publish();
+    heir_published_ = true;
+    ++counts_.imports;
+  });
+  if (!doomed()) check_heir();
+}
+
+// It is there wholly or not at all; what was put in place stays.
+void Life::check_heir() {
+  if (!heir_at_) return;
+  const bool is_there = fs::exists(heir_path() / "FORMAT");
+  if (heir_published_ && !is_there) throw Wrong{{"an import that was put in place is gone"}};
+  if (is_there) {
+    clock_.advance_seconds(7200);  // It may have gone back since, by more than a store takes.
+    StoreOptions options;
+    options.directory = heir_path();
+    options.disk = disk_options();
+    const auto heir = open_store(options, clock_, ids_);
+    PlainModel::Tables found;
+    heir->read_state([&](const LogTail& /*tail*/, const StateView& state) {
+      for (const events::TableInfo& table : events::tables()) {
+        PlainModel::Rows& rows = found[&table];
+        state.scan_rows(table, std::nullopt, [&](const StoredRow& stored) {
+          rows[stored.key.id] = events::decode_row(table, stored.bytes);
+          return true;
+        });
+      }
+    });
+    require(model_.compare_rows(*heir_at_, found, /*all_columns=*/false));
+    for (const CheckResult& check : heir->verify(VerifyDepth::kFull, {})) {
+      if (!check.passed) throw Wrong{{"the imported store: " + check.name}};
+    }
+  }
+  heir_at_.reset();
+  heir_published_ = false;
+  std::error_code ignored;
+  fs::remove_all(heir_path(), ignored);
+}
+
 void Life::check_read_model() {
   const auto target = read_model();
   const projections::Probe probe = target->probe();
@@ -442,6 +509,7 @@ void Life::recover() {
   open();
   check_store();
   check_read_model();
+  check_heir();
 }
 
 // SQLite goes on after a sync that failed, and its file may be anything after the power loss that
@@ -479,6 +547,7 @@ void Life::describe(Outcome& outcome) const {
   outcome.answers = counts_.answers;
   outcome.in_doubt = counts_.in_doubt;
   outcome.repairs = counts_.repairs;
+  outcome.imports = counts_.imports;
   outcome.ruined = counts_.ruined;
   outcome.events = model_.tail().value;
   outcome.losses = disk_.losses();
@@ -510,6 +579,11 @@ std::vector<Step> draw_steps(std::uint64_t seed) {
     const auto at = static_cast<std::ptrdiff_t>(random.below(steps.size() + 1));
     const Action crash = random.one_in(3) ? Action::kKill : Action::kPowerLoss;
     steps.insert(steps.begin() + at, {crash, static_cast<std::uint32_t>(random.below(1U << 31U))});
+  }
+  for (std::uint64_t imports = random.below(3); imports > 0; --imports) {
+    const auto at = static_cast<std::ptrdiff_t>(random.below(steps.size() + 1));
+    steps.insert(steps.begin() + at,
+                 {Action::kImport, static_cast<std::uint32_t>(random.below(1U << 31U))});
   }
   return steps;
 }

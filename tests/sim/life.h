@@ -35,6 +35,7 @@ enum class Action : std::uint8_t {
   kKill,       // Soon, the process dies.
   kPowerLoss,  // Soon, the machine does.
   kPeople,     // The commands that make what the others change; once, at the beginning.
+  kImport,     // Another store begins with the rows of the read model.
 };
 [[nodiscard]] std::string_view action_name(Action action);
 
@@ -58,6 +59,7 @@ struct Outcome {
   std::uint64_t answers = 0;
   std::uint64_t in_doubt = 0;  // Commands whose answer a crash or fault took away.
   std::uint64_t repairs = 0;   // Openings that left out a garbled last write.
+  std::uint64_t imports = 0;   // That were put in place.
   std::uint64_t ruined = 0;    // Read models made anew after a failed sync and a power loss.
   SimDisk::Losses losses{};
 };

@@ -92,6 +92,7 @@ void add(Outcome& sum, const Outcome& one) {
   sum.answers += one.answers;
   sum.in_doubt += one.in_doubt;
   sum.repairs += one.repairs;
+  sum.imports += one.imports;
   sum.ruined += one.ruined;
   sum.losses.writes += one.losses.writes;
   sum.losses.names += one.losses.names;
@@ -162,9 +163,9 @@ int run(std::uint64_t seed, std::uint64_t count, bool shrinks) {
   std::cout << fmt::format(
       "{} crashes; {} events, {} answers, {} commands in doubt; power losses took {} writes and {} "
       "names, tore {}, garbled {} sectors; {} openings left out a garbled write, {} read models "
-      "were ruined\n",
+      "were ruined; {} imports\n",
       sum.crashes, sum.events, sum.answers, sum.in_doubt, sum.losses.writes, sum.losses.names,
-      sum.losses.torn, sum.losses.garbled, sum.repairs, sum.ruined);
+      sum.losses.torn, sum.losses.garbled, sum.repairs, sum.ruined, sum.imports);
   std::cout << fmt::format("{} passed, {} failed\n", count - failed, failed);
   return failed == 0 ? 0 : 1;
 }
