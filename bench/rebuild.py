@@ -8,6 +8,7 @@ round, the table gives the median and the range.
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -17,15 +18,6 @@ import time
 from dataclasses import dataclass
 
 SERVER = os.environ["TENANTRY_TEST_POSTGRES"]
-TABLES = (
-    "auth_user",
-    "core_protein",
-    "core_userpreferences",
-    "tenants_tenant",
-    "tenants_tenantdomain",
-    "tenants_tenant_user",
-    "tenants_invitation",
-)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 # Twenty rows in a million are one in 50,000: {0} stands for that unit. Text and ids are drawn from
@@ -156,6 +148,7 @@ class Bench:
         self.replay = os.path.join(options.build, "bench", "tenantry_replay_bench")
         self.store = self.at("store")
         self.server = Server()
+        self.tables = []
         self.costs = {}  # By job, one for each round.
 
     def at(self, name):
@@ -170,12 +163,11 @@ class Bench:
         schema = run([self.tenantry, "schema", "sql", "--read-model", url_of("bench_source")])
         tables = [line for line in schema.output.splitlines() if line.startswith("CREATE TABLE")]
         others = [line for line in schema.output.splitlines() if line not in tables]
+        self.tables = [name_of(line) for line in tables]
         psql("bench_source", "\n".join(tables) + FILL.format(unit) + "\n".join(others))
-        psql("bench_source", sequences() + "VACUUM ANALYZE")
+        psql("bench_source", sequences(tables) + "VACUUM ANALYZE")
         run(["pg_dump", "-Fc", "-n", "public", "-f", self.at("dump"), "-d", url_of("bench_source")])
-        copies = [
-            rf"\copy {table} TO '{self.at(table)}' (FORMAT binary)" for table in sorted(TABLES)
-        ]
+        copies = [rf"\copy {table} TO '{self.at(table)}' (FORMAT binary)" for table in self.tables]
         psql("bench_source", "\n".join(copies))
         say("importing it")
         url = url_of("bench_source")
@@ -219,7 +211,7 @@ class Bench:
     def staging(self):
         """COPY into temporary tables without indexes, and nothing else."""
         lines = ["BEGIN;"]
-        for table in TABLES:
+        for table in self.tables:
             lines.append(f"CREATE TEMP TABLE s_{table} (LIKE {table}) ON COMMIT DROP;")
             lines.append(rf"\copy s_{table} FROM '{self.at(table)}' (FORMAT binary)")
         lines.append("COMMIT;")
@@ -250,7 +242,7 @@ class Bench:
         statements = [line for line in schema.split(";\n") if line.strip()]
         made = [line for line in statements if line.lstrip().startswith("CREATE TABLE")]
         others = [line for line in statements if line not in made]
-        copies = [f"INSERT INTO main.{table} SELECT * FROM old.{table}" for table in TABLES]
+        copies = [f"INSERT INTO main.{table} SELECT * FROM old.{table}" for table in self.tables]
         script = [
             f"ATTACH '{source}' AS old",
             "PRAGMA journal_mode=OFF",
@@ -338,13 +330,18 @@ class Bench:
             print(f"| {job} | {spread} | {cpu:.2f} | {megabytes:.0f} |")
 
 
-def sequences():
+def sequences(statements):
     """The next ids, as an application would have left them."""
-    of_tables = (table for table in TABLES if table not in ("tenants_tenant", "tenants_invitation"))
     return "".join(
-        f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}));"
-        for table in of_tables
+        f"SELECT setval(pg_get_serial_sequence('{name_of(statement)}', 'id'),"
+        f" (SELECT max(id) FROM {name_of(statement)}));"
+        for statement in statements
+        if "IDENTITY" in statement
     )
+
+
+def name_of(statement):
+    return re.match(r'CREATE TABLE "public"\."(\w+)"', statement).group(1)
 
 
 def remove_sqlite(path):
