@@ -160,7 +160,7 @@ class Writer {
   bool standby_may_lead_ = false;
   bool closing_ = false;
   std::vector<std::jthread> standbys_;  // Started when first needed.
-  Head head_;                           // Changed by whoever writes.
+  Head head_;                           // Of whoever writes, or has seen more.
   std::condition_variable standby_turn_;
   std::condition_variable progress_;  // For who leads: a ticket came, or a commit ended.
 

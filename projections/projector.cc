@@ -72,6 +72,7 @@ class Run {
     const bool absent = probe.presence == Presence::kAbsent;
     const RebuildOutcome outcome = rebuild(source_, target_,
                                            {.mode = absent ? LoadMode::kFresh : LoadMode::kInPlace,
+                                            .one_thread = options_.one_thread,
                                             .stop = options_.stop,
                                             .progress = options_.load_progress});
     if (const auto* fenced = std::get_if<Fenced>(&outcome)) return *fenced;

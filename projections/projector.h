@@ -33,6 +33,7 @@ struct ProjectOptions {
   // end with the same rows, and took twenty times as long for a million. Not with `through` or
   // `dry_run`. None: never.
   std::optional<std::uint64_t> load_above = {};
+  bool one_thread = false;  // As of RebuildOptions, while it loads.
   std::function<void(const RebuildProgress&)> load_progress = {};
 };
 

@@ -1,6 +1,7 @@
 #include "projections/rebuild.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "core/error.h"
@@ -38,9 +39,7 @@ class Rebuild {
     read_source([&](const LogTail& tail, const StateView& state) {
       // Not before: a fold takes long, and the database would have a transaction idling.
       load_ = target_.begin_load(load_options, probe.mark);
-      if (!options_.one_thread) {
-        pipe_.emplace([this](const auto& table, const auto& row) { load_->add(table, row); });
-      }
+      if (!options_.one_thread) start_pipe();
       certificate_.mark = new_mark(probe, tail);
       certificate_.log_digest = tail.digest;
       if (options_.from_events) add_folded_rows(tail);
@@ -149,6 +148,13 @@ class Rebuild {
           tell(row.table, ++rows);
           return !stopped();
         });
+  }
+
+  void start_pipe() {
+    try {
+      pipe_.emplace([this](const auto& table, const auto& row) { load_->add(table, row); });
+    } catch (const std::system_error&) {  // No thread is to be had: it goes without.
+    }
   }
 
   void add(const TableInfo& table, events::RowValues row) {

@@ -5,10 +5,19 @@
 namespace tenantry::projections {
 namespace {
 
-// Enough that taking turns costs nothing beside a row, and little enough to forget: a row has some
-// hundred bytes.
+// Enough that taking turns costs nothing beside a row, and little enough to forget. Most rows have
+// some hundred bytes, but a document alone may have 256 KiB.
 constexpr std::size_t kBatchRows = 256;
+constexpr std::size_t kBatchBytes = std::size_t{256} << 10;
 constexpr std::size_t kBatchesMax = 8;
+
+std::size_t bytes_of(const events::RowValues& row) {
+  std::size_t bytes = row.size() * sizeof(events::Value);
+  for (const events::Value& value : row) {
+    if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -25,8 +34,9 @@ RowPipe::~RowPipe() {
 }
 
 void RowPipe::add(const events::TableInfo& table, events::RowValues row) {
+  bytes_ += bytes_of(row);
   filling_.push_back({&table, std::move(row)});
-  if (filling_.size() == kBatchRows) send();
+  if (filling_.size() == kBatchRows || bytes_ >= kBatchBytes) send();
 }
 
 void RowPipe::finish() {
@@ -47,6 +57,7 @@ void RowPipe::send() {
   changed_.wait(lock, [this] { return waiting_.size() < kBatchesMax || fault_; });
   if (fault_) std::rethrow_exception(fault_);
   waiting_.push_back(std::exchange(filling_, std::move(next)));
+  bytes_ = 0;
   changed_.notify_all();
 }
 

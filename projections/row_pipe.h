@@ -15,13 +15,14 @@
 namespace tenantry::projections {
 
 // Lets rows be written while the next are read: `write` is called with each, in order, by a thread
-// of the pipe's own and by nobody else until finish() returns. Bounded: some thousand rows are
-// under way at most. Threads: used by one. Lifetime: `write` outlives it; destroyed before
-// finish(), it writes no more than the row it is at.
+// of the pipe's own and by nobody else until finish() returns. Bounded: some thousand rows and a
+// few MiB are under way at most. Threads: used by one. Lifetime: `write` outlives it; destroyed
+// before finish(), it writes no more than the row it is at.
 class RowPipe {
  public:
   using Write = std::function<void(const events::TableInfo&, const events::RowValues&)>;
 
+  // Throws std::system_error if there is no thread to be had.
   explicit RowPipe(Write write);
   RowPipe(const RowPipe&) = delete;
   RowPipe& operator=(const RowPipe&) = delete;
@@ -45,6 +46,7 @@ class RowPipe {
 
   Write write_;
   Batch filling_;
+  std::size_t bytes_ = 0;                // Of what it holds.
   std::atomic<bool> abandoned_ = false;  // What is under way need not be written.
   std::mutex mutex_;                     // Guards what follows.
   std::condition_variable changed_;

@@ -321,6 +321,7 @@ void Life::project(Random& random) {
     projections::ProjectOptions options;
     options.batch_events = 1 + random.below(20);
     if (random.one_in(3)) options.load_above = 5;
+    options.one_thread = true;
     const auto target = read_model();
     const auto outcome = projections::project(*store_, *target, options);
     if (std::holds_alternative<projections::Fenced>(outcome)) {
@@ -349,10 +350,9 @@ void Life::import(Random& random) {
   on_a_doubtful_disk([&] {
     const auto source = read_model();
     const projections::Probe probe = source->probe();
-    if (!probe.mark) return;
+    if (!probe.mark || heir_at_) return;  // One that waits to be looked at is enough.
     ++heirs_;
     heir_at_ = probe.mark->position;
-    heir_published_ = false;
     StoreImport import(heir_path(), {}, clock_, ids_, disk_options());
     if (!projections::import_rows(*source, import, {}).equal()) {
       throw Wrong{{"an import does not have the rows that it read"}};

@@ -434,9 +434,13 @@ void SimDisk::undo(const UnsyncedName& name) {
       fs::remove_all(name.path, ignored);
       break;
     }
-    case NameChange::kRename:
+    case NameChange::kRename: {
+      // Whoever lived on after the crash may have removed its directory, in vain.
+      std::error_code ignored;
+      fs::create_directories(fs::path(name.other).parent_path(), ignored);
       if (::rename(name.path.c_str(), name.other.c_str()) == 0) move(name.path, name.other);
       break;
+    }
     case NameChange::kExchange:
       ::renameat2(AT_FDCWD, name.path.c_str(), AT_FDCWD, name.other.c_str(), RENAME_EXCHANGE);
       exchange_known(name.path, name.other);
