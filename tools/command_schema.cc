@@ -56,11 +56,11 @@ class SchemaCommand final : public Command {
   }
 
   void declare(CLI::App& app) override {
-    CLI::App& sql =
-        declare_action(app, Action::kSql, "sql", "Print the statements that make the tables.",
-                       "tenantry schema sql\n"
-                       "tenantry schema sql --read-model postgresql: | psql app\n"
-                       "tenantry schema sql --roles --read-model postgresql: | psql app");
+    CLI::App& sql = declare_action(
+        app, Action::kSql, "sql", "Print the statements that make the tables.",
+        "tenantry schema sql\n"
+        "tenantry schema sql --read-model postgresql: | psql app\n"
+        "tenantry schema sql --roles --read-model postgresql: | psql -1 -v ON_ERROR_STOP=1 app");
     sql.add_flag("--roles", roles_,
                  "instead: the statements that make tenantry_owner (makes tables), "
                  "tenantry_projector (writes rows) and tenantry_reader, with no more rights than "
