@@ -2,8 +2,8 @@
 
 TENANTRY_TEST_POSTGRES names the server; bench/rebuild.sh starts one. A database is filled with rows
 of a tenancy, kept by pg_dump and by COPY, and imported into a store. Then every round runs every
-job once, those that are compared next to each other, in turned order; a ratio is taken inside a
-round, the table gives the median and the range.
+job once, in turned order; what changes a database comes last. A ratio is taken inside a round, the
+table gives the median and the range.
 """
 
 import argparse
@@ -122,18 +122,17 @@ def run(command, server=None, stdin=None):
     before = server.seconds() if server else 0
     began = time.monotonic()
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         if stdin:
             process.stdin.write(stdin)
         process.stdin.close()
         output = process.stdout.read()
-        errors = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        sys.exit(f"rebuild: error: {command[0]} ended with {process.returncode}: {errors}{output}")
+        sys.exit(f"rebuild: error: {command[0]} ended with {process.returncode}: {output}")
     if server:
         time.sleep(0.2)  # Its processes end a little later.
     cpu = usage.ru_utime + usage.ru_stime + (server.seconds() - before if server else 0)
@@ -171,7 +170,9 @@ class Bench:
         psql("bench_source", "\n".join(copies))
         say("importing it")
         url = url_of("bench_source")
-        cost = run([self.tenantry, "import", "-q", "--from", url, "--store", self.store])
+        cost = run(
+            [self.tenantry, "import", "-q", "--from", url, "--store", self.store], self.server
+        )
         self.note("import", cost)
         psql("postgres", "DROP DATABASE bench_source")
 
@@ -245,7 +246,8 @@ class Bench:
         copies = [f"INSERT INTO main.{table} SELECT * FROM old.{table}" for table in self.tables]
         script = [
             f"ATTACH '{source}' AS old",
-            "PRAGMA journal_mode=OFF",
+            "PRAGMA main.journal_mode=OFF",
+            "PRAGMA main.cache_size=-24576",  # As ours has.
             "BEGIN",
             *made,
             *copies,
@@ -371,6 +373,8 @@ def main():
             say(f"round {number + 1} of {options.rounds}")
             bench.round(number)
         bench.print_tables()
+        for name in ("restored", "fresh", "live"):
+            psql("postgres", f"DROP DATABASE IF EXISTS bench_{name}")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

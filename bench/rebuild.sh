@@ -9,7 +9,7 @@ Examples:
   bench/rebuild.sh                       a million rows, 5 rounds; takes some 6 minutes
   bench/rebuild.sh --rows 10000000 --rounds 1
   bench/rebuild.sh --only fresh          one of fresh, events, live, sqlite
-  bench/rebuild.sh --directory /data     the store and the files lie there, not in /tmp
+  bench/rebuild.sh --directory /data     the store and the files lie there; the server's in TMPDIR
 
 Builds the release preset. Starts a PostgreSQL server of its own, with the stock settings, fills a
 database, imports it, and removes all of it at the end. Progress goes to standard error, the tables
