@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,7 +64,7 @@ class ProjectCommand final : public Command {
   ExitCode follow_log(Session& session) {
     Printer printer(session.out(), session.printing(), project_columns());
     bool unreachable = false;
-    bool first = true;
+    std::optional<Position> shown;
     follow(session, [&](const TenancyStore& store) -> FollowStep {
       std::unique_ptr<projections::ReadModel> target;
       projections::Projected projected;
@@ -77,7 +78,9 @@ class ProjectCommand final : public Command {
         return {FollowStep::Next::kRetry, {}};
       }
       if (std::exchange(unreachable, false)) session.remark("the read model is back");
-      if (projected.events > 0 || std::exchange(first, false)) {
+      // What others applied meanwhile, or a commit that was thought lost, moves the checkpoint too.
+      if (projected.events > 0 || shown != projected.mark.position) {
+        shown = projected.mark.position;
         printer.row(cells_of(*target, store, projected));
         printer.flush();
       }

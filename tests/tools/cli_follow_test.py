@@ -228,6 +228,20 @@ class ProjectFollowTest(FollowCase):
         self.assertEqual(["ann"] + [f"user{n}" for n in range(5)], self.usernames())
         self.assert_sound()
 
+    def test_what_another_one_applied_is_told(self):
+        self.add_user("ann")
+        follower = Follower(self, "project", "--follow")
+        follower.wait_for_records(1)
+        for position, name in ((2, "bob"), (3, "cem")):
+            time.sleep(0.5)  # Then it waits, and the store is free.
+            follower.process.send_signal(signal.SIGSTOP)
+            self.add_user(name)
+            self.assert_exit(0, self.run_program("project", "-q"))
+            follower.process.send_signal(signal.SIGCONT)
+            last = follower.wait_for_records(position)[-1]
+            self.assertEqual((position, 0, 0), (last["checkpoint"], last["lag"], last["events"]))
+        self.assertEqual(130, follower.stop())
+
     def test_a_read_model_that_is_locked_is_waited_for(self):
         self.add_user("ann")
         follower = Follower(self, "project", "--follow")
