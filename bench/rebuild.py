@@ -20,8 +20,8 @@ from dataclasses import dataclass
 SERVER = os.environ["TENANTRY_TEST_POSTGRES"]
 TICKS = os.sysconf("SC_CLK_TCK")
 
-# Twenty rows in a million are one in 50,000: {0} stands for that unit. Text and ids are drawn from
-# md5, so that indexes are filled in no order, as they are where people come and go.
+# {0} tenants, and nineteen other rows for each of them. Text and ids are drawn from md5, so that
+# indexes are filled in no order, as they are where people come and go.
 FILL = """
 INSERT INTO auth_user SELECT i, 'pbkdf2_sha256$390000$' || md5('s' || i) || '$' || md5('h' || i),
  CASE WHEN i % 3 > 0 THEN t END, false, substr(md5('u' || i), 1, 10) || i, 'First' || i % 997,

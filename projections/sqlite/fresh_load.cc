@@ -21,7 +21,7 @@ struct NewFile {
     options.access = Access::kCreate;
     auto made = std::make_unique<Connection>(options);
     // What fails is thrown away with the file; the commit alone has to reach the disk. Indexes are
-    // sorted, and keys looked up, in the cache: 24 MiB save a quarter of the whole.
+    // sorted, and keys looked up, in the cache.
     made->execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=FULL; PRAGMA cache_size=-24576");
     return made;
   }
