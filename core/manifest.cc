@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -82,6 +83,9 @@ struct Edit {
   std::optional<std::uint64_t> log_number;
   std::optional<std::uint64_t> next_file;
   std::optional<std::uint64_t> last_sequence;
+  // Of the group that it belongs to, so many edits come after it. A group counts once all of it is
+  // there.
+  std::optional<std::uint64_t> left_of_group;
 };
 
 std::optional<Edit> read_edit(std::string_view record) {
@@ -101,10 +105,12 @@ std::optional<Edit> read_edit(std::string_view record) {
       case kFamily:
         edit.family = reader.number();
         break;
+      case kInAtomicGroup:
+        edit.left_of_group = reader.number();
+        break;
       case kPreviousLog:
       case kOldestLog:
       case kLargestFamily:
-      case kInAtomicGroup:
         reader.number();
         break;
       case kDeletedFile:
@@ -125,63 +131,89 @@ std::optional<Edit> read_edit(std::string_view record) {
   return reader.good() ? std::optional(edit) : std::nullopt;
 }
 
-// What the whole edits from the beginning on come to.
+struct Record {
+  std::string payload;
+  std::size_t end = 0;  // In the file.
+};
+
+// The record that begins at `at`, if a whole one does.
+std::optional<Record> record_at(std::string_view file, std::size_t at) {
+  Record record;
+  for (bool begun = false; at < file.size();) {
+    const std::size_t start = at / kBlockBytes * kBlockBytes;
+    if (at + kHeaderBytes > start + kBlockBytes) {
+      at = start + kBlockBytes;
+      continue;
+    }
+    const auto fragment = fragment_at(file.substr(start, kBlockBytes), at - start);
+    if (!fragment || fragment->begins_record() == begun) break;
+    begun = true;
+    record.payload += fragment->payload;
+    at += fragment->bytes;
+    record.end = at;
+    if (fragment->ends_record()) return record;
+  }
+  return std::nullopt;
+}
+
+// What the whole edits from the beginning on come to, without those of a group that is not.
 struct Manifest {
-  std::size_t whole_bytes = 0;  // That they take.
-  bool goes_on = false;         // A whole edit begins after what is none.
+  std::size_t whole_bytes = 0;  // That they take,
+  std::size_t read_bytes = 0;   // and with those of such a group.
   std::uint64_t next_file = 0;
   std::uint64_t last_sequence = 0;
   std::map<std::uint64_t, std::uint64_t> log_numbers;  // By family.
   bool goes_back = false;
   bool understood = true;
+  std::vector<Edit> group;  // Of which more is to come.
 
-  void add(std::string_view record) {
-    const std::optional<Edit> edit = read_edit(record);
+  void add(const Record& record) {
+    const std::optional<Edit> edit = read_edit(record.payload);
     understood = understood && edit;
     if (!understood) return;
-    next_file = std::max(next_file, edit->next_file.value_or(0));
-    goes_back = goes_back || edit->last_sequence.value_or(last_sequence) < last_sequence;
-    last_sequence = edit->last_sequence.value_or(last_sequence);
-    if (!edit->log_number) return;
-    std::uint64_t& number = log_numbers[edit->family];
-    number = std::max(number, *edit->log_number);
+    read_bytes = record.end;
+    group.push_back(*edit);
+    if (edit->left_of_group.value_or(0) > 0) return;
+    for (const Edit& part : group) apply(part);
+    group.clear();
+    whole_bytes = record.end;
+  }
+  void apply(const Edit& edit) {
+    next_file = std::max(next_file, edit.next_file.value_or(0));
+    goes_back = goes_back || edit.last_sequence.value_or(last_sequence) < last_sequence;
+    last_sequence = edit.last_sequence.value_or(last_sequence);
+    if (!edit.log_number) return;
+    std::uint64_t& number = log_numbers[edit.family];
+    number = std::max(number, *edit.log_number);
   }
 };
 
-// Whether a record begins anywhere from `at` on.
-bool goes_on_after(std::string_view file, std::size_t at) {
-  for (; at + kHeaderBytes <= file.size(); ++at) {
-    const std::size_t start = at / kBlockBytes * kBlockBytes;
-    const auto fragment = fragment_at(file.substr(start, kBlockBytes), at - start);
-    if (fragment && fragment->begins_record() && !fragment->payload.empty()) return true;
-  }
-  return false;
-}
-
-// Up to where no whole record follows.
 Manifest read_manifest(std::string_view file) {
   Manifest manifest;
-  std::string record;
-  bool in_record = false;
-  for (std::size_t start = 0; start < file.size(); start += kBlockBytes) {
-    const std::string_view block = file.substr(start, kBlockBytes);
-    std::size_t at = 0;
-    while (const auto fragment = fragment_at(block, at)) {
-      if (fragment->begins_record() == in_record) break;
-      if (fragment->begins_record()) record.clear();
-      record += fragment->payload;
-      at += fragment->bytes;
-      in_record = !fragment->ends_record();
-      if (in_record) continue;
-      manifest.add(record);
-      manifest.whole_bytes = start + at;
-    }
-    if (at + kHeaderBytes <= block.size()) {
-      manifest.goes_on = goes_on_after(file, start + at);
-      break;
-    }
+  for (auto record = record_at(file, 0); record; record = record_at(file, record->end)) {
+    manifest.add(*record);
   }
   return manifest;
+}
+
+// Whether behind the damage there is what was written once the damaged edit was synced: a whole
+// edit, unless it and all others are the rest of a group, which is synced as one. A group has at
+// most an edit for each family, and one that says which logs are needed no more.
+bool goes_on_after(std::string_view file, const Manifest& manifest) {
+  std::uint64_t left = manifest.log_numbers.size();
+  if (!manifest.group.empty()) left = *manifest.group.back().left_of_group;
+  for (std::size_t at = manifest.read_bytes; at < file.size();) {
+    const auto record = record_at(file, at);
+    if (!record || record->payload.empty()) {
+      ++at;
+      continue;
+    }
+    const auto edit = read_edit(record->payload);
+    if (!edit || !edit->left_of_group || *edit->left_of_group >= left) return true;
+    left = *edit->left_of_group;
+    at = record->end;
+  }
+  return false;
 }
 
 // The first change of a log that the database still reads.
@@ -221,7 +253,8 @@ std::optional<LogFileEnd> check_manifest(const fs::path& database, const LogFile
         "{} ends at change {}, the write-ahead log begins with {}: what lies between is lost",
         path.string(), manifest.last_sequence, *first));
   }
-  const LogFileEnd end{path, file->size(), manifest.whole_bytes, manifest.goes_on, {}};
+  const LogFileEnd end{
+      path, file->size(), manifest.whole_bytes, goes_on_after(*file, manifest), {}};
   return end.damaged() ? std::optional(end) : std::nullopt;
 }
 

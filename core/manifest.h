@@ -11,8 +11,9 @@ namespace tenantry {
 // that it does not name are not missed, and a database opened for writing removes them. On a
 // manifest that contradicts itself it aborts. So it is looked at before, without RocksDB.
 //
-// Returns where the manifest that CURRENT names stops being whole, if it does; `sequence` means
-// nothing. Throws CorruptionError when it
+// Returns where the manifest that CURRENT names stops being whole, if it does: behind the last edit
+// that is not of an unfinished group. `goes_on`: what follows cannot all have been written at once.
+// `sequence` means nothing. Throws CorruptionError when it
 // - does not hold what a manifest is begun with: CURRENT names it only once all that is synced;
 // - goes back in the numbers of the changes that it accounts for;
 // - accounts for fewer changes than lie before those of the write-ahead log.

@@ -28,6 +28,7 @@ class ManifestTest : public ::testing::Test {
     const auto storage = open_rocks_storage({.directory = live_});
     opened_ = manifest_of(live_);
     put(*storage, "flushed");
+    fs::copy(live_, unflushed_);
     storage->flush();
     put(*storage, "after");
     fs::copy(live_, database_);
@@ -62,17 +63,35 @@ class ManifestTest : public ::testing::Test {
   static std::string manifest_of(const fs::path& database) {
     return read_file(path_of(database)).value();
   }
+  // What is found of such a manifest of the database before its flush: the write-ahead log still
+  // has all.
+  [[nodiscard]] LogFileEnd end_of(const std::string& manifest) const {
+    write_file_durably(path_of(unflushed_), manifest);
+    const auto end = check_manifest(unflushed_, examine_log_files(unflushed_));
+    return end.value_or(LogFileEnd{{}, manifest.size(), manifest.size(), false, {}});
+  }
+  // Where the edits of the flush begin: one for each family, and one that lets go of the log.
+  // Before them, one says how much of the log was synced.
+  [[nodiscard]] std::vector<std::size_t> group() const {
+    const std::vector<std::size_t> places = records_of(flushed_);
+    EXPECT_EQ(places.size(), records_of(opened_).size() + 1 + kGroupSize);
+    return {places.end() - static_cast<std::ptrdiff_t>(kGroupSize), places.end()};
+  }
   static void put(Storage& storage, const std::string& key) {
     ChangeSet changes;
-    for (const Family family : {Family::kMeta, Family::kLog, Family::kIndex, Family::kState}) {
+    for (const Family family :
+         {Family::kMeta, Family::kLog, Family::kIndex, Family::kState, Family::kIdempotency}) {
       changes.put(family, key, "value");
     }
     ASSERT_EQ(storage.write(changes, /*sync=*/true), WriteResult::kDone);
   }
 
+  static constexpr std::size_t kGroupSize = kFamilyCount + 1;
+
   TempDirectory directory_;
   const fs::path live_ = directory_ / "live";
   const fs::path database_ = directory_ / "crashed";
+  const fs::path unflushed_ = directory_ / "unflushed";
   std::string first_;    // The manifest of the first opening,
   std::string opened_;   // of the second, as it was begun,
   std::string flushed_;  // and as it was in the end.
@@ -107,17 +126,39 @@ TEST_F(ManifestTest, OneWhoseFlushIsDamagedIsRefused) {
 }
 
 TEST_F(ManifestTest, ItTellsWhereItStopsBeingWhole) {
-  const auto end_of = [&](const std::string& manifest) {
-    write_file_durably(path_of(database_), manifest);
-    return check_manifest(database_, examine_log_files(database_));
-  };
-  EXPECT_EQ(end_of(flushed_), std::nullopt);
-  const auto cut = end_of(flushed_ + "half an edit");
-  ASSERT_TRUE(cut.has_value());
-  EXPECT_EQ(cut->whole_bytes, flushed_.size());
-  EXPECT_FALSE(cut->goes_on);
-  const std::string edit = flushed_.substr(records_of(flushed_).back());
-  EXPECT_TRUE(end_of(flushed_ + "half an edit" + edit)->goes_on);
+  EXPECT_FALSE(end_of(flushed_).damaged());
+  const LogFileEnd cut = end_of(flushed_ + "half an edit");
+  EXPECT_EQ(cut.whole_bytes, flushed_.size());
+  EXPECT_FALSE(cut.goes_on);
+  const std::size_t second = records_of(opened_).at(1);
+  EXPECT_TRUE(end_of(flushed_ + "half an edit" + opened_.substr(0, second)).goes_on);
+}
+
+// The edits of a group are written one after the other, and synced together.
+TEST_F(ManifestTest, AGroupOfEditsIsLeftHalfDoneAsAWhole) {
+  const auto places = group();
+  for (const std::size_t place : places) {
+    std::string garbled = flushed_;
+    garbled.at(place + log_fragments::kHeaderBytes) ^= 1;
+    for (const std::string& manifest : {flushed_.substr(0, place), garbled}) {
+      const LogFileEnd end = end_of(manifest);
+      EXPECT_EQ(end.whole_bytes, places.front()) << place;
+      EXPECT_FALSE(end.goes_on) << place;
+    }
+  }
+}
+
+TEST_F(ManifestTest, NothingFollowsAGroupThatIsHalfDone) {
+  const auto places = group();
+  const std::string edits = flushed_.substr(places.front());
+  const std::string single = flushed_.substr(opened_.size(), places.front() - opened_.size());
+  for (const std::size_t place : places) {
+    std::string garbled = flushed_;
+    garbled.at(place + log_fragments::kHeaderBytes) ^= 1;
+    EXPECT_TRUE(end_of(garbled + single).goes_on) << "an edit that is of no group, " << place;
+    EXPECT_TRUE(end_of(garbled + edits).goes_on) << "another group, " << place;
+  }
+  EXPECT_TRUE(end_of(opened_ + "half an edit" + edits).goes_on) << "a whole group";
 }
 
 TEST_F(ManifestTest, OneThatGoesBackIsRefused) {

@@ -288,10 +288,52 @@ TEST_F(TailRepairTest, BothEndsAreLeftOutAtOnce) {
 }
 
 TEST_F(TailRepairTest, AManifestThatGoesOnBehindDamageIsRefused) {
-  const std::string more = last_edit();
+  const std::string whole = read_file(manifest()).value();
   (void)append_garbled_edit();
-  write_file_durably(manifest(), read_file(manifest()).value() + more);
+  const std::string first = whole.substr(0, log_fragments::fragment_at(whole, 0)->bytes);
+  write_file_durably(manifest(), read_file(manifest()).value() + first);
   EXPECT_THAT(open_error(), HasSubstr("MANIFEST"));
+}
+
+// A flush writes an edit for each family and one that lets go of the log, and syncs them together:
+// the power failed before that.
+TEST_F(TailRepairTest, AGarbledGroupOfEditsIsLeftOut) {
+  Storage* storage = nullptr;
+  Disk disk;
+  disk.open_storage = [&](const RocksOptions& rocks) {
+    auto opened = open_rocks_storage(rocks);
+    storage = opened.get();
+    return opened;
+  };
+  store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
+  (void)run(protein("unflushed"));
+  const std::uint64_t tail = store().tail().tail.value;
+  copy(directory(), temp_ / "unflushed");
+  const std::size_t before = read_file(manifest()).value().size();
+  storage->flush();
+  const std::string flushed = read_file(manifest()).value();
+  close();
+  const auto bytes_at = [&](std::size_t at) {
+    return log_fragments::fragment_at(flushed, at).value().bytes;
+  };
+  const std::size_t group = before + bytes_at(before);  // After what was synced of the log.
+  std::size_t edits = 0;
+  for (std::size_t at = group; at < flushed.size(); at += bytes_at(at), ++edits) {
+    fs::remove_all(directory());
+    copy(temp_ / "unflushed", directory());
+    std::string garbled = flushed;
+    garbled.at(at + log_fragments::kHeaderBytes) ^= 0x40;
+    write_file_durably(manifest(), garbled);
+    open();
+    EXPECT_EQ(store().tail().tail.value, tail);
+    EXPECT_THAT(failed_checks(), IsEmpty());
+    const auto repairs = store().status().repairs;
+    ASSERT_EQ(repairs.size(), 1U);
+    EXPECT_EQ(repairs[0].cut_at, group);
+    EXPECT_EQ(repairs[0].cut_bytes, flushed.size() - group);
+    close();
+  }
+  EXPECT_GT(edits, 2U);
 }
 
 class TailRepairCrashTest : public TailRepairTest,
