@@ -90,7 +90,7 @@ void decide_and_apply(benchmark::State& state) {
     state.PauseTiming();
     auto store = std::make_unique<StoreFixture>();
     state.ResumeTiming();
-    require_accepted((*store)->rehearse(commands, {}));
+    require_accepted((*store)->rehearse()->submit(commands, {}));
     state.PauseTiming();
     store.reset();
     state.ResumeTiming();

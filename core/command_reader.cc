@@ -62,15 +62,17 @@ class CommandEvents {
 
 }  // namespace
 
-void read_commands(const LogReader& log, Position tail, const std::filesystem::path& scratch,
-                   const LogFilter& filter, const Progress& progress, const VisitCommand& visit) {
-  const LogReader::Filter passes = log.filter(filter);
+void read_commands(const EventSource& log, const std::filesystem::path& scratch,
+                   std::optional<Position> through,
+                   const std::function<bool(const StoredEvent&)>& passes, const Progress& progress,
+                   const VisitCommand& visit) {
+  const Position tail = log.tail().tail;
   Fold fold(scratch, tail.value);
   CommandEvents command;
   bool wanted = false;
   log.read_after({}, tail, [&](const StoredEvent& event) {
     const bool starts = event.index_in_command == 0;
-    if (starts && filter.through && event.position > *filter.through) return false;
+    if (starts && through && event.position > *through) return false;
     wanted = (wanted && !starts) || passes(event);
     if (!command.take(event)) return true;
     if (wanted) {

@@ -270,6 +270,14 @@ std::vector<RowKey> StateView::claim_holders(const TableInfo& table, const Claim
   return holder ? std::vector{*holder} : std::vector<RowKey>{};
 }
 
+void StateView::scan_rows_after(const TableInfo& table, const std::optional<Uuid>& tenant,
+                                const std::optional<RowKey>& after,
+                                const std::function<bool(const StoredRow&)>& visit) const {
+  scan_rows(table, tenant, [&](const StoredRow& row) {
+    return (after && row.key <= *after) || visit(row);
+  });
+}
+
 std::optional<StoredRow> StateView::find_row(
     const TableInfo& table, const Uuid& tenant,
     const std::function<bool(const StoredRow&)>& holds) const {
@@ -380,11 +388,18 @@ void State::scan(const std::string& lower, const std::string& upper, bool is_lon
 
 void State::scan_rows(const TableInfo& table, const std::optional<Uuid>& tenant,
                       const std::function<bool(const StoredRow&)>& visit) const {
+  scan_rows_after(table, tenant, std::nullopt, visit);
+}
+
+void State::scan_rows_after(const TableInfo& table, const std::optional<Uuid>& tenant,
+                            const std::optional<RowKey>& after,
+                            const std::function<bool(const StoredRow&)>& visit) const {
   const std::string lower =
       tenant && !planted(Plant::kNoTenantBound)
           ? keys::rows_of_tenant(table, *tenant)
           : keys::state_prefix(table.scope, static_cast<std::uint8_t>(table.entity));
-  scan(lower, keys::after_prefix(lower), /*is_long=*/!tenant,
+  const std::string first = after ? keys::row(table, *after) + '\0' : lower;
+  scan(first, keys::after_prefix(lower), /*is_long=*/!tenant,
        [&](std::string_view key, std::string_view value) {
          return visit(
              decode_entry(keys::read_row_key(key), std::string(value), events::Origin::kElsewhere));

@@ -59,6 +59,9 @@ class State final : public StateView {
                                                   std::string_view value) const override;
   void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
                  const std::function<bool(const StoredRow&)>& visit) const override;
+  void scan_rows_after(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
+                       const std::optional<RowKey>& after,
+                       const std::function<bool(const StoredRow&)>& visit) const override;
   [[nodiscard]] std::optional<StoredRow> find_row(
       const events::TableInfo& table, const events::Uuid& tenant,
       const std::function<bool(const StoredRow&)>& holds) const override;

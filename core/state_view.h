@@ -54,6 +54,11 @@ class StateView {
   // Rows in key order: all, or those of one tenant.
   virtual void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
                          const std::function<bool(const StoredRow&)>& visit) const = 0;
+  // The same, behind a key; none for all.
+  virtual void scan_rows_after(const events::TableInfo& table,
+                               const std::optional<events::Uuid>& tenant,
+                               const std::optional<RowKey>& after,
+                               const std::function<bool(const StoredRow&)>& visit) const;
   // One row of the tenant of which `holds` is true, any of them; nullopt when there is none.
   [[nodiscard]] virtual std::optional<StoredRow> find_row(
       const events::TableInfo& table, const events::Uuid& tenant,

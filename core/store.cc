@@ -1,18 +1,14 @@
 #include "core/store.h"
 
-#include <mutex>
 #include <optional>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "core/command_reader.h"
 #include "core/error.h"
-#include "core/fold.h"
 #include "core/log_reader.h"
+#include "core/past_state.h"
 #include "core/planted.h"
 #include "core/resolver.h"
-#include "core/row_fold.h"
 #include "core/store_files.h"
 #include "core/verify.h"
 #include "core/writer.h"
@@ -38,15 +34,16 @@ struct Moment {
 };
 
 // Commands that are decided but never written: effects pile up in memory.
-class Rehearsal {
+class StoreRehearsal final : public Rehearsal {
  public:
-  Rehearsal(const StoreInfo& info, Moment now, const Clock& clock, IdSource& ids)
+  StoreRehearsal(const StoreInfo& info, Moment now, const Clock& clock, IdSource& ids)
       : view_(std::move(now.view)),
         state_(*view_, State::Reads::kKeep),
         runner_(info, *view_, clock, ids),
         batch_(info, now.head, now.head.term + 1, state_) {}
 
-  std::vector<Answer> run(std::span<const events::CommandRequest> commands, SubmitOptions options) {
+  std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                             SubmitOptions options) override {
     std::vector<Answer> answers;
     for (const events::CommandRequest& command : commands) {
       CommandRunner::Decided decided = runner_.decide_command(command, state_, batch_.head());
@@ -144,11 +141,12 @@ class Store final : public TenancyStore {
     return writer_.submit_later(std::move(commands), options);
   }
 
-  std::vector<Answer> rehearse(std::span<const events::CommandRequest> commands,
-                               SubmitOptions options) override {
-    const std::lock_guard lock(rehearsal_mutex_);
-    if (!rehearsal_) rehearsal_.emplace(opened_.info, look(), clock_, ids_);
-    return rehearsal_->run(commands, options);
+  std::unique_ptr<Rehearsal> rehearse() override {
+    return std::make_unique<StoreRehearsal>(opened_.info, look(), clock_, ids_);
+  }
+
+  Position await_tail(Position beyond, std::chrono::milliseconds timeout) const override {
+    return writer_.await_tail(beyond, timeout);
   }
 
   void read_log(const LogFilter& filter,
@@ -161,42 +159,18 @@ class Store final : public TenancyStore {
   void read_state_at(
       Position position, const Progress& progress,
       const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    const LogReader log = reader();
-    const Position tail = writer_.head().tail;
-    if (position > tail) {
-      throw UsageError("position_ahead", fmt::format("the log ends at position {}", tail.value));
-    }
-    Fold fold(opened_.paths.scratch(), position.value);
-    Head past;
-    past.incarnation = opened_.head.incarnation;
-    log.read_after({}, position, [&](const StoredEvent& event) {
-      fold.apply(event);
-      past.tail = event.position;
-      past.last_recorded = event.recorded_at;
-      past.scopes[event.scope].seq = event.scope_seq;
-      past.scopes[event.scope].chain = event.chain_hash;
-      if (progress && event.position.value % 4096 == 0)
-        progress(event.position.value, position.value);
-      return true;
-    });
-    read(tail_of(opened_.info, past), fold.state());
+    read_past_state(*this, opened_.paths.scratch(), position, progress, read);
   }
 
   void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
                  const std::function<bool(const FoldedRow&)>& visit) const override {
-    RowFold fold(opened_.paths.scratch(), through.value);
-    bool goes_on = true;
-    reader().read_after({}, through, [&](const StoredEvent& event) {
-      fold.take(event);
-      return goes_on = seen(event);
-    });
-    if (goes_on) fold.fold(visit);
+    fold_log_rows(*this, opened_.paths.scratch(), through, seen, visit);
   }
 
   void read_commands(const LogFilter& filter, const Progress& progress,
                      const VisitCommand& visit) const override {
-    tenantry::read_commands(reader(), writer_.head().tail, opened_.paths.scratch(), filter,
-                            progress, visit);
+    tenantry::read_commands(*this, opened_.paths.scratch(), filter.through,
+                            reader().filter(filter), progress, visit);
   }
 
   ResolveOutcome resolve(const ResolveQuery& query) const override {
@@ -265,8 +239,6 @@ class Store final : public TenancyStore {
   std::unique_ptr<CommitLog> log_;
   mutable Writer writer_;  // Readers tell it what they saw.
   mutable ResolveCache resolved_;
-  std::mutex rehearsal_mutex_;
-  std::optional<Rehearsal> rehearsal_;  // Guarded by rehearsal_mutex_.
 };
 
 }  // namespace

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -106,6 +108,16 @@ struct CheckResult {
 
 enum class VerifyDepth { kQuick, kFull };
 
+// Commands that are decided one after the other and never written. Threads: one.
+class Rehearsal {
+ public:
+  virtual ~Rehearsal() = default;
+  // The answers that TenancyStore::submit() would give, as far as they can be known; the effects of
+  // earlier calls are kept in memory and seen by later ones.
+  [[nodiscard]] virtual std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                                                   SubmitOptions options) = 0;
+};
+
 using VisitCommand = std::function<bool(const events::CommandRequest&)>;
 
 // Threads: any thread may call any method. Lifetime: visitors borrow what they get for the call.
@@ -124,11 +136,12 @@ class TenancyStore : public EventSource {
   // closes. Errors come out of the future.
   [[nodiscard]] virtual std::future<std::vector<Answer>> submit_later(
       std::vector<events::CommandRequest> commands, SubmitOptions options) = 0;
-  // The same answers, as far as they can be known, without writing anything; effects of earlier
-  // calls on the same object are kept in memory and seen by later ones.
-  [[nodiscard]] virtual std::vector<Answer> rehearse(
-      std::span<const events::CommandRequest> commands, SubmitOptions options) = 0;
+  // Rehearses on the store as it is now. The result must not outlive the store.
+  [[nodiscard]] virtual std::unique_ptr<Rehearsal> rehearse() = 0;
 
+  // Waits until the log reaches beyond that position, or for so long; returns how far it reaches.
+  [[nodiscard]] virtual Position await_tail(Position beyond,
+                                            std::chrono::milliseconds timeout) const = 0;
   // Visits the events that pass the filter, in order of position (newest first if `reverse`).
   virtual void read_log(const LogFilter& filter,
                         const std::function<bool(const StoredEvent&)>& visit) const = 0;

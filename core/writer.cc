@@ -48,6 +48,13 @@ void Writer::saw(const Head& head) {
   if (parts_.on_head) parts_.on_head(head);
   const std::lock_guard lock(mutex_);
   if (head.batch_seq > head_.batch_seq) head_ = head;
+  grew_.notify_all();
+}
+
+Position Writer::await_tail(Position beyond, std::chrono::milliseconds timeout) const {
+  std::unique_lock lock(mutex_);
+  grew_.wait_for(lock, timeout, [&] { return head_.tail > beyond; });
+  return head_.tail;
 }
 
 Writer::~Writer() { close(); }

@@ -61,6 +61,8 @@ class Writer {
 
   // The end of what is durable.
   [[nodiscard]] Head head() const;
+  // See TenancyStore::await_tail().
+  [[nodiscard]] Position await_tail(Position beyond, std::chrono::milliseconds timeout) const;
   // A reader met `head` in the storage, which shows a commit a moment before whoever writes it can
   // say so: from here on head() is no older. Any thread may call it.
   void saw(const Head& head);
@@ -161,6 +163,7 @@ class Writer {
   bool closing_ = false;
   std::vector<std::jthread> standbys_;  // Started when first needed.
   Head head_;                           // Of whoever writes, or has seen more.
+  mutable std::condition_variable grew_;
   std::condition_variable standby_turn_;
   std::condition_variable progress_;  // For who leads: a ticket came, or a commit ended.
 

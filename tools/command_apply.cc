@@ -132,8 +132,9 @@ class Applier {
     submit.answered = &answers;
     try {
       if (!group.requests.empty()) {
-        answers = options_.dry_run ? store.rehearse(group.requests, submit)
-                                   : store.submit(group.requests, submit);
+        if (options_.dry_run && !rehearsal_) rehearsal_ = store.rehearse();
+        answers = rehearsal_ ? rehearsal_->submit(group.requests, submit)
+                             : store.submit(group.requests, submit);
       }
     } catch (const std::exception&) {
       print(group, answers);  // What is durable is answered, whatever came after.
@@ -191,6 +192,7 @@ class Applier {
   Session& session_;
   const ApplyOptions& options_;
   std::optional<Printer> printer_;  // None for plain NDJSON.
+  std::unique_ptr<Rehearsal> rehearsal_;  // For a dry run.
   JsonBuilder json_;
   std::uint64_t answered_ = 0;
   std::uint64_t accepted_ = 0;

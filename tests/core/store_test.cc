@@ -365,13 +365,24 @@ TEST_F(StoreTest, ClosingAnswersWhatIsUnderWay) {
   EXPECT_EQ(store().tail().tail, Position{1});
 }
 
+TEST_F(StoreTest, WhoAwaitsTheTailIsWokenByACommit) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(store().await_tail({0}, 1ms), Position{0}) << "in vain";
+  auto woken = std::async(std::launch::async, [&] { return store().await_tail({0}, 10min); });
+  EXPECT_EQ(run(protein("Beef")), "1");
+  EXPECT_EQ(woken.get(), Position{1});
+  EXPECT_EQ(store().await_tail({0}, 10min), Position{1}) << "at once";
+}
+
 TEST_F(StoreTest, ARehearsalAnswersAndWritesNothing) {
   const auto beef = request(protein("Beef"));
   const auto pork = request(protein("Pork"));
-  EXPECT_EQ(brief(store().rehearse({&beef, 1}, {}).at(0)), "1");
-  EXPECT_EQ(brief(store().rehearse({&beef, 1}, {}).at(0)), "protein_taken")
+  const auto rehearsal = store().rehearse();
+  EXPECT_EQ(brief(rehearsal->submit({&beef, 1}, {}).at(0)), "1");
+  EXPECT_EQ(brief(rehearsal->submit({&beef, 1}, {}).at(0)), "protein_taken")
       << "sees its own effects";
-  EXPECT_EQ(brief(store().rehearse({&pork, 1}, {}).at(0)), "2");
+  EXPECT_EQ(brief(rehearsal->submit({&pork, 1}, {}).at(0)), "2");
+  EXPECT_EQ(brief(store().rehearse()->submit({&beef, 1}, {}).at(0)), "1") << "not another's";
   EXPECT_EQ(store().tail().tail, Position{0});
   reopen();
   EXPECT_EQ(run(protein("Beef")), "1");
@@ -380,9 +391,10 @@ TEST_F(StoreTest, ARehearsalAnswersAndWritesNothing) {
 TEST_F(StoreTest, ARehearsalStaysWithTheStoreAsItWasWhenItBegan) {
   const auto beef = request(protein("Beef"));
   const auto pork = request(protein("Pork"));
-  EXPECT_EQ(brief(store().rehearse({&beef, 1}, {}).at(0)), "1");
+  const auto rehearsal = store().rehearse();
+  EXPECT_EQ(brief(rehearsal->submit({&beef, 1}, {}).at(0)), "1");
   EXPECT_EQ(run(protein("Pork")), "1");
-  EXPECT_EQ(brief(store().rehearse({&pork, 1}, {}).at(0)), "2");
+  EXPECT_EQ(brief(rehearsal->submit({&pork, 1}, {}).at(0)), "2");
 }
 
 // ---- Reading

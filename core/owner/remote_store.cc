@@ -1,0 +1,739 @@
+#include "core/owner/remote_store.h"
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <capnp/rpc-twoparty.h>
+#include <fmt/format.h>
+#include <kj/async-io.h>
+#include <kj/exception.h>
+
+#include "core/command_reader.h"
+#include "core/error.h"
+#include "core/owner/socket.h"
+#include "core/owner/wire.h"
+#include "core/past_state.h"
+#include "core/version.h"
+
+namespace tenantry::owner {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kGreetingTimeout = 2 * kj::SECONDS;
+constexpr std::uint32_t kVerifyStepMillis = 200;
+// A call carries no more than about this many bytes of commands: more are several calls.
+constexpr std::uint64_t kMessageWordsMax = std::uint64_t{64} << 20;
+
+capnp::ReaderOptions limits() {
+  capnp::ReaderOptions limits;
+  limits.traversalLimitInWords = kMessageWordsMax;
+  return limits;
+}
+
+[[noreturn]] void throw_gone(const kj::Exception& error) {
+  throw OwnerGone(std::string("the process that owned the store did not answer: ") +
+                  error.getDescription().cStr());
+}
+
+// What a call came to; made by the connection's thread, read by the caller's.
+template <class Result>
+struct Reply {
+  std::optional<Result> result;
+  std::exception_ptr fault;
+
+  Result take() {
+    if (fault) rethrow();
+    return std::move(*result);
+  }
+  [[noreturn]] void rethrow() const {
+    try {
+      std::rethrow_exception(fault);
+    } catch (const OwnerLeaves&) {
+      throw OwnerGone("the process that owned the store is ending");
+    }
+  }
+};
+
+// The connection, with a thread of its own: whoever calls has what it wants done there.
+class Connection {
+ public:
+  explicit Connection(FileDescriptor socket) {
+    std::promise<void> ready;
+    std::future<void> is_ready = ready.get_future();
+    thread_ = std::jthread([this, &ready, descriptor = socket.release()] {
+      run(descriptor, ready);
+    });
+    is_ready.get();
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() {
+    (*stop_)->fulfill();
+    thread_.join();
+  }
+
+  // Calls `send` there, which gives a promise for a Result; waits for it. Throws what it throws.
+  template <class Result, class Send>
+  Result wait(Send&& send) const {
+    try {
+      return (*executor_)->executeSync(std::forward<Send>(send));
+    } catch (const kj::Exception& error) {
+      throw_gone(error);
+    }
+  }
+  // There only.
+  [[nodiscard]] Door::Client& door() const { return *door_; }
+  [[nodiscard]] kj::Timer& timer() const { return *timer_; }
+
+ private:
+  void run(int descriptor, std::promise<void>& ready) {
+    auto io = kj::setupAsyncIo();
+    auto stop = kj::newPromiseAndCrossThreadFulfiller<void>();
+    stop_.emplace(kj::mv(stop.fulfiller));
+    timer_ = &io.provider->getTimer();
+    auto stream = io.lowLevelProvider->wrapSocketFd(
+        descriptor, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
+                        kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
+    capnp::TwoPartyVatNetwork network(*stream, capnp::rpc::twoparty::Side::CLIENT, limits());
+    auto rpc = capnp::makeRpcClient(network);
+    capnp::MallocMessageBuilder message;
+    auto owner = message.initRoot<capnp::rpc::twoparty::VatId>();
+    owner.setSide(capnp::rpc::twoparty::Side::SERVER);
+    Door::Client door = rpc.bootstrap(owner).castAs<Door>();
+    door_ = &door;
+    executor_.emplace(kj::getCurrentThreadExecutor().addRef());
+    ready.set_value();
+    stop.promise.wait(io.waitScope);
+  }
+
+  std::optional<kj::Own<const kj::Executor>> executor_;
+  std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
+  Door::Client* door_ = nullptr;
+  kj::Timer* timer_ = nullptr;
+  std::jthread thread_;  // Last: it uses everything above.
+};
+
+// A capability: made, used and dropped by the connection's thread alone.
+template <class Client>
+class Held {
+ public:
+  Held(std::shared_ptr<Connection> connection, Client client)
+      : connection_(std::move(connection)), client_(kj::heap<Client>(kj::mv(client))) {}
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  ~Held() {
+    try {
+      connection_->wait<void>([this] { client_ = nullptr; });
+    } catch (const OwnerGone&) {
+      (void)client_;  // Its connection is gone, and all that belonged to it.
+    }
+  }
+
+  [[nodiscard]] const std::shared_ptr<Connection>& connection() const { return connection_; }
+  [[nodiscard]] Client& client() const { return *client_; }  // There only.
+
+  // Sends what `make` makes of the capability, and reads the response there, unless it is a fault.
+  template <class Result, class Make, class Read>
+  Result call(Make&& make, Read&& read) const {
+    return connection_
+        ->wait<Reply<Result>>([&] {
+          return make(*client_).send().then([&read](auto&& response) {
+            Reply<Result> reply;
+            reply.fault = read_fault(response.getFault());
+            if (!reply.fault) reply.result.emplace(read(response));
+            return reply;
+          });
+        })
+        .take();
+  }
+
+  // The same, but gives back at once.
+  template <class Result, class Make, class Read>
+  std::future<Reply<Result>> begin(Make&& make, Read read) const {
+    auto promise = std::make_shared<std::promise<Reply<Result>>>();
+    std::future<Reply<Result>> reply = promise->get_future();
+    connection_->wait<void>([&] {
+      make(*client_)
+          .send()
+          .then([promise, read](auto&& response) {
+            Reply<Result> one;
+            one.fault = read_fault(response.getFault());
+            if (!one.fault) one.result.emplace(read(response));
+            promise->set_value(std::move(one));
+          })
+          .detach([promise](kj::Exception&& error) {
+            promise->set_exception(std::make_exception_ptr(
+                OwnerGone(std::string("the process that owned the store did not answer: ") +
+                          error.getDescription().cStr())));
+          });
+    });
+    return reply;
+  }
+
+ private:
+  const std::shared_ptr<Connection> connection_;
+  mutable kj::Own<Client> client_;
+};
+
+using HeldOwner = Held<Owner::Client>;
+using HeldView = Held<View::Client>;
+using HeldRehearsal = Held<Rehearsal::Client>;
+using HeldVerification = Held<Verification::Client>;
+
+std::uint32_t number_of(const events::TableInfo& table) {
+  return static_cast<std::uint32_t>(&table - events::tables().data());
+}
+
+struct Piece {
+  std::string bytes;
+  bool ended = false;
+};
+
+// --- Commands.
+
+struct Answered {
+  std::vector<tenantry::Answer> answers;
+  std::exception_ptr fault;  // Then the answers are those that are durable all the same.
+};
+
+[[noreturn]] void throw_unknown(const std::string& why) {
+  throw UnavailableError(why + "; nobody knows whether the commands were done",
+                         "repeat them with their ids: what was done is answered again, and done "
+                         "only once");
+}
+
+template <class Client>
+auto make_submission(Client& client, std::span<const events::CommandRequest> commands,
+                     const tenantry::SubmitOptions& options) {
+  auto request = client.submitRequest();
+  write_commands(request.initCommands(static_cast<unsigned int>(commands.size())), commands);
+  write_options(request.initOptions(), options);
+  return request;
+}
+
+// A fault does not take away the answers.
+template <class Client>
+Answered submit_to(const Held<Client>& to, std::span<const events::CommandRequest> commands,
+                   const tenantry::SubmitOptions& options) {
+  return to.connection()->template wait<Answered>([&] {
+    return make_submission(to.client(), commands, options).send().then([](auto&& response) {
+      return Answered{read_answers(response.getAnswers()), read_fault(response.getFault())};
+    });
+  });
+}
+
+std::vector<tenantry::Answer> settle(Answered answered, const tenantry::SubmitOptions& options) {
+  if (!answered.fault) return std::move(answered.answers);
+  if (options.answered != nullptr) *options.answered = std::move(answered.answers);
+  std::rethrow_exception(answered.fault);
+}
+
+class RemoteRehearsal final : public tenantry::Rehearsal {
+ public:
+  explicit RemoteRehearsal(std::unique_ptr<HeldRehearsal> held) : held_(std::move(held)) {}
+
+  std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
+                                       tenantry::SubmitOptions options) override {
+    try {
+      return settle(submit_to(*held_, commands, options), options);
+    } catch (const OwnerLeaves&) {
+      throw OwnerGone("the process that owned the store is ending");
+    }
+  }
+
+ private:
+  const std::unique_ptr<HeldRehearsal> held_;
+};
+
+// --- Rows.
+
+class RemoteView final : public StateView {
+ public:
+  explicit RemoteView(const HeldView& held) : held_(held) {}
+
+  [[nodiscard]] std::optional<StoredRow> row(const events::TableInfo& table,
+                                             const RowKey& key) const override {
+    return first_row(held_.call<std::string>(
+        [&](View::Client& view) {
+          auto request = view.rowRequest();
+          request.setTable(number_of(table));
+          request.setTenant(data_of(uuid_bytes(key.tenant)));
+          request.setId(data_of(uuid_bytes(key.id)));
+          return request;
+        },
+        [](auto& response) { return std::string(bytes_of(response.getRows())); }));
+  }
+
+  [[nodiscard]] std::optional<StoredRow> row_by_id(const events::TableInfo& table,
+                                                   const events::Uuid& id) const override {
+    return first_row(held_.call<std::string>(
+        [&](View::Client& view) {
+          auto request = view.rowByIdRequest();
+          request.setTable(number_of(table));
+          request.setId(data_of(uuid_bytes(id)));
+          return request;
+        },
+        [](auto& response) { return std::string(bytes_of(response.getRows())); }));
+  }
+
+  [[nodiscard]] std::optional<RowKey> claim_holder(const events::TableInfo& table,
+                                                   const events::ClaimInfo& claim,
+                                                   std::string_view value) const override {
+    const std::vector<RowKey> holders = claim_holders(table, claim, value);
+    return holders.empty() ? std::nullopt : std::optional(holders.front());
+  }
+
+  [[nodiscard]] std::vector<RowKey> claim_holders(const events::TableInfo& table,
+                                                  const events::ClaimInfo& claim,
+                                                  std::string_view value) const override {
+    const std::string bytes = held_.call<std::string>(
+        [&](View::Client& view) {
+          auto request = view.claimHoldersRequest();
+          request.setTable(number_of(table));
+          request.setClaim(static_cast<std::uint32_t>(&claim - table.claims.data()));
+          request.setValue(data_of(value));
+          return request;
+        },
+        [](auto& response) { return std::string(bytes_of(response.getKeys())); });
+    std::vector<RowKey> keys;
+    for (Unpacker packed(bytes); packed.more();) keys.push_back(packed.key());
+    return keys;
+  }
+
+  void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
+                 const std::function<bool(const StoredRow&)>& visit) const override {
+    scan_rows_after(table, tenant, std::nullopt, visit);
+  }
+
+  // While one piece is visited the next one is on its way.
+  void scan_rows_after(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
+                       const std::optional<RowKey>& after,
+                       const std::function<bool(const StoredRow&)>& visit) const override {
+    std::future<Reply<Piece>> next = ask_rows(table, tenant, after);
+    while (true) {
+      const Piece piece = next.get().take();
+      if (!piece.ended) next = ask_rows(table, tenant, last_key(piece.bytes));
+      for (Unpacker packed(piece.bytes); packed.more();) {
+        if (!visit(packed.row())) return;
+      }
+      if (piece.ended) return;
+    }
+  }
+
+  void scan_lookup(const events::TableInfo& table, const events::LookupInfo& lookup,
+                   std::int64_t first, std::int64_t last,
+                   const std::function<bool(const RowKey&)>& visit) const override {
+    for (std::uint64_t seen = 0;;) {
+      const Piece piece = held_.call<Piece>(
+          [&](View::Client& view) {
+            auto request = view.scanLookupRequest();
+            request.setTable(number_of(table));
+            request.setLookup(static_cast<std::uint32_t>(&lookup - table.lookups.data()));
+            request.setFirst(first);
+            request.setLast(last);
+            request.setSkip(seen);
+            return request;
+          },
+          [](auto& response) {
+            return Piece{std::string(bytes_of(response.getKeys())), response.getEnded()};
+          });
+      for (Unpacker packed(piece.bytes); packed.more(); ++seen) {
+        if (!visit(packed.key())) return;
+      }
+      if (piece.ended) return;
+    }
+  }
+
+  [[nodiscard]] std::int64_t largest_id(const events::TableInfo& table) const override {
+    return held_.call<std::int64_t>(
+        [&](View::Client& view) {
+          auto request = view.largestIdRequest();
+          request.setTable(number_of(table));
+          return request;
+        },
+        [](auto& response) { return response.getId(); });
+  }
+
+  [[nodiscard]] Version stream_version(const events::TableInfo& table,
+                                       const events::Uuid& id) const override {
+    return held_.call<Version>(
+        [&](View::Client& view) {
+          auto request = view.streamVersionRequest();
+          request.setTable(number_of(table));
+          request.setId(data_of(uuid_bytes(id)));
+          return request;
+        },
+        [](auto& response) { return Version{response.getVersion()}; });
+  }
+
+ private:
+  [[nodiscard]] std::future<Reply<Piece>> ask_rows(const events::TableInfo& table,
+                                                   const std::optional<events::Uuid>& tenant,
+                                                   const std::optional<RowKey>& after) const {
+    return held_.begin<Piece>(
+        [&](View::Client& view) {
+          auto request = view.scanRowsRequest();
+          request.setTable(number_of(table));
+          if (tenant) request.setTenant(data_of(uuid_bytes(*tenant)));
+          if (after) {
+            std::string key;
+            append_key(key, *after);
+            request.setAfter(data_of(key));
+          }
+          return request;
+        },
+        [](auto& response) {
+          return Piece{std::string(bytes_of(response.getRows())), response.getEnded()};
+        });
+  }
+
+  static RowKey last_key(const std::string& bytes) {
+    RowKey last;
+    for (Unpacker packed(bytes); packed.more();) last = packed.row().key;
+    return last;
+  }
+
+  static std::optional<StoredRow> first_row(const std::string& bytes) {
+    Unpacker packed(bytes);
+    return packed.more() ? std::optional(packed.row()) : std::nullopt;
+  }
+
+  const HeldView& held_;
+};
+
+// --- The store.
+
+class Remote final : public RemoteStore {
+ public:
+  struct Greeted {
+    StoreIdentity identity;
+    pid_t process = 0;
+    bool read_only = false;
+  };
+
+  Remote(Greeted greeted, std::unique_ptr<HeldOwner> held)
+      : greeted_(greeted), held_(std::move(held)) {}
+
+  pid_t owner_process() const override { return greeted_.process; }
+  bool read_only() const override { return greeted_.read_only; }
+
+  StoreIdentity identity() const override { return greeted_.identity; }
+
+  LogTail tail() const override {
+    return held_->call<LogTail>([](Owner::Client& owner) { return owner.tailRequest(); },
+                                [](auto& response) { return read_tail(response.getTail()); });
+  }
+
+  void read_after(Position after, Position through,
+                  const std::function<bool(const StoredEvent&)>& visit) const override {
+    tenantry::LogFilter filter;
+    filter.after = after;
+    filter.through = through;
+    read_log(filter, visit);
+  }
+
+  // While one piece is visited the next one is on its way.
+  void read_log(const tenantry::LogFilter& asked,
+                const std::function<bool(const StoredEvent&)>& visit) const override {
+    tenantry::LogFilter filter = asked;
+    const Position end = tail().tail;
+    filter.through = std::min(filter.through.value_or(end), end);
+    std::future<Reply<Piece>> next = ask_events(filter);
+    while (true) {
+      const Piece piece = next.get().take();
+      if (!piece.ended) {
+        const Position last = last_position(piece.bytes);
+        if (filter.reverse) {
+          filter.through = Position{last.value - 1};
+        } else {
+          filter.after = last;
+        }
+        next = ask_events(filter);
+      }
+      for (Unpacker packed(piece.bytes); packed.more();) {
+        if (!visit(packed.event())) return;
+      }
+      if (piece.ended) return;
+    }
+  }
+
+  void read_state(
+      const std::function<void(const LogTail&, const StateView&)>& read) const override {
+    LogTail tail;
+    std::unique_ptr<HeldView> view = held_->call<std::unique_ptr<HeldView>>(
+        [](Owner::Client& owner) { return owner.lookRequest(); },
+        [&](auto& response) {
+          tail = read_tail(response.getTail());
+          return std::make_unique<HeldView>(held_->connection(), response.getView());
+        });
+    read(tail, RemoteView(*view));
+  }
+
+  void read_state_at(
+      Position position, const Progress& progress,
+      const std::function<void(const LogTail&, const StateView&)>& read) const override {
+    read_past_state(*this, fs::temp_directory_path(), position, progress, read);
+  }
+
+  void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
+                 const std::function<bool(const FoldedRow&)>& visit) const override {
+    fold_log_rows(*this, fs::temp_directory_path(), through, seen, visit);
+  }
+
+  std::optional<Hash> chain_hash_at(Position position) const override {
+    return held_->call<std::optional<Hash>>(
+        [&](Owner::Client& owner) {
+          auto request = owner.chainHashAtRequest();
+          request.setPosition(position.value);
+          return request;
+        },
+        [](auto& response) -> std::optional<Hash> {
+          const auto bytes = response.getHash();
+          Hash hash{};
+          if (bytes.size() != hash.size()) return std::nullopt;
+          std::copy(bytes.begin(), bytes.end(), hash.begin());
+          return hash;
+        });
+  }
+
+  std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
+                                       tenantry::SubmitOptions options) override {
+    try {
+      return settle(submit_to(*held_, commands, options), options);
+    } catch (const OwnerGone& gone) {
+      throw_unknown(gone.what());
+    } catch (const OwnerLeaves&) {
+      throw OwnerGone("the process that owned the store is ending");
+    }
+  }
+
+  std::future<std::vector<tenantry::Answer>> submit_later(
+      std::vector<events::CommandRequest> commands, tenantry::SubmitOptions options) override {
+    const auto promise = std::make_shared<std::promise<std::vector<tenantry::Answer>>>();
+    std::future<std::vector<tenantry::Answer>> answers = promise->get_future();
+    held_->connection()->wait<void>([&] {
+      make_submission(held_->client(), commands, options)
+          .send()
+          .then([promise, options](auto&& response) {
+            try {
+              promise->set_value(settle(
+                  {read_answers(response.getAnswers()), read_fault(response.getFault())}, options));
+            } catch (const OwnerLeaves&) {
+              promise->set_exception(std::make_exception_ptr(
+                  OwnerGone("the process that owned the store is ending")));
+            } catch (const std::exception&) {
+              promise->set_exception(std::current_exception());
+            }
+          })
+          .detach([promise](kj::Exception&& error) {
+            try {
+              throw_unknown(std::string("the process that owned the store did not answer: ") +
+                            error.getDescription().cStr());
+            } catch (const UnavailableError&) {
+              promise->set_exception(std::current_exception());
+            }
+          });
+    });
+    return answers;
+  }
+
+  std::unique_ptr<tenantry::Rehearsal> rehearse() override {
+    return held_->call<std::unique_ptr<tenantry::Rehearsal>>(
+        [](Owner::Client& owner) { return owner.rehearseRequest(); },
+        [&](auto& response) {
+          return std::make_unique<RemoteRehearsal>(std::make_unique<HeldRehearsal>(
+              held_->connection(), response.getRehearsal()));
+        });
+  }
+
+  Position await_tail(Position beyond, std::chrono::milliseconds timeout) const override {
+    return held_->call<Position>(
+        [&](Owner::Client& owner) {
+          auto request = owner.awaitTailRequest();
+          request.setBeyond(beyond.value);
+          request.setMillis(static_cast<std::uint32_t>(timeout.count()));
+          return request;
+        },
+        [](auto& response) { return read_tail(response.getTail()).tail; });
+  }
+
+  Position position_at(events::Timestamp time) const override {
+    return held_->call<Position>(
+        [&](Owner::Client& owner) {
+          auto request = owner.positionAtRequest();
+          request.setTime(time.micros);
+          return request;
+        },
+        [](auto& response) { return Position{response.getPosition()}; });
+  }
+
+  // The filter is the owner's to apply: of what passes, the positions are compared.
+  void read_commands(const tenantry::LogFilter& filter, const Progress& progress,
+                     const VisitCommand& visit) const override {
+    PassingEvents passing(*this, filter);
+    tenantry::read_commands(
+        *this, fs::temp_directory_path(), filter.through,
+        [&](const StoredEvent& event) { return passing.holds(event.position); }, progress, visit);
+  }
+
+  ResolveOutcome resolve(const tenantry::ResolveQuery& query) const override {
+    return held_->call<ResolveOutcome>(
+        [&](Owner::Client& owner) {
+          auto request = owner.resolveRequest();
+          write_query(request.initQuery(), query);
+          return request;
+        },
+        [](auto& response) { return read_outcome(response.getOutcome()); });
+  }
+
+  StoreStatus status() const override {
+    StoreStatus status = held_->call<StoreStatus>(
+        [](Owner::Client& owner) { return owner.statusRequest(); },
+        [](auto& response) { return read_status(response.getStatus()); });
+    status.identity = greeted_.identity;
+    return status;
+  }
+
+  std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
+    const auto verification = held_->call<std::unique_ptr<HeldVerification>>(
+        [&](Owner::Client& owner) {
+          auto request = owner.verifyRequest();
+          request.setFull(depth == VerifyDepth::kFull);
+          return request;
+        },
+        [&](auto& response) {
+          return std::make_unique<HeldVerification>(held_->connection(),
+                                                    response.getVerification());
+        });
+    while (true) {
+      struct Stand {
+        std::uint64_t done;
+        std::uint64_t total;
+        bool ended;
+        std::vector<CheckResult> checks;
+      };
+      Stand stand = verification->call<Stand>(
+          [](Verification::Client& running) {
+            auto request = running.waitRequest();
+            request.setMillis(kVerifyStepMillis);
+            return request;
+          },
+          [](auto& response) {
+            return Stand{response.getDone(), response.getTotal(), response.getEnded(),
+                         read_checks(response.getChecks())};
+          });
+      if (stand.ended) return std::move(stand.checks);
+      if (progress && stand.total > 0) progress(stand.done, stand.total);
+    }
+  }
+
+ private:
+  // Whether events pass a filter, asked in the order of the log.
+  class PassingEvents {
+   public:
+    PassingEvents(const Remote& store, tenantry::LogFilter filter)
+        : store_(store), filter_(std::move(filter)) {
+      filter_.reverse = false;
+      const Position end = store.tail().tail;
+      filter_.through = std::min(filter_.through.value_or(end), end);
+    }
+    bool holds(Position position) {
+      while (!ended_ && (positions_.empty() || positions_.back() < position)) fetch();
+      return std::binary_search(positions_.begin(), positions_.end(), position);
+    }
+
+   private:
+    void fetch() {
+      const Piece piece = store_.ask_events(filter_).get().take();
+      positions_.clear();
+      for (Unpacker packed(piece.bytes); packed.more();) {
+        positions_.push_back(packed.event().position);
+      }
+      ended_ = piece.ended;
+      if (!positions_.empty()) filter_.after = positions_.back();
+    }
+
+    const Remote& store_;
+    tenantry::LogFilter filter_;
+    std::vector<Position> positions_;
+    bool ended_ = false;
+  };
+
+  [[nodiscard]] std::future<Reply<Piece>> ask_events(const tenantry::LogFilter& filter) const {
+    return held_->begin<Piece>(
+        [&](Owner::Client& owner) {
+          auto request = owner.readLogRequest();
+          write_filter(request.initFilter(), filter);
+          return request;
+        },
+        [](auto& response) {
+          return Piece{std::string(bytes_of(response.getEvents())), response.getEnded()};
+        });
+  }
+
+  static Position last_position(const std::string& bytes) {
+    Position last;
+    for (Unpacker packed(bytes); packed.more();) last = packed.event().position;
+    return last;
+  }
+
+  const Greeted greeted_;
+  const std::unique_ptr<HeldOwner> held_;
+};
+
+// Who is there, and what it owns; no owner if it is of another version.
+struct Welcome {
+  std::string version;
+  LockIdentity lock;
+  Remote::Greeted greeted;
+  std::unique_ptr<HeldOwner> owner;
+};
+
+Welcome greet(const std::shared_ptr<Connection>& connection) {
+  return connection->wait<Welcome>([&] {
+    auto request = connection->door().greetRequest();
+    request.setVersion(kSoftwareVersion);
+    return connection->timer().timeoutAfter(
+        kGreetingTimeout, request.send().then([&connection](auto&& response) {
+          const auto greeting = response.getGreeting();
+          Welcome welcome;
+          welcome.version = greeting.getVersion().cStr();
+          welcome.lock = {greeting.getLockDevice(), greeting.getLockInode()};
+          welcome.greeted = {{read_uuid(greeting.getStoreId()), greeting.getIncarnation()},
+                             static_cast<pid_t>(greeting.getProcess()),
+                             greeting.getReadOnly()};
+          if (response.hasOwner()) {
+            welcome.owner = std::make_unique<HeldOwner>(connection, response.getOwner());
+          }
+          return welcome;
+        }));
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<RemoteStore> connect_to_owner(const fs::path& directory) {
+  std::optional<FileDescriptor> socket = connect_in(directory);
+  if (!socket) return nullptr;
+  const auto connection = std::make_shared<Connection>(std::move(*socket));
+  Welcome welcome;
+  try {
+    welcome = greet(connection);
+  } catch (const OwnerGone&) {
+    return nullptr;
+  }
+  if (welcome.lock != lock_identity(directory)) return nullptr;
+  if (!welcome.owner) {
+    throw UnavailableError(
+        fmt::format("process {} owns the store {} and is tenantry {}, this is {}",
+                    welcome.greeted.process, directory.string(), welcome.version, kSoftwareVersion),
+        "use the same version, or wait until it ends");
+  }
+  return std::make_unique<Remote>(welcome.greeted, std::move(welcome.owner));
+}
+
+}  // namespace tenantry::owner

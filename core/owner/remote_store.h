@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+#include <sys/types.h>
+
+#include "core/tenancy_store.h"
+
+namespace tenantry::owner {
+
+// The owner is gone, or going: it did not answer, and never will. What was only asked can be asked
+// again of the next one.
+class OwnerGone : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A store that another process owns, used through its socket. Answers, errors and order are those
+// of the store itself; besides, every method may throw OwnerGone, submit() and submit_later()
+// UnavailableError instead: whether the commands were done is not known then, and a retry by
+// command id tells. Threads: any.
+class RemoteStore : public TenancyStore {
+ public:
+  [[nodiscard]] virtual pid_t owner_process() const = 0;
+  [[nodiscard]] virtual bool read_only() const = 0;
+};
+
+// Null when nobody listens in the directory, or only for another one, of which this is a copy.
+// Throws UnavailableError for an owner of another version, and where no socket can be used.
+[[nodiscard]] std::unique_ptr<RemoteStore> connect_to_owner(const std::filesystem::path& directory);
+
+}  // namespace tenantry::owner

@@ -1,0 +1,751 @@
+#include "core/owner/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <capnp/rpc-twoparty.h>
+#include <fmt/format.h>
+#include <kj/async-io.h>
+#include <kj/exception.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/owner/socket.h"
+#include "core/owner/wire.h"
+#include "core/owner/workers.h"
+#include "core/version.h"
+
+// The library's servers are destroyed by whoever made them, as what they are.
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+
+namespace tenantry::owner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kCallersMax = 128;
+// Of all callers; one of them may have up to kCallsMax calls under way.
+constexpr std::size_t kThreadsMax = 256;
+constexpr std::size_t kViewsMax = 64;
+// About so many bytes of events, rows or keys are one answer.
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+// Of one message, in words of eight bytes: what a call may carry, and more than an answer does.
+constexpr std::uint64_t kMessageWordsMax = std::uint64_t{16} << 20;
+// Of calls of one caller that are not answered yet; beyond that no more are read.
+constexpr std::size_t kCallWordsMax = std::size_t{4} << 20;
+constexpr auto kWaitMax = 10s;
+constexpr auto kWaitStep = 100ms;  // After so long a call that waits looks whether to go on.
+
+// What a call came to.
+template <class Result>
+struct Outcome {
+  std::optional<Result> result;
+  std::exception_ptr fault;
+};
+
+// From thread to thread.
+template <class Result>
+using Parcel = kj::Own<Outcome<Result>>;
+
+// Work that has no use any more.
+struct Dropped {};
+
+template <class Result>
+Parcel<Result> outcome_of(const std::function<Result()>& work) {
+  auto outcome = kj::heap<Outcome<Result>>();
+  try {
+    outcome->result.emplace(work());
+  } catch (const std::logic_error& bug) {
+    assertion_failed(bug.what(), "owner/server.cc", __LINE__);
+  } catch (...) {
+    outcome->fault = std::current_exception();
+  }
+  return outcome;
+}
+
+template <class Result>
+Parcel<Result> fault_of(std::exception_ptr fault) {
+  auto outcome = kj::heap<Outcome<Result>>();
+  outcome->fault = std::move(fault);
+  return outcome;
+}
+
+struct Piece {
+  std::string bytes;
+  bool ended = true;
+};
+
+// What all callers share. The loop's thread alone uses it, but for what says otherwise.
+class Desk {
+ public:
+  Desk(TenancyStore& asked, const ServerOptions& how)
+      : store(asked), options(how), workers(kThreadsMax) {}
+
+  // Has `work` done by another thread. Any number of them are done at a time, in no order.
+  template <class Result>
+  kj::Promise<Parcel<Result>> have_done(std::function<Result()> work) {
+    if (leaving) return fault_of<Result>(std::make_exception_ptr(OwnerLeaves{}));
+    auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Result>>();
+    using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Result>>>;
+    const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
+    workers.run([work = std::move(work), fulfiller] {
+      (*fulfiller)->fulfill(outcome_of<Result>(work));
+    });
+    return kj::mv(promise.promise);
+  }
+
+  // The same, and puts what it comes to into the call's results.
+  template <class Result, class Context>
+  kj::Promise<void> answer(
+      Context context, std::function<Result()> work,
+      std::function<void(decltype(context.getResults())&, Result&)> fill) {
+    return have_done<Result>(std::move(work))
+        .then([context, fill = std::move(fill)](Parcel<Result>&& outcome) mutable {
+          auto results = context.getResults();
+          if (outcome->fault) {
+            write_fault(results.initFault(), outcome->fault);
+          } else {
+            fill(results, *outcome->result);
+          }
+        });
+  }
+
+  TenancyStore& store;
+  const ServerOptions& options;
+  std::atomic<bool> leaving = false;  // Any thread may ask.
+  std::size_t callers = 0;
+  std::atomic<std::size_t> views = 0;
+  Workers workers;
+};
+
+const events::TableInfo& table_at(std::uint32_t table) {
+  if (table >= events::tables().size()) throw events::MalformedError("there is no such table");
+  return events::tables()[table];
+}
+
+template <class Item>
+const Item& item_at(const std::vector<Item>& items, std::uint32_t at) {
+  if (at >= items.size()) throw events::MalformedError("there is no such claim or lookup");
+  return items[at];
+}
+
+// --- A view: a thread that holds what the store showed it, and what is asked of it.
+
+class HeldView {
+ public:
+  // Ends the thread's stay; it may be busy yet.
+  void drop() {
+    const std::lock_guard lock(mutex_);
+    dropped_ = true;
+    changed_.notify_all();
+  }
+  void ask(std::function<void(const StateView&)> question) {
+    const std::lock_guard lock(mutex_);
+    questions_.push_back(std::move(question));
+    changed_.notify_all();
+  }
+  // Answers until it is dropped, or `leaving`.
+  void serve(const StateView& state, const std::atomic<bool>& leaving) {
+    std::unique_lock lock(mutex_);
+    while (!dropped_ && !leaving) {
+      if (questions_.empty()) {
+        changed_.wait_for(lock, kWaitStep);
+        continue;
+      }
+      const auto question = std::move(questions_.front());
+      questions_.pop_front();
+      lock.unlock();
+      question(state);
+      lock.lock();
+    }
+    ended_ = true;
+    questions_.clear();  // Their callers hear that nobody will answer.
+  }
+  [[nodiscard]] bool ended() {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void(const StateView&)>> questions_;
+  bool dropped_ = false;
+  bool ended_ = false;
+};
+
+class ViewServer final : public View::Server {
+ public:
+  ViewServer(Desk& desk, std::shared_ptr<HeldView> held) : desk_(desk), held_(std::move(held)) {}
+  ~ViewServer() { held_->drop(); }
+
+  kj::Promise<void> row(RowContext context) override {
+    const auto params = context.getParams();
+    const events::TableInfo& table = table_at(params.getTable());
+    const RowKey key{read_uuid(params.getTenant()), read_uuid(params.getId())};
+    return rows(context, [&table, key](const StateView& state) { return state.row(table, key); });
+  }
+
+  kj::Promise<void> rowById(RowByIdContext context) override {
+    const auto params = context.getParams();
+    const events::TableInfo& table = table_at(params.getTable());
+    const events::Uuid id = read_uuid(params.getId());
+    return rows(context,
+                [&table, id](const StateView& state) { return state.row_by_id(table, id); });
+  }
+
+  kj::Promise<void> claimHolders(ClaimHoldersContext context) override {
+    const auto params = context.getParams();
+    const events::TableInfo& table = table_at(params.getTable());
+    const events::ClaimInfo& claim = item_at(table.claims, params.getClaim());
+    const std::string value(bytes_of(params.getValue()));
+    return answer<std::string>(
+        context,
+        [&table, &claim, value](const StateView& state) {
+          std::string keys;
+          for (const RowKey& key : state.claim_holders(table, claim, value)) append_key(keys, key);
+          return keys;
+        },
+        [](auto& results, std::string& keys) { results.setKeys(data_of(keys)); });
+  }
+
+  kj::Promise<void> scanRows(ScanRowsContext context) override {
+    const auto params = context.getParams();
+    const events::TableInfo& table = table_at(params.getTable());
+    const auto tenant = read_optional_uuid(params.getTenant());
+    std::optional<RowKey> after;
+    if (params.getAfter().size() > 0) after = Unpacker(bytes_of(params.getAfter())).key();
+    return answer<Piece>(
+        context,
+        [&table, tenant, after](const StateView& state) {
+          Piece piece;
+          state.scan_rows_after(table, tenant, after, [&](const StoredRow& row) {
+            append_row(piece.bytes, row);
+            return piece.ended = piece.bytes.size() < kPieceBytes;
+          });
+          return piece;
+        },
+        [](auto& results, Piece& piece) {
+          results.setRows(data_of(piece.bytes));
+          results.setEnded(piece.ended);
+        });
+  }
+
+  kj::Promise<void> scanLookup(ScanLookupContext context) override {
+    const auto params = context.getParams();
+    const events::TableInfo& table = table_at(params.getTable());
+    const events::LookupInfo& lookup = item_at(table.lookups, params.getLookup());
+    const std::int64_t first = params.getFirst();
+    const std::int64_t last = params.getLast();
+    const std::uint64_t skip = params.getSkip();
+    return answer<Piece>(
+        context,
+        [&table, &lookup, first, last, skip](const StateView& state) {
+          Piece piece;
+          std::uint64_t seen = 0;
+          state.scan_lookup(table, lookup, first, last, [&](const RowKey& key) {
+            if (seen++ < skip) return true;
+            append_key(piece.bytes, key);
+            return piece.ended = piece.bytes.size() < kPieceBytes;
+          });
+          return piece;
+        },
+        [](auto& results, Piece& piece) {
+          results.setKeys(data_of(piece.bytes));
+          results.setEnded(piece.ended);
+        });
+  }
+
+  kj::Promise<void> largestId(LargestIdContext context) override {
+    const events::TableInfo& table = table_at(context.getParams().getTable());
+    return answer<std::int64_t>(
+        context, [&table](const StateView& state) { return state.largest_id(table); },
+        [](auto& results, std::int64_t& id) { results.setId(id); });
+  }
+
+  kj::Promise<void> streamVersion(StreamVersionContext context) override {
+    const auto params = context.getParams();
+    const events::TableInfo& table = table_at(params.getTable());
+    const events::Uuid id = read_uuid(params.getId());
+    return answer<std::uint64_t>(
+        context,
+        [&table, id](const StateView& state) { return state.stream_version(table, id).value; },
+        [](auto& results, std::uint64_t& version) { results.setVersion(version); });
+  }
+
+ private:
+  template <class Context>
+  kj::Promise<void> rows(Context context,
+                         std::function<std::optional<StoredRow>(const StateView&)> find) {
+    return answer<std::string>(
+        context,
+        [find = std::move(find)](const StateView& state) {
+          std::string bytes;
+          if (const auto row = find(state)) append_row(bytes, *row);
+          return bytes;
+        },
+        [](auto& results, std::string& bytes) { results.setRows(data_of(bytes)); });
+  }
+
+  template <class Result, class Context, class Fill>
+  kj::Promise<void> answer(Context context, std::function<Result(const StateView&)> question,
+                           Fill fill) {
+    if (held_->ended()) {
+      write_fault(context.getResults().initFault(), std::make_exception_ptr(OwnerLeaves{}));
+      return kj::READY_NOW;
+    }
+    auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Result>>();
+    using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Result>>>;
+    const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
+    held_->ask([question = std::move(question), fulfiller](const StateView& state) {
+      (*fulfiller)->fulfill(outcome_of<Result>([&] { return question(state); }));
+    });
+    return promise.promise.then([context, fill](Parcel<Result>&& outcome) mutable {
+      auto results = context.getResults();
+      if (outcome->fault) {
+        write_fault(results.initFault(), outcome->fault);
+      } else {
+        fill(results, *outcome->result);
+      }
+    });
+  }
+
+  Desk& desk_;
+  const std::shared_ptr<HeldView> held_;
+};
+
+// --- A verification that goes on until its caller drops it.
+
+class RunningVerification {
+ public:
+  struct Stand {
+    std::uint64_t done = 0;
+    std::uint64_t total = 0;
+    bool ended = false;
+    std::vector<CheckResult> checks;
+    std::exception_ptr fault;
+  };
+
+  void run(const TenancyStore& store, VerifyDepth depth, const std::atomic<bool>& leaving) {
+    std::vector<CheckResult> checks;
+    std::exception_ptr fault;
+    try {
+      checks = store.verify(depth, [&](std::uint64_t done, std::uint64_t total) {
+        if (leaving) throw OwnerLeaves{};
+        const std::lock_guard lock(mutex_);
+        if (dropped_) throw Dropped{};
+        stand_.done = done;
+        stand_.total = total;
+      });
+    } catch (const Dropped&) {
+      return;
+    } catch (...) {
+      fault = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    stand_.checks = std::move(checks);
+    stand_.fault = fault;
+    stand_.ended = true;
+    changed_.notify_all();
+  }
+  Stand wait(std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, timeout, [this] { return stand_.ended; });
+    return stand_;
+  }
+  void drop() {
+    const std::lock_guard lock(mutex_);
+    dropped_ = true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Stand stand_;
+  bool dropped_ = false;
+};
+
+class VerificationServer final : public Verification::Server {
+ public:
+  VerificationServer(Desk& desk, std::shared_ptr<RunningVerification> running)
+      : desk_(desk), running_(std::move(running)) {}
+  ~VerificationServer() { running_->drop(); }
+
+  kj::Promise<void> wait(WaitContext context) override {
+    const std::chrono::milliseconds timeout =
+        std::min<std::chrono::milliseconds>(std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
+    return desk_.answer<RunningVerification::Stand>(
+        context, [running = running_, timeout] { return running->wait(timeout); },
+        [](auto& results, RunningVerification::Stand& stand) {
+          results.setDone(stand.done);
+          results.setTotal(stand.total);
+          results.setEnded(stand.ended);
+          if (stand.fault) write_fault(results.initFault(), stand.fault);
+          write_checks(results.initChecks(static_cast<unsigned int>(stand.checks.size())),
+                       stand.checks);
+        });
+  }
+
+ private:
+  Desk& desk_;
+  const std::shared_ptr<RunningVerification> running_;
+};
+
+// --- What a caller may ask.
+
+struct Submitted {
+  std::vector<tenantry::Answer> answers;
+  std::exception_ptr fault;
+};
+
+template <class Results>
+void fill_answers(Results& results, const Submitted& submitted) {
+  if (submitted.fault) write_fault(results.initFault(), submitted.fault);
+  write_answers(results.initAnswers(static_cast<unsigned int>(submitted.answers.size())),
+                submitted.answers);
+}
+
+class RehearsalServer final : public Rehearsal::Server {
+ public:
+  RehearsalServer(Desk& desk, std::shared_ptr<tenantry::Rehearsal> rehearsal)
+      : desk_(desk), rehearsal_(std::move(rehearsal)) {}
+
+  kj::Promise<void> submit(SubmitContext context) override {
+    const auto params = context.getParams();
+    return desk_.answer<Submitted>(
+        context,
+        [rehearsal = rehearsal_, turn = turn_, commands = read_commands(params.getCommands()),
+         options = read_options(params.getOptions())] {
+          const std::lock_guard lock(*turn);
+          return Submitted{rehearsal->submit(commands, options), nullptr};
+        },
+        [](auto& results, Submitted& submitted) { fill_answers(results, submitted); });
+  }
+
+ private:
+  Desk& desk_;
+  const std::shared_ptr<tenantry::Rehearsal> rehearsal_;
+  const std::shared_ptr<std::mutex> turn_ = std::make_shared<std::mutex>();
+};
+
+class OwnerServer final : public Owner::Server {
+ public:
+  explicit OwnerServer(Desk& desk) : desk_(desk) {}
+
+  kj::Promise<void> submit(SubmitContext context) override {
+    const auto params = context.getParams();
+    const auto durable = std::make_shared<std::vector<tenantry::Answer>>();
+    tenantry::SubmitOptions options = read_options(params.getOptions());
+    options.answered = durable.get();
+    if (desk_.leaving) {
+      write_fault(context.getResults().initFault(), std::make_exception_ptr(OwnerLeaves{}));
+      return kj::READY_NOW;
+    }
+    // Joined here, so that calls of one caller are decided in their order.
+    std::shared_future<std::vector<tenantry::Answer>> answers;
+    std::exception_ptr refused;
+    try {
+      answers = desk_.store.submit_later(read_commands(params.getCommands()), options).share();
+    } catch (const UsageError&) {
+      refused = std::current_exception();
+    }
+    return desk_.answer<Submitted>(
+        context,
+        [answers, refused, durable] {
+          Submitted submitted;
+          if (refused) std::rethrow_exception(refused);
+          try {
+            submitted.answers = answers.get();
+          } catch (const std::runtime_error&) {
+            submitted.fault = std::current_exception();
+            submitted.answers = *durable;
+          }
+          return submitted;
+        },
+        [](auto& results, Submitted& submitted) { fill_answers(results, submitted); });
+  }
+
+  kj::Promise<void> rehearse(RehearseContext context) override {
+    using Result = std::shared_ptr<tenantry::Rehearsal>;
+    return desk_.answer<Result>(
+        context, [&desk = desk_] { return Result(desk.store.rehearse()); },
+        [&desk = desk_](auto& results, Result& rehearsal) {
+          results.setRehearsal(kj::heap<RehearsalServer>(desk, std::move(rehearsal)));
+        });
+  }
+
+  kj::Promise<void> tail(TailContext context) override {
+    return desk_.answer<LogTail>(
+        context, [&store = desk_.store] { return store.tail(); },
+        [](auto& results, LogTail& tail) { write_tail(results.initTail(), tail); });
+  }
+
+  kj::Promise<void> awaitTail(AwaitTailContext context) override {
+    const Position beyond{context.getParams().getBeyond()};
+    const auto until = std::chrono::steady_clock::now() +
+                       std::min<std::chrono::milliseconds>(
+                           std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
+    return desk_.answer<LogTail>(
+        context,
+        [&desk = desk_, beyond, until] {
+          while (desk.store.await_tail(beyond, kWaitStep) <= beyond) {
+            if (desk.leaving) throw OwnerLeaves{};
+            if (std::chrono::steady_clock::now() >= until) break;
+          }
+          return desk.store.tail();
+        },
+        [](auto& results, LogTail& tail) { write_tail(results.initTail(), tail); });
+  }
+
+  kj::Promise<void> readLog(ReadLogContext context) override {
+    return desk_.answer<Piece>(
+        context,
+        [&store = desk_.store, filter = read_filter(context.getParams().getFilter())] {
+          Piece piece;
+          store.read_log(filter, [&](const StoredEvent& event) {
+            append_event(piece.bytes, event);
+            return piece.ended = piece.bytes.size() < kPieceBytes;
+          });
+          return piece;
+        },
+        [](auto& results, Piece& piece) {
+          results.setEvents(data_of(piece.bytes));
+          results.setEnded(piece.ended);
+        });
+  }
+
+  kj::Promise<void> positionAt(PositionAtContext context) override {
+    const events::Timestamp time{context.getParams().getTime()};
+    return desk_.answer<Position>(
+        context, [&store = desk_.store, time] { return store.position_at(time); },
+        [](auto& results, Position& position) { results.setPosition(position.value); });
+  }
+
+  kj::Promise<void> chainHashAt(ChainHashAtContext context) override {
+    const Position position{context.getParams().getPosition()};
+    return desk_.answer<std::optional<Hash>>(
+        context, [&store = desk_.store, position] { return store.chain_hash_at(position); },
+        [](auto& results, std::optional<Hash>& hash) {
+          if (hash) results.setHash({hash->data(), hash->size()});
+        });
+  }
+
+  kj::Promise<void> resolve(ResolveContext context) override {
+    return desk_.answer<ResolveOutcome>(
+        context,
+        [&store = desk_.store, query = read_query(context.getParams().getQuery())] {
+          return store.resolve(query);
+        },
+        [](auto& results, ResolveOutcome& outcome) {
+          write_outcome(results.initOutcome(), outcome);
+        });
+  }
+
+  kj::Promise<void> status(StatusContext context) override {
+    return desk_.answer<StoreStatus>(
+        context, [&store = desk_.store] { return store.status(); },
+        [](auto& results, StoreStatus& status) { write_status(results.initStatus(), status); });
+  }
+
+  kj::Promise<void> verify(VerifyContext context) override {
+    const auto depth = context.getParams().getFull() ? VerifyDepth::kFull : VerifyDepth::kQuick;
+    const auto running = std::make_shared<RunningVerification>();
+    auto results = context.getResults();
+    if (desk_.leaving) {
+      write_fault(results.initFault(), std::make_exception_ptr(OwnerLeaves{}));
+      return kj::READY_NOW;
+    }
+    desk_.workers.run(
+        [&desk = desk_, running, depth] { running->run(desk.store, depth, desk.leaving); });
+    results.setVerification(kj::heap<VerificationServer>(desk_, running));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> look(LookContext context) override {
+    auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<LogTail>>();
+    if (desk_.leaving) {
+      write_fault(context.getResults().initFault(), std::make_exception_ptr(OwnerLeaves{}));
+      return kj::READY_NOW;
+    }
+    if (desk_.views.fetch_add(1) >= kViewsMax) {
+      --desk_.views;
+      write_fault(context.getResults().initFault(),
+                  std::make_exception_ptr(UnavailableError(
+                      fmt::format("{} callers read the rows of the store already", kViewsMax),
+                      "try again")));
+      return kj::READY_NOW;
+    }
+    const auto held = std::make_shared<HeldView>();
+    using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<LogTail>>>;
+    const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
+    desk_.workers.run([&desk = desk_, held, fulfiller] {
+      const auto served = outcome_of<bool>([&] {
+        desk.store.read_state([&](const LogTail& tail, const StateView& state) {
+          (*fulfiller)->fulfill(kj::heap<Outcome<LogTail>>(Outcome<LogTail>{tail, nullptr}));
+          held->serve(state, desk.leaving);
+        });
+        return true;
+      });
+      --desk.views;
+      // Has no effect once it is fulfilled.
+      if (served->fault) (*fulfiller)->fulfill(fault_of<LogTail>(served->fault));
+    });
+    return promise.promise.then([context, held, &desk = desk_](Parcel<LogTail>&& outcome) mutable {
+      auto results = context.getResults();
+      if (outcome->fault) return write_fault(results.initFault(), outcome->fault);
+      write_tail(results.initTail(), *outcome->result);
+      results.setView(kj::heap<ViewServer>(desk, held));
+    });
+  }
+
+ private:
+  Desk& desk_;
+};
+
+class DoorServer final : public Door::Server {
+ public:
+  explicit DoorServer(Desk& desk) : desk_(desk) {}
+
+  kj::Promise<void> greet(GreetContext context) override {
+    auto results = context.getResults();
+    auto greeting = results.initGreeting();
+    greeting.setVersion(kSoftwareVersion);
+    greeting.setProcess(::getpid());
+    const LockIdentity lock = lock_identity(desk_.options.directory).value_or(LockIdentity{});
+    greeting.setLockDevice(lock.device);
+    greeting.setLockInode(lock.inode);
+    const StoreIdentity identity = desk_.store.identity();
+    greeting.setStoreId(data_of(uuid_bytes(identity.store)));
+    greeting.setIncarnation(identity.incarnation);
+    greeting.setReadOnly(desk_.options.read_only);
+    if (context.getParams().getVersion() == kSoftwareVersion) {
+      results.setOwner(kj::heap<OwnerServer>(desk_));
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  Desk& desk_;
+};
+
+}  // namespace
+
+class Server::Loop final : private kj::TaskSet::ErrorHandler {
+ public:
+  Loop(TenancyStore& store, ServerOptions options)
+      : options_(std::move(options)),
+        desk_(store, options_),
+        socket_(listen_in(options_.directory)) {
+    std::promise<void> ready;
+    std::future<void> is_ready = ready.get_future();
+    thread_ = std::jthread([this, &ready] { run(ready); });
+    is_ready.get();
+  }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  ~Loop() {
+    remove_socket(options_.directory);
+    desk_.leaving = true;
+    (*stop_)->fulfill();
+    thread_.join();
+  }
+
+ private:
+  // One caller, for as long as it is connected.
+  struct Caller {
+    Caller(kj::Own<kj::AsyncIoStream> connection, Desk& desk)
+        : stream(kj::mv(connection)),
+          network(*stream, capnp::rpc::twoparty::Side::SERVER, limits()),
+          rpc(capnp::makeRpcServer(network, kj::heap<DoorServer>(desk))) {
+      rpc.setFlowLimit(kCallWordsMax);
+    }
+    static capnp::ReaderOptions limits() {
+      capnp::ReaderOptions limits;
+      limits.traversalLimitInWords = kMessageWordsMax;
+      limits.nestingLimit = 16;
+      return limits;
+    }
+    kj::Own<kj::AsyncIoStream> stream;
+    capnp::TwoPartyVatNetwork network;
+    capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+  };
+
+  void run(std::promise<void>& ready) {
+    auto io = kj::setupAsyncIo();
+    auto stop = kj::newPromiseAndCrossThreadFulfiller<void>();
+    stop_.emplace(kj::mv(stop.fulfiller));
+    kj::TaskSet tasks(*this);
+    auto receiver = io.lowLevelProvider->wrapListenSocketFd(
+        socket_.release(), kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
+                               kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
+    tasks_ = &tasks;
+    timer_ = &io.provider->getTimer();
+    auto listening = let_in(*receiver).eagerlyEvaluate([this](kj::Exception&& error) {
+      warn(std::string("no more callers are let in: ") + error.getDescription().cStr());
+    });
+    ready.set_value();
+    stop.promise.wait(io.waitScope);
+    // What is under way is answered: every task of the workers ends by itself, soon.
+    listening = nullptr;
+    drain(io.waitScope);
+  }
+
+  kj::Promise<void> let_in(kj::ConnectionReceiver& receiver) {
+    return receiver.accept().then([this, &receiver](kj::Own<kj::AsyncIoStream>&& stream) {
+      welcome(kj::mv(stream));
+      return let_in(receiver);
+    });
+  }
+
+  void welcome(kj::Own<kj::AsyncIoStream> stream) {
+    int descriptor = -1;
+    KJ_IF_MAYBE(fd, stream->getFd()) descriptor = *fd;
+    if (!peer_is_trusted(descriptor)) return warn("a caller of another user was turned away");
+    if (desk_.callers >= kCallersMax) return warn("a caller was turned away: there are too many");
+    ++desk_.callers;
+    auto caller = kj::heap<Caller>(kj::mv(stream), desk_);
+    auto gone = caller->network.onDisconnect();
+    tasks_->add(gone.attach(kj::mv(caller), kj::defer([this] { --desk_.callers; })));
+  }
+
+  // Until no worker has anything to do, and what they did is sent.
+  void drain(kj::WaitScope& scope) {
+    const auto until = std::chrono::steady_clock::now() + 2s;
+    while (!desk_.workers.idle() && std::chrono::steady_clock::now() < until) {
+      timer_->afterDelay(1 * kj::MILLISECONDS).wait(scope);
+    }
+    timer_->afterDelay(1 * kj::MILLISECONDS).wait(scope);
+  }
+
+  void taskFailed(kj::Exception&& exception) override {
+    if (exception.getType() == kj::Exception::Type::DISCONNECTED) return;
+    warn(std::string("a caller was let go: ") + exception.getDescription().cStr());
+  }
+
+  void warn(const std::string& text) const {
+    if (options_.warn) options_.warn(text);
+  }
+
+  const ServerOptions options_;
+  Desk desk_;
+  FileDescriptor socket_;
+  std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
+  kj::TaskSet* tasks_ = nullptr;  // Of the loop's thread, as is the next.
+  kj::Timer* timer_ = nullptr;
+  std::jthread thread_;  // Last: it uses everything above.
+};
+
+Server::Server(TenancyStore& store, ServerOptions options)
+    : loop_(std::make_unique<Loop>(store, std::move(options))) {}
+
+Server::~Server() = default;
+
+}  // namespace tenantry::owner

@@ -1,0 +1,484 @@
+#include "core/owner/wire.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/bytes.h"
+#include "core/error.h"
+#include "events/encoding.h"
+
+namespace tenantry::owner {
+namespace {
+
+std::string text_of(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
+
+capnp::Text::Reader text_of(const std::string& text) { return {text.c_str(), text.size()}; }
+
+std::string string_of(capnp::Data::Reader data) { return std::string(bytes_of(data)); }
+
+Hash read_hash(capnp::Data::Reader data) {
+  Hash hash{};
+  if (data.size() != hash.size()) throw events::MalformedError("a hash of another length");
+  std::copy(data.begin(), data.end(), hash.begin());
+  return hash;
+}
+
+std::string_view hash_bytes(const Hash& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+
+void write_problem(Problem::Builder to, const std::string& code, const std::string& what,
+                   const std::string& hint, int exit_code) {
+  to.setCode(text_of(code));
+  to.setWhat(text_of(what));
+  to.setHint(text_of(hint));
+  to.setExitCode(static_cast<std::uint8_t>(exit_code));
+}
+
+void write_refusal(Refusal::Builder to, const events::Refusal& refusal) {
+  to.setInvalid(refusal.invalid);
+  to.setCode(text_of(refusal.code));
+  to.setField(text_of(refusal.field));
+  to.setMessage(text_of(refusal.message));
+}
+
+events::Refusal read_refusal(Refusal::Reader refusal) {
+  return {refusal.getInvalid(), text_of(refusal.getCode()), text_of(refusal.getField()),
+          text_of(refusal.getMessage())};
+}
+
+void write_command(Command::Builder to, const events::CommandRequest& request) {
+  const events::Circumstances& about = request.circumstances;
+  to.setBytes(data_of(request.command));
+  if (about.id) to.setId(data_of(uuid_bytes(*about.id)));
+  to.setActor(text_of(about.actor));
+  to.setChannel(text_of(about.channel));
+  to.setReason(text_of(about.reason));
+  to.setCorrelationId(text_of(about.correlation_id));
+  if (about.causation_position) {
+    to.initCausationPosition().setCausation(*about.causation_position);
+  }
+  using Kind = events::ExpectedVersion::Kind;
+  auto expected = to.initExpectedVersion();
+  if (about.expected_version.kind == Kind::kNone) expected.setNoVersion();
+  if (about.expected_version.kind == Kind::kExact) {
+    expected.setVersion(about.expected_version.version);
+  }
+  if (about.at) to.initAt().setMicros(about.at->micros);
+}
+
+events::CommandRequest read_command(Command::Reader command) {
+  using Kind = events::ExpectedVersion::Kind;
+  events::CommandRequest request;
+  request.command = string_of(command.getBytes());
+  events::Circumstances& about = request.circumstances;
+  about.id = read_optional_uuid(command.getId());
+  about.actor = text_of(command.getActor());
+  about.channel = text_of(command.getChannel());
+  about.reason = text_of(command.getReason());
+  about.correlation_id = text_of(command.getCorrelationId());
+  const auto causation = command.getCausationPosition();
+  if (causation.isCausation()) about.causation_position = causation.getCausation();
+  const auto expected = command.getExpectedVersion();
+  if (expected.isNoVersion()) about.expected_version = {Kind::kNone, 0};
+  if (expected.isVersion()) about.expected_version = {Kind::kExact, expected.getVersion()};
+  const auto at = command.getAt();
+  if (at.isMicros()) about.at = events::Timestamp{at.getMicros()};
+  return request;
+}
+
+template <class Set>
+void write_text(const std::optional<std::string>& text, Set&& set) {
+  if (text) set(text_of(*text));
+}
+
+template <class Texts>
+std::vector<std::string> read_texts(const Texts& texts) {
+  std::vector<std::string> read;
+  for (const auto text : texts) read.push_back(text_of(text));
+  return read;
+}
+
+}  // namespace
+
+// --- Faults.
+
+void write_fault(Fault::Builder fault, const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const OwnerLeaves&) {
+    fault.setLeaving();
+  } catch (const UsageError& usage) {
+    write_problem(fault.initUsage(), usage.code(), usage.what(), usage.hint(), usage.exit_code());
+  } catch (const UnavailableError& unavailable) {
+    write_problem(fault.initUnavailable(), unavailable.code(), unavailable.what(),
+                  unavailable.hint(), 0);
+  } catch (const std::bad_alloc&) {
+    write_problem(fault.initUnavailable(), "unavailable", "the owner is out of memory", "", 0);
+  } catch (const CorruptionError& corruption) {
+    fault.setCorruption(corruption.what());
+  } catch (const events::MalformedError& malformed) {
+    fault.setCorruption(malformed.what());
+  }
+}
+
+bool catch_fault(Fault::Builder fault, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (...) {
+    write_fault(fault, std::current_exception());
+    return true;
+  }
+  return false;
+}
+
+std::exception_ptr read_fault(Fault::Reader fault) {
+  switch (fault.which()) {
+    case Fault::NONE:
+      return nullptr;
+    case Fault::CORRUPTION:
+      return std::make_exception_ptr(CorruptionError(text_of(fault.getCorruption())));
+    case Fault::UNAVAILABLE: {
+      const auto problem = fault.getUnavailable();
+      return std::make_exception_ptr(UnavailableError(
+          text_of(problem.getWhat()), text_of(problem.getHint()), text_of(problem.getCode())));
+    }
+    case Fault::USAGE: {
+      const auto problem = fault.getUsage();
+      return std::make_exception_ptr(UsageError(text_of(problem.getCode()),
+                                                text_of(problem.getWhat()),
+                                                text_of(problem.getHint()), problem.getExitCode()));
+    }
+    case Fault::LEAVING:
+      return std::make_exception_ptr(OwnerLeaves{});
+  }
+  throw events::MalformedError("a fault of no known kind");
+}
+
+// --- Commands and answers.
+
+void write_commands(capnp::List<Command>::Builder to,
+                    std::span<const events::CommandRequest> commands) {
+  for (unsigned int n = 0; n < to.size(); ++n) write_command(to[n], commands[n]);
+}
+
+std::vector<events::CommandRequest> read_commands(capnp::List<Command>::Reader commands) {
+  std::vector<events::CommandRequest> read;
+  read.reserve(commands.size());
+  for (const auto command : commands) read.push_back(read_command(command));
+  return read;
+}
+
+void write_options(SubmitOptions::Builder to, const tenantry::SubmitOptions& options) {
+  to.setStopOnRefusal(options.stop_on_refusal);
+  to.setCommitCommandsMax(options.commit_commands_max);
+}
+
+tenantry::SubmitOptions read_options(SubmitOptions::Reader options) {
+  return {options.getStopOnRefusal(), options.getCommitCommandsMax(), nullptr};
+}
+
+void write_answers(capnp::List<Answer>::Builder to, std::span<const tenantry::Answer> answers) {
+  for (unsigned int n = 0; n < to.size(); ++n) {
+    const tenantry::Answer& answer = answers[n];
+    Answer::Builder one = to[n];
+    one.setStatus(static_cast<std::uint8_t>(answer.status));
+    if (answer.status != tenantry::Answer::Status::kAccepted) {
+      write_refusal(one.initRefusal(), answer.refusal);
+    }
+    one.setFirst(answer.first.value);
+    one.setCount(answer.count);
+    if (answer.entity) {
+      auto entity = one.initEntity();
+      entity.setKind(static_cast<std::uint16_t>(answer.entity->kind));
+      entity.setId(data_of(uuid_bytes(answer.entity->id)));
+      entity.setKey(text_of(answer.entity->key));
+    }
+    one.setRepeated(answer.repeated);
+    one.setIncarnation(answer.incarnation);
+  }
+}
+
+std::vector<tenantry::Answer> read_answers(capnp::List<Answer>::Reader answers) {
+  std::vector<tenantry::Answer> read;
+  read.reserve(answers.size());
+  for (const auto one : answers) {
+    tenantry::Answer& answer = read.emplace_back();
+    answer.status = static_cast<tenantry::Answer::Status>(one.getStatus());
+    if (answer.status != tenantry::Answer::Status::kAccepted) {
+      answer.refusal = read_refusal(one.getRefusal());
+    }
+    answer.first = {one.getFirst()};
+    answer.count = one.getCount();
+    if (one.hasEntity()) {
+      const auto entity = one.getEntity();
+      answer.entity = EntityName{static_cast<events::EntityKind>(entity.getKind()),
+                                 read_uuid(entity.getId()), text_of(entity.getKey())};
+    }
+    answer.repeated = one.getRepeated();
+    answer.incarnation = one.getIncarnation();
+  }
+  return read;
+}
+
+void write_tail(Tail::Builder to, const LogTail& tail) {
+  to.setPosition(tail.tail.value);
+  to.setLastRecorded(tail.last_recorded.micros);
+  to.setDigest(data_of(hash_bytes(tail.digest)));
+}
+
+LogTail read_tail(Tail::Reader tail) {
+  return {{tail.getPosition()}, {tail.getLastRecorded()}, read_hash(tail.getDigest())};
+}
+
+// --- Questions.
+
+void write_filter(LogFilter::Builder to, const tenantry::LogFilter& filter) {
+  to.setAfter(filter.after.value);
+  to.setThrough(filter.through.value().value);
+  if (filter.scope) to.initScope().setOnly(static_cast<std::uint16_t>(*filter.scope));
+  if (filter.tenant) to.setTenant(data_of(uuid_bytes(*filter.tenant)));
+  if (filter.stream) to.setStream(data_of(uuid_bytes(*filter.stream)));
+  if (filter.user) to.initUser().setId(*filter.user);
+  write_text(filter.actor, [&](auto text) { to.setActor(text); });
+  write_text(filter.channel, [&](auto text) { to.setChannel(text); });
+  write_text(filter.correlation_id, [&](auto text) { to.setCorrelationId(text); });
+  auto kinds = to.initKinds(static_cast<unsigned int>(filter.kinds.size()));
+  unsigned int at = 0;
+  for (const std::uint32_t kind : filter.kinds) kinds.set(at++, kind);
+  to.setReverse(filter.reverse);
+}
+
+tenantry::LogFilter read_filter(LogFilter::Reader filter) {
+  tenantry::LogFilter read;
+  read.after = {filter.getAfter()};
+  read.through = Position{filter.getThrough()};
+  if (filter.getScope().isOnly()) read.scope = static_cast<events::Scope>(filter.getScope().getOnly());
+  read.tenant = read_optional_uuid(filter.getTenant());
+  read.stream = read_optional_uuid(filter.getStream());
+  if (filter.getUser().isId()) read.user = filter.getUser().getId();
+  if (filter.hasActor()) read.actor = text_of(filter.getActor());
+  if (filter.hasChannel()) read.channel = text_of(filter.getChannel());
+  if (filter.hasCorrelationId()) read.correlation_id = text_of(filter.getCorrelationId());
+  for (const std::uint32_t kind : filter.getKinds()) read.kinds.insert(kind);
+  read.reverse = filter.getReverse();
+  return read;
+}
+
+void write_query(ResolveQuery::Builder to, const tenantry::ResolveQuery& query) {
+  write_text(query.tenant_id, [&](auto text) { to.setTenantId(text); });
+  write_text(query.host, [&](auto text) { to.setHost(text); });
+  write_text(query.user, [&](auto text) { to.setUser(text); });
+}
+
+tenantry::ResolveQuery read_query(ResolveQuery::Reader query) {
+  tenantry::ResolveQuery read;
+  if (query.hasTenantId()) read.tenant_id = text_of(query.getTenantId());
+  if (query.hasHost()) read.host = text_of(query.getHost());
+  if (query.hasUser()) read.user = text_of(query.getUser());
+  return read;
+}
+
+void write_outcome(Resolution::Builder to, const ResolveOutcome& outcome) {
+  if (const auto* refusal = std::get_if<events::Refusal>(&outcome)) {
+    return write_refusal(to.initRefusal(), *refusal);
+  }
+  const auto& found = std::get<tenantry::Resolution>(outcome);
+  to.setTenant(data_of(uuid_bytes(found.tenant)));
+  to.setSlug(text_of(found.slug));
+  to.setName(text_of(found.name));
+  to.setMatched(text_of(found.matched));
+}
+
+ResolveOutcome read_outcome(Resolution::Reader outcome) {
+  if (outcome.isRefusal()) return read_refusal(outcome.getRefusal());
+  return tenantry::Resolution{read_uuid(outcome.getTenant()), text_of(outcome.getSlug()),
+                              text_of(outcome.getName()), text_of(outcome.getMatched())};
+}
+
+void write_status(Status::Builder to, const StoreStatus& status) {
+  write_tail(to.initTail(), status.tail);
+  to.setCreatedAt(status.created_at.micros);
+  to.setDirectory(text_of(status.directory));
+  to.setBytes(status.bytes);
+  to.setTerm(status.term);
+  to.setBatches(status.batches);
+  auto scopes = to.initScopes(static_cast<unsigned int>(status.scopes.size()));
+  for (unsigned int n = 0; n < scopes.size(); ++n) {
+    scopes[n].setScope(static_cast<std::uint16_t>(status.scopes[n].scope));
+    scopes[n].setEvents(status.scopes[n].events);
+    scopes[n].setLast(status.scopes[n].last.value);
+  }
+  auto rows = to.initRows(static_cast<unsigned int>(status.rows.size()));
+  for (unsigned int n = 0; n < rows.size(); ++n) {
+    rows[n].setName(text_of(status.rows[n].first));
+    rows[n].setRows(status.rows[n].second);
+  }
+  auto repairs = to.initRepairs(static_cast<unsigned int>(status.repairs.size()));
+  for (unsigned int n = 0; n < repairs.size(); ++n) {
+    const StoreRepair& repair = status.repairs[n];
+    repairs[n].setAt(repair.at.micros);
+    repairs[n].setTail(repair.tail.value);
+    repairs[n].setFile(text_of(repair.file));
+    repairs[n].setCutAt(repair.cut_at);
+    repairs[n].setCutBytes(repair.cut_bytes);
+  }
+}
+
+StoreStatus read_status(Status::Reader status) {
+  StoreStatus read;
+  read.tail = read_tail(status.getTail());
+  read.created_at = {status.getCreatedAt()};
+  read.directory = text_of(status.getDirectory());
+  read.bytes = status.getBytes();
+  read.term = status.getTerm();
+  read.batches = status.getBatches();
+  for (const auto scope : status.getScopes()) {
+    read.scopes.push_back(
+        {static_cast<events::Scope>(scope.getScope()), scope.getEvents(), {scope.getLast()}});
+  }
+  for (const auto table : status.getRows()) {
+    read.rows.emplace_back(text_of(table.getName()), table.getRows());
+  }
+  for (const auto repair : status.getRepairs()) {
+    read.repairs.push_back({{repair.getAt()},
+                            {repair.getTail()},
+                            text_of(repair.getFile()),
+                            repair.getCutAt(),
+                            repair.getCutBytes()});
+  }
+  return read;
+}
+
+void write_checks(capnp::List<Check>::Builder to, std::span<const CheckResult> checks) {
+  for (unsigned int n = 0; n < to.size(); ++n) {
+    to[n].setName(text_of(checks[n].name));
+    to[n].setPassed(checks[n].passed);
+    to[n].setExamined(checks[n].examined);
+    auto problems = to[n].initProblems(static_cast<unsigned int>(checks[n].problems.size()));
+    for (unsigned int at = 0; at < problems.size(); ++at) {
+      problems.set(at, text_of(checks[n].problems[at]));
+    }
+  }
+}
+
+std::vector<CheckResult> read_checks(capnp::List<Check>::Reader checks) {
+  std::vector<CheckResult> read;
+  for (const auto check : checks) {
+    read.push_back({text_of(check.getName()), check.getPassed(), check.getExamined(),
+                    read_texts(check.getProblems())});
+  }
+  return read;
+}
+
+// --- Bytes.
+
+capnp::Data::Reader data_of(std::string_view bytes) {
+  return {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()};
+}
+
+std::string_view bytes_of(capnp::Data::Reader data) {
+  return {reinterpret_cast<const char*>(data.begin()), data.size()};
+}
+
+events::Uuid read_uuid(capnp::Data::Reader data) {
+  events::Uuid uuid;
+  if (data.size() != uuid.bytes.size()) throw events::MalformedError("an id of another length");
+  std::copy(data.begin(), data.end(), uuid.bytes.begin());
+  return uuid;
+}
+
+std::optional<events::Uuid> read_optional_uuid(capnp::Data::Reader data) {
+  return data.size() == 0 ? std::nullopt : std::optional(read_uuid(data));
+}
+
+std::string_view uuid_bytes(const events::Uuid& uuid) {
+  return {reinterpret_cast<const char*>(uuid.bytes.data()), uuid.bytes.size()};
+}
+
+void append_event(std::string& to, const StoredEvent& event) {
+  append_le(to, event.position.value);
+  append_le(to, event.scope_seq);
+  append_le(to, event.version.value);
+  append_le(to, event.recorded_at.micros);
+  append_le(to, static_cast<std::uint16_t>(event.scope));
+  append_le(to, event.kind);
+  append_le(to, event.flags);
+  append_uuid(to, event.tenant);
+  append_uuid(to, event.stream);
+  append_uuid(to, event.actor);
+  append_uuid(to, event.command);
+  append_le(to, event.index_in_command);
+  append_le(to, event.count_in_command);
+  append_le(to, event.causation);
+  to += hash_bytes(event.chain_hash);
+  append_le(to, static_cast<std::uint32_t>(event.payload.size()));
+  to += event.payload;
+}
+
+void append_row(std::string& to, const StoredRow& row) {
+  append_key(to, row.key);
+  append_le(to, row.version.value);
+  append_le(to, row.last.value);
+  append_le(to, static_cast<std::uint32_t>(row.bytes.size()));
+  to += row.bytes;
+}
+
+void append_key(std::string& to, const RowKey& key) {
+  append_uuid(to, key.tenant);
+  append_uuid(to, key.id);
+}
+
+std::string_view Unpacker::take(std::size_t bytes) {
+  if (bytes > rest_.size()) throw events::MalformedError("an answer of the owner is cut short");
+  const std::string_view taken = rest_.substr(0, bytes);
+  rest_.remove_prefix(bytes);
+  return taken;
+}
+
+template <class Integer>
+Integer Unpacker::number() {
+  return read_le<Integer>(take(sizeof(Integer)), 0);
+}
+
+events::Uuid Unpacker::uuid() { return tenantry::read_uuid(take(sizeof(events::Uuid)), 0); }
+
+StoredEvent Unpacker::event() {
+  StoredEvent event;
+  event.position.value = number<std::uint64_t>();
+  event.scope_seq = number<std::uint64_t>();
+  event.version.value = number<std::uint64_t>();
+  event.recorded_at.micros = number<std::int64_t>();
+  event.scope = static_cast<events::Scope>(number<std::uint16_t>());
+  event.kind = number<std::uint32_t>();
+  event.flags = number<std::uint16_t>();
+  event.tenant = uuid();
+  event.stream = uuid();
+  event.actor = uuid();
+  event.command = uuid();
+  event.index_in_command = number<std::uint32_t>();
+  event.count_in_command = number<std::uint32_t>();
+  event.causation = number<std::uint64_t>();
+  const std::string_view hash = take(event.chain_hash.size());
+  std::copy(hash.begin(), hash.end(), event.chain_hash.begin());
+  event.payload = take(number<std::uint32_t>());
+  return event;
+}
+
+StoredRow Unpacker::row() {
+  StoredRow row;
+  row.key = key();
+  row.version.value = number<std::uint64_t>();
+  row.last.value = number<std::uint64_t>();
+  row.bytes = take(number<std::uint32_t>());
+  return row;
+}
+
+RowKey Unpacker::key() {
+  RowKey key;
+  key.tenant = uuid();
+  key.id = uuid();
+  return key;
+}
+
+}  // namespace tenantry::owner

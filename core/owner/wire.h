@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/owner/owner.capnp.h"
+#include "core/tenancy_store.h"
+
+// What passes between an owner and its callers, from and to the types of tenancy_store.h. Readers
+// throw events::MalformedError for what no writer here wrote.
+namespace tenantry::owner {
+
+// The owner takes no more calls; it did nothing for this one.
+struct OwnerLeaves {};
+
+// Runs `work`; what it throws is put into `fault`, of which the exception's type and all of its
+// words are kept. Returns whether it threw.
+bool catch_fault(Fault::Builder fault, const std::function<void()>& work);
+void write_fault(Fault::Builder fault, const std::exception_ptr& error);
+// What was thrown there, to be thrown here; nullptr for none. OwnerLeaves is one of them.
+[[nodiscard]] std::exception_ptr read_fault(Fault::Reader fault);
+
+void write_commands(capnp::List<Command>::Builder to,
+                    std::span<const events::CommandRequest> commands);
+[[nodiscard]] std::vector<events::CommandRequest> read_commands(
+    capnp::List<Command>::Reader commands);
+
+void write_options(SubmitOptions::Builder to, const tenantry::SubmitOptions& options);
+[[nodiscard]] tenantry::SubmitOptions read_options(SubmitOptions::Reader options);
+
+void write_answers(capnp::List<Answer>::Builder to, std::span<const tenantry::Answer> answers);
+[[nodiscard]] std::vector<tenantry::Answer> read_answers(capnp::List<Answer>::Reader answers);
+
+void write_tail(Tail::Builder to, const LogTail& tail);
+[[nodiscard]] LogTail read_tail(Tail::Reader tail);
+
+// `through` is set.
+void write_filter(LogFilter::Builder to, const tenantry::LogFilter& filter);
+[[nodiscard]] tenantry::LogFilter read_filter(LogFilter::Reader filter);
+
+void write_query(ResolveQuery::Builder to, const tenantry::ResolveQuery& query);
+[[nodiscard]] tenantry::ResolveQuery read_query(ResolveQuery::Reader query);
+void write_outcome(Resolution::Builder to, const ResolveOutcome& outcome);
+[[nodiscard]] ResolveOutcome read_outcome(Resolution::Reader outcome);
+
+void write_status(Status::Builder to, const StoreStatus& status);
+// Without the identity, which the greeting gave.
+[[nodiscard]] StoreStatus read_status(Status::Reader status);
+
+void write_checks(capnp::List<Check>::Builder to, std::span<const CheckResult> checks);
+[[nodiscard]] std::vector<CheckResult> read_checks(capnp::List<Check>::Reader checks);
+
+[[nodiscard]] capnp::Data::Reader data_of(std::string_view bytes);
+[[nodiscard]] std::string_view bytes_of(capnp::Data::Reader data);
+[[nodiscard]] events::Uuid read_uuid(capnp::Data::Reader data);
+// None for no bytes.
+[[nodiscard]] std::optional<events::Uuid> read_optional_uuid(capnp::Data::Reader data);
+[[nodiscard]] std::string_view uuid_bytes(const events::Uuid& uuid);
+
+// Events, rows and keys travel packed one behind the other: there are many of them.
+void append_event(std::string& to, const StoredEvent& event);
+void append_row(std::string& to, const StoredRow& row);
+void append_key(std::string& to, const RowKey& key);
+
+// Takes apart what was packed. Borrows `bytes`, into which payloads point.
+class Unpacker {
+ public:
+  explicit Unpacker(std::string_view bytes) : rest_(bytes) {}
+  [[nodiscard]] bool more() const { return !rest_.empty(); }
+  [[nodiscard]] StoredEvent event();
+  [[nodiscard]] StoredRow row();
+  [[nodiscard]] RowKey key();
+
+ private:
+  template <class Integer>
+  Integer number();
+  std::string_view take(std::size_t bytes);
+  events::Uuid uuid();
+
+  std::string_view rest_;
+};
+
+}  // namespace tenantry::owner
