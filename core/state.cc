@@ -273,9 +273,8 @@ std::vector<RowKey> StateView::claim_holders(const TableInfo& table, const Claim
 void StateView::scan_rows_after(const TableInfo& table, const std::optional<Uuid>& tenant,
                                 const std::optional<RowKey>& after,
                                 const std::function<bool(const StoredRow&)>& visit) const {
-  scan_rows(table, tenant, [&](const StoredRow& row) {
-    return (after && row.key <= *after) || visit(row);
-  });
+  scan_rows(table, tenant,
+            [&](const StoredRow& row) { return (after && row.key <= *after) || visit(row); });
 }
 
 std::optional<StoredRow> StateView::find_row(

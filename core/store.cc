@@ -169,8 +169,8 @@ class Store final : public TenancyStore {
 
   void read_commands(const LogFilter& filter, const Progress& progress,
                      const VisitCommand& visit) const override {
-    tenantry::read_commands(*this, opened_.paths.scratch(), filter.through,
-                            reader().filter(filter), progress, visit);
+    tenantry::read_commands(*this, opened_.paths.scratch(), filter.through, reader().filter(filter),
+                            progress, visit);
   }
 
   ResolveOutcome resolve(const ResolveQuery& query) const override {

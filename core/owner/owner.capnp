@@ -7,8 +7,13 @@ $Cxx.namespace("tenantry::owner");
 
 interface Door {
   # What everybody gets who connects.
-  greet @0 (version :Text) -> (owner :Owner, greeting :Greeting);
-  # Without an owner if the versions differ.
+  greet @0 (version :Text, caller :Caller) -> (owner :Owner, greeting :Greeting);
+  # Without an owner if the versions differ, or the process is leaving.
+}
+
+interface Caller {
+  farewell @0 ();
+  # The owner ends: what is not answered by now was not done, and never will be.
 }
 
 struct Greeting {
@@ -19,10 +24,12 @@ struct Greeting {
   storeId @4 :Data;
   incarnation @5 :UInt64;
   readOnly @6 :Bool;
+  leaving @7 :Bool;          # It lets nobody in any more.
 }
 
 interface Owner {
-  submit @0 (commands :List(Command), options :SubmitOptions) -> (answers :List(Answer), fault :Fault);
+  submit @0 (commands :List(Command), options :SubmitOptions)
+      -> (answers :List(Answer), fault :Fault);
   # With a fault, the answers are those that are durable all the same.
   rehearse @1 () -> (rehearsal :Rehearsal, fault :Fault);
   tail @2 () -> (tail :Tail, fault :Fault);
@@ -40,7 +47,8 @@ interface Owner {
 }
 
 interface Rehearsal {
-  submit @0 (commands :List(Command), options :SubmitOptions) -> (answers :List(Answer), fault :Fault);
+  submit @0 (commands :List(Command), options :SubmitOptions)
+      -> (answers :List(Answer), fault :Fault);
 }
 
 interface View {
@@ -48,16 +56,19 @@ interface View {
   row @0 (table :UInt32, tenant :Data, id :Data) -> (rows :Data, fault :Fault);
   rowById @1 (table :UInt32, id :Data) -> (rows :Data, fault :Fault);
   claimHolders @2 (table :UInt32, claim :UInt32, value :Data) -> (keys :Data, fault :Fault);
-  scanRows @3 (table :UInt32, tenant :Data, after :Data) -> (rows :Data, ended :Bool, fault :Fault);
+  scanRows @3 (table :UInt32, tenant :Data, after :Data)
+      -> (rows :Data, ended :Bool, fault :Fault);
   # `tenant`: none for all; `after`: a key, none for the first.
-  scanLookup @4 (table :UInt32, lookup :UInt32, first :Int64, last :Int64, skip :UInt64) -> (keys :Data, ended :Bool, fault :Fault);
+  scanLookup @4 (table :UInt32, lookup :UInt32, first :Int64, last :Int64, skip :UInt64)
+      -> (keys :Data, ended :Bool, fault :Fault);
   largestId @5 (table :UInt32) -> (id :Int64, fault :Fault);
   streamVersion @6 (table :UInt32, id :Data) -> (version :UInt64, fault :Fault);
 }
 
 interface Verification {
   # Under way until it is dropped.
-  wait @0 (millis :UInt32) -> (done :UInt64, total :UInt64, ended :Bool, checks :List(Check), fault :Fault);
+  wait @0 (millis :UInt32)
+      -> (done :UInt64, total :UInt64, ended :Bool, checks :List(Check), fault :Fault);
 }
 
 struct Fault {

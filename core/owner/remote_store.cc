@@ -1,6 +1,7 @@
 #include "core/owner/remote_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <optional>
 #include <thread>
@@ -18,6 +19,9 @@
 #include "core/past_state.h"
 #include "core/version.h"
 
+// The library's servers are destroyed by whoever made them, as what they are.
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+
 namespace tenantry::owner {
 namespace {
 
@@ -34,10 +38,18 @@ capnp::ReaderOptions limits() {
   return limits;
 }
 
-[[noreturn]] void throw_gone(const kj::Exception& error) {
-  throw OwnerGone(std::string("the process that owned the store did not answer: ") +
-                  error.getDescription().cStr());
-}
+// What the owner says at last.
+class FarewellServer final : public Caller::Server {
+ public:
+  explicit FarewellServer(std::function<void()> said) : said_(std::move(said)) {}
+  kj::Promise<void> farewell(FarewellContext /*context*/) override {
+    said_();
+    return kj::READY_NOW;
+  }
+
+ private:
+  const std::function<void()> said_;
+};
 
 // What a call came to; made by the connection's thread, read by the caller's.
 template <class Result>
@@ -53,7 +65,7 @@ struct Reply {
     try {
       std::rethrow_exception(fault);
     } catch (const OwnerLeaves&) {
-      throw OwnerGone("the process that owned the store is ending");
+      throw OwnerGone("the process that owned the store is ending", false);
     }
   }
 };
@@ -64,9 +76,8 @@ class Connection {
   explicit Connection(FileDescriptor socket) {
     std::promise<void> ready;
     std::future<void> is_ready = ready.get_future();
-    thread_ = std::jthread([this, &ready, descriptor = socket.release()] {
-      run(descriptor, ready);
-    });
+    thread_ =
+        std::jthread([this, &ready, descriptor = socket.release()] { run(descriptor, ready); });
     is_ready.get();
   }
   Connection(const Connection&) = delete;
@@ -82,8 +93,19 @@ class Connection {
     try {
       return (*executor_)->executeSync(std::forward<Send>(send));
     } catch (const kj::Exception& error) {
-      throw_gone(error);
+      throw gone(error);
     }
+  }
+  // What became of a call that was not answered. Any thread may ask.
+  [[nodiscard]] OwnerGone gone(const kj::Exception& error) const {
+    if (farewell_) return OwnerGone("the process that owned the store has ended", false);
+    return {std::string("the process that owned the store did not answer: ") +
+                error.getDescription().cStr(),
+            true};
+  }
+  // There, before the first call.
+  [[nodiscard]] Caller::Client caller() {
+    return kj::heap<FarewellServer>([this] { farewell_ = true; });
   }
   // There only.
   [[nodiscard]] Door::Client& door() const { return *door_; }
@@ -96,8 +118,8 @@ class Connection {
     stop_.emplace(kj::mv(stop.fulfiller));
     timer_ = &io.provider->getTimer();
     auto stream = io.lowLevelProvider->wrapSocketFd(
-        descriptor, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
-                        kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
+        descriptor,
+        kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP | kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
     capnp::TwoPartyVatNetwork network(*stream, capnp::rpc::twoparty::Side::CLIENT, limits());
     auto rpc = capnp::makeRpcClient(network);
     capnp::MallocMessageBuilder message;
@@ -110,6 +132,7 @@ class Connection {
     stop.promise.wait(io.waitScope);
   }
 
+  std::atomic<bool> farewell_ = false;
   std::optional<kj::Own<const kj::Executor>> executor_;
   std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
   Door::Client* door_ = nullptr;
@@ -165,10 +188,8 @@ class Held {
             if (!one.fault) one.result.emplace(read(response));
             promise->set_value(std::move(one));
           })
-          .detach([promise](kj::Exception&& error) {
-            promise->set_exception(std::make_exception_ptr(
-                OwnerGone(std::string("the process that owned the store did not answer: ") +
-                          error.getDescription().cStr())));
+          .detach([promise, connection = connection_.get()](kj::Exception&& error) {
+            promise->set_exception(std::make_exception_ptr(connection->gone(error)));
           });
     });
     return reply;
@@ -200,8 +221,10 @@ struct Answered {
   std::exception_ptr fault;  // Then the answers are those that are durable all the same.
 };
 
-[[noreturn]] void throw_unknown(const std::string& why) {
-  throw UnavailableError(why + "; nobody knows whether the commands were done",
+// A command that was not answered: it was not done, or nobody knows.
+[[noreturn]] void throw_unanswered(const OwnerGone& gone) {
+  if (!gone.may_be_done()) throw gone;
+  throw UnavailableError(std::string(gone.what()) + "; nobody knows whether the commands were done",
                          "repeat them with their ids: what was done is answered again, and done "
                          "only once");
 }
@@ -241,7 +264,7 @@ class RemoteRehearsal final : public tenantry::Rehearsal {
     try {
       return settle(submit_to(*held_, commands, options), options);
     } catch (const OwnerLeaves&) {
-      throw OwnerGone("the process that owned the store is ending");
+      throw OwnerGone("the process that owned the store is ending", false);
     }
   }
 
@@ -505,9 +528,9 @@ class Remote final : public RemoteStore {
     try {
       return settle(submit_to(*held_, commands, options), options);
     } catch (const OwnerGone& gone) {
-      throw_unknown(gone.what());
+      throw_unanswered(gone);
     } catch (const OwnerLeaves&) {
-      throw OwnerGone("the process that owned the store is ending");
+      throw OwnerGone("the process that owned the store is ending", false);
     }
   }
 
@@ -524,16 +547,15 @@ class Remote final : public RemoteStore {
                   {read_answers(response.getAnswers()), read_fault(response.getFault())}, options));
             } catch (const OwnerLeaves&) {
               promise->set_exception(std::make_exception_ptr(
-                  OwnerGone("the process that owned the store is ending")));
+                  OwnerGone("the process that owned the store is ending", false)));
             } catch (const std::exception&) {
               promise->set_exception(std::current_exception());
             }
           })
-          .detach([promise](kj::Exception&& error) {
+          .detach([promise, connection = held_->connection().get()](kj::Exception&& error) {
             try {
-              throw_unknown(std::string("the process that owned the store did not answer: ") +
-                            error.getDescription().cStr());
-            } catch (const UnavailableError&) {
+              throw_unanswered(connection->gone(error));
+            } catch (const std::exception&) {
               promise->set_exception(std::current_exception());
             }
           });
@@ -545,8 +567,8 @@ class Remote final : public RemoteStore {
     return held_->call<std::unique_ptr<tenantry::Rehearsal>>(
         [](Owner::Client& owner) { return owner.rehearseRequest(); },
         [&](auto& response) {
-          return std::make_unique<RemoteRehearsal>(std::make_unique<HeldRehearsal>(
-              held_->connection(), response.getRehearsal()));
+          return std::make_unique<RemoteRehearsal>(
+              std::make_unique<HeldRehearsal>(held_->connection(), response.getRehearsal()));
         });
   }
 
@@ -591,9 +613,9 @@ class Remote final : public RemoteStore {
   }
 
   StoreStatus status() const override {
-    StoreStatus status = held_->call<StoreStatus>(
-        [](Owner::Client& owner) { return owner.statusRequest(); },
-        [](auto& response) { return read_status(response.getStatus()); });
+    StoreStatus status =
+        held_->call<StoreStatus>([](Owner::Client& owner) { return owner.statusRequest(); },
+                                 [](auto& response) { return read_status(response.getStatus()); });
     status.identity = greeted_.identity;
     return status;
   }
@@ -688,6 +710,7 @@ class Remote final : public RemoteStore {
 // Who is there, and what it owns; no owner if it is of another version.
 struct Welcome {
   std::string version;
+  bool leaving = false;
   LockIdentity lock;
   Remote::Greeted greeted;
   std::unique_ptr<HeldOwner> owner;
@@ -697,11 +720,13 @@ Welcome greet(const std::shared_ptr<Connection>& connection) {
   return connection->wait<Welcome>([&] {
     auto request = connection->door().greetRequest();
     request.setVersion(kSoftwareVersion);
+    request.setCaller(connection->caller());
     return connection->timer().timeoutAfter(
         kGreetingTimeout, request.send().then([&connection](auto&& response) {
           const auto greeting = response.getGreeting();
           Welcome welcome;
           welcome.version = greeting.getVersion().cStr();
+          welcome.leaving = greeting.getLeaving();
           welcome.lock = {greeting.getLockDevice(), greeting.getLockInode()};
           welcome.greeted = {{read_uuid(greeting.getStoreId()), greeting.getIncarnation()},
                              static_cast<pid_t>(greeting.getProcess()),
@@ -726,7 +751,7 @@ std::unique_ptr<RemoteStore> connect_to_owner(const fs::path& directory) {
   } catch (const OwnerGone&) {
     return nullptr;
   }
-  if (welcome.lock != lock_identity(directory)) return nullptr;
+  if (welcome.leaving || welcome.lock != lock_identity(directory)) return nullptr;
   if (!welcome.owner) {
     throw UnavailableError(
         fmt::format("process {} owns the store {} and is tenantry {}, this is {}",

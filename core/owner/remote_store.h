@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
+#include <string>
 
 #include <sys/types.h>
 
@@ -14,13 +15,18 @@ namespace tenantry::owner {
 // again of the next one.
 class OwnerGone : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  OwnerGone(const std::string& what, bool may_be_done)
+      : std::runtime_error(what), may_be_done_(may_be_done) {}
+  // It may have done what it was asked, and died before it said so.
+  [[nodiscard]] bool may_be_done() const { return may_be_done_; }
+
+ private:
+  bool may_be_done_;
 };
 
 // A store that another process owns, used through its socket. Answers, errors and order are those
 // of the store itself; besides, every method may throw OwnerGone, submit() and submit_later()
-// UnavailableError instead: whether the commands were done is not known then, and a retry by
-// command id tells. Threads: any.
+// UnavailableError where commands may have been done: a retry by command id tells. Threads: any.
 class RemoteStore : public TenancyStore {
  public:
   [[nodiscard]] virtual pid_t owner_process() const = 0;

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <future>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -42,6 +43,9 @@ constexpr std::uint64_t kMessageWordsMax = std::uint64_t{16} << 20;
 // Of calls of one caller that are not answered yet; beyond that no more are read.
 constexpr std::size_t kCallWordsMax = std::size_t{4} << 20;
 constexpr auto kWaitMax = 10s;
+// When the server ends: for what is under way, and for callers that do not listen.
+constexpr auto kDrainMax = 2s;
+constexpr auto kFarewellMax = 200 * kj::MILLISECONDS;
 constexpr auto kWaitStep = 100ms;  // After so long a call that waits looks whether to go on.
 
 // What a call came to.
@@ -63,9 +67,7 @@ Parcel<Result> outcome_of(const std::function<Result()>& work) {
   auto outcome = kj::heap<Outcome<Result>>();
   try {
     outcome->result.emplace(work());
-  } catch (const std::logic_error& bug) {
-    assertion_failed(bug.what(), "owner/server.cc", __LINE__);
-  } catch (...) {
+  } catch (const std::exception&) {
     outcome->fault = std::current_exception();
   }
   return outcome;
@@ -92,36 +94,49 @@ class Desk {
   // Has `work` done by another thread. Any number of them are done at a time, in no order.
   template <class Result>
   kj::Promise<Parcel<Result>> have_done(std::function<Result()> work) {
-    if (leaving) return fault_of<Result>(std::make_exception_ptr(OwnerLeaves{}));
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Result>>();
     using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Result>>>;
     const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
-    workers.run([work = std::move(work), fulfiller] {
-      (*fulfiller)->fulfill(outcome_of<Result>(work));
-    });
+    workers.run(
+        [work = std::move(work), fulfiller] { (*fulfiller)->fulfill(outcome_of<Result>(work)); });
     return kj::mv(promise.promise);
   }
 
-  // The same, and puts what it comes to into the call's results.
-  template <class Result, class Context>
-  kj::Promise<void> answer(
-      Context context, std::function<Result()> work,
-      std::function<void(decltype(context.getResults())&, Result&)> fill) {
-    return have_done<Result>(std::move(work))
-        .then([context, fill = std::move(fill)](Parcel<Result>&& outcome) mutable {
-          auto results = context.getResults();
-          if (outcome->fault) {
-            write_fault(results.initFault(), outcome->fault);
-          } else {
-            fill(results, *outcome->result);
-          }
-        });
+  // Puts into the call's results what comes of it.
+  template <class Result, class Context, class Fill>
+  static kj::Promise<void> deliver(Context context, kj::Promise<Parcel<Result>> promise,
+                                   Fill fill) {
+    return promise.then([context, fill = std::move(fill)](Parcel<Result>&& outcome) mutable {
+      auto results = context.getResults();
+      if (outcome->fault) {
+        write_fault(results.initFault(), outcome->fault);
+      } else {
+        fill(results, *outcome->result);
+      }
+    });
+  }
+
+  // Both, unless the owner leaves.
+  template <class Result, class Context, class Fill>
+  kj::Promise<void> answer(Context context, std::function<Result()> work, Fill fill) {
+    if (refuses(context)) return kj::READY_NOW;
+    return deliver<Result>(context, have_done<Result>(std::move(work)), std::move(fill));
+  }
+
+  // Whether the owner leaves: then the results say so, and nothing is done.
+  template <class Context>
+  bool refuses(Context& context) {
+    const bool refused = leaving;
+    if (refused) context.getResults().initFault().setLeaving();
+    return refused;
   }
 
   TenancyStore& store;
   const ServerOptions& options;
   std::atomic<bool> leaving = false;  // Any thread may ask.
   std::size_t callers = 0;
+  std::map<std::uint64_t, Caller::Client> greeted;  // Who is told at the end, by a number.
+  std::uint64_t numbers = 0;
   std::atomic<std::size_t> views = 0;
   Workers workers;
 };
@@ -299,7 +314,7 @@ class ViewServer final : public View::Server {
   kj::Promise<void> answer(Context context, std::function<Result(const StateView&)> question,
                            Fill fill) {
     if (held_->ended()) {
-      write_fault(context.getResults().initFault(), std::make_exception_ptr(OwnerLeaves{}));
+      context.getResults().initFault().setLeaving();
       return kj::READY_NOW;
     }
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Result>>();
@@ -308,14 +323,7 @@ class ViewServer final : public View::Server {
     held_->ask([question = std::move(question), fulfiller](const StateView& state) {
       (*fulfiller)->fulfill(outcome_of<Result>([&] { return question(state); }));
     });
-    return promise.promise.then([context, fill](Parcel<Result>&& outcome) mutable {
-      auto results = context.getResults();
-      if (outcome->fault) {
-        write_fault(results.initFault(), outcome->fault);
-      } else {
-        fill(results, *outcome->result);
-      }
-    });
+    return Desk::deliver<Result>(context, kj::mv(promise.promise), std::move(fill));
   }
 
   Desk& desk_;
@@ -347,7 +355,7 @@ class RunningVerification {
       });
     } catch (const Dropped&) {
       return;
-    } catch (...) {
+    } catch (const std::exception&) {
       fault = std::current_exception();
     }
     const std::lock_guard lock(mutex_);
@@ -380,8 +388,8 @@ class VerificationServer final : public Verification::Server {
   ~VerificationServer() { running_->drop(); }
 
   kj::Promise<void> wait(WaitContext context) override {
-    const std::chrono::milliseconds timeout =
-        std::min<std::chrono::milliseconds>(std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
+    const std::chrono::milliseconds timeout = std::min<std::chrono::milliseconds>(
+        std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
     return desk_.answer<RunningVerification::Stand>(
         context, [running = running_, timeout] { return running->wait(timeout); },
         [](auto& results, RunningVerification::Stand& stand) {
@@ -400,6 +408,17 @@ class VerificationServer final : public Verification::Server {
 };
 
 // --- What a caller may ask.
+
+// What is no command at all must not reach those whose commands share its commit. More need not be
+// checked: who may use the socket may as well write the store's files.
+std::vector<events::CommandRequest> read_checked(capnp::List<Command>::Reader commands) {
+  std::vector<events::CommandRequest> read = read_commands(commands);
+  for (const events::CommandRequest& request : read) {
+    events::MessageView view(request.command);
+    (void)events::command_info(view.root<events::Command>().which());
+  }
+  return read;
+}
 
 struct Submitted {
   std::vector<tenantry::Answer> answers;
@@ -422,7 +441,7 @@ class RehearsalServer final : public Rehearsal::Server {
     const auto params = context.getParams();
     return desk_.answer<Submitted>(
         context,
-        [rehearsal = rehearsal_, turn = turn_, commands = read_commands(params.getCommands()),
+        [rehearsal = rehearsal_, turn = turn_, commands = read_checked(params.getCommands()),
          options = read_options(params.getOptions())] {
           const std::lock_guard lock(*turn);
           return Submitted{rehearsal->submit(commands, options), nullptr};
@@ -440,36 +459,29 @@ class OwnerServer final : public Owner::Server {
  public:
   explicit OwnerServer(Desk& desk) : desk_(desk) {}
 
+  // Joined here, so that calls of one caller are decided in their order; from there on it is
+  // answered, whoever leaves.
   kj::Promise<void> submit(SubmitContext context) override {
+    if (desk_.refuses(context)) return kj::READY_NOW;
     const auto params = context.getParams();
     const auto durable = std::make_shared<std::vector<tenantry::Answer>>();
     tenantry::SubmitOptions options = read_options(params.getOptions());
     options.answered = durable.get();
-    if (desk_.leaving) {
-      write_fault(context.getResults().initFault(), std::make_exception_ptr(OwnerLeaves{}));
+    std::shared_future<std::vector<tenantry::Answer>> answers;
+    try {
+      answers = desk_.store.submit_later(read_checked(params.getCommands()), options).share();
+    } catch (const UsageError&) {
+      write_fault(context.getResults().initFault(), std::current_exception());
       return kj::READY_NOW;
     }
-    // Joined here, so that calls of one caller are decided in their order.
-    std::shared_future<std::vector<tenantry::Answer>> answers;
-    std::exception_ptr refused;
-    try {
-      answers = desk_.store.submit_later(read_commands(params.getCommands()), options).share();
-    } catch (const UsageError&) {
-      refused = std::current_exception();
-    }
-    return desk_.answer<Submitted>(
-        context,
-        [answers, refused, durable] {
-          Submitted submitted;
-          if (refused) std::rethrow_exception(refused);
+    return Desk::deliver<Submitted>(
+        context, desk_.have_done<Submitted>([answers, durable] {
           try {
-            submitted.answers = answers.get();
+            return Submitted{answers.get(), nullptr};
           } catch (const std::runtime_error&) {
-            submitted.fault = std::current_exception();
-            submitted.answers = *durable;
+            return Submitted{*durable, std::current_exception()};
           }
-          return submitted;
-        },
+        }),
         [](auto& results, Submitted& submitted) { fill_answers(results, submitted); });
   }
 
@@ -558,23 +570,16 @@ class OwnerServer final : public Owner::Server {
   kj::Promise<void> verify(VerifyContext context) override {
     const auto depth = context.getParams().getFull() ? VerifyDepth::kFull : VerifyDepth::kQuick;
     const auto running = std::make_shared<RunningVerification>();
-    auto results = context.getResults();
-    if (desk_.leaving) {
-      write_fault(results.initFault(), std::make_exception_ptr(OwnerLeaves{}));
-      return kj::READY_NOW;
-    }
+    if (desk_.refuses(context)) return kj::READY_NOW;
     desk_.workers.run(
         [&desk = desk_, running, depth] { running->run(desk.store, depth, desk.leaving); });
-    results.setVerification(kj::heap<VerificationServer>(desk_, running));
+    context.getResults().setVerification(kj::heap<VerificationServer>(desk_, running));
     return kj::READY_NOW;
   }
 
   kj::Promise<void> look(LookContext context) override {
+    if (desk_.refuses(context)) return kj::READY_NOW;
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<LogTail>>();
-    if (desk_.leaving) {
-      write_fault(context.getResults().initFault(), std::make_exception_ptr(OwnerLeaves{}));
-      return kj::READY_NOW;
-    }
     if (desk_.views.fetch_add(1) >= kViewsMax) {
       --desk_.views;
       write_fault(context.getResults().initFault(),
@@ -612,7 +617,8 @@ class OwnerServer final : public Owner::Server {
 
 class DoorServer final : public Door::Server {
  public:
-  explicit DoorServer(Desk& desk) : desk_(desk) {}
+  explicit DoorServer(Desk& desk) : desk_(desk), number_(++desk.numbers) {}
+  ~DoorServer() { desk_.greeted.erase(number_); }
 
   kj::Promise<void> greet(GreetContext context) override {
     auto results = context.getResults();
@@ -626,14 +632,17 @@ class DoorServer final : public Door::Server {
     greeting.setStoreId(data_of(uuid_bytes(identity.store)));
     greeting.setIncarnation(identity.incarnation);
     greeting.setReadOnly(desk_.options.read_only);
-    if (context.getParams().getVersion() == kSoftwareVersion) {
+    greeting.setLeaving(desk_.leaving);
+    if (!greeting.getLeaving() && context.getParams().getVersion() == kSoftwareVersion) {
       results.setOwner(kj::heap<OwnerServer>(desk_));
+      desk_.greeted.insert_or_assign(number_, context.getParams().getCaller());
     }
     return kj::READY_NOW;
   }
 
  private:
   Desk& desk_;
+  const std::uint64_t number_;
 };
 
 }  // namespace
@@ -660,8 +669,8 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
 
  private:
   // One caller, for as long as it is connected.
-  struct Caller {
-    Caller(kj::Own<kj::AsyncIoStream> connection, Desk& desk)
+  struct Connection {
+    Connection(kj::Own<kj::AsyncIoStream> connection, Desk& desk)
         : stream(kj::mv(connection)),
           network(*stream, capnp::rpc::twoparty::Side::SERVER, limits()),
           rpc(capnp::makeRpcServer(network, kj::heap<DoorServer>(desk))) {
@@ -684,8 +693,8 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
     stop_.emplace(kj::mv(stop.fulfiller));
     kj::TaskSet tasks(*this);
     auto receiver = io.lowLevelProvider->wrapListenSocketFd(
-        socket_.release(), kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
-                               kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
+        socket_.release(),
+        kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP | kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
     tasks_ = &tasks;
     timer_ = &io.provider->getTimer();
     auto listening = let_in(*receiver).eagerlyEvaluate([this](kj::Exception&& error) {
@@ -707,22 +716,27 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
 
   void welcome(kj::Own<kj::AsyncIoStream> stream) {
     int descriptor = -1;
-    KJ_IF_MAYBE(fd, stream->getFd()) descriptor = *fd;
+    KJ_IF_MAYBE (fd, stream->getFd()) descriptor = *fd;
     if (!peer_is_trusted(descriptor)) return warn("a caller of another user was turned away");
     if (desk_.callers >= kCallersMax) return warn("a caller was turned away: there are too many");
     ++desk_.callers;
-    auto caller = kj::heap<Caller>(kj::mv(stream), desk_);
-    auto gone = caller->network.onDisconnect();
-    tasks_->add(gone.attach(kj::mv(caller), kj::defer([this] { --desk_.callers; })));
+    auto connection = kj::heap<Connection>(kj::mv(stream), desk_);
+    auto gone = connection->network.onDisconnect();
+    tasks_->add(gone.attach(kj::mv(connection), kj::defer([this] { --desk_.callers; })));
   }
 
-  // Until no worker has anything to do, and what they did is sent.
+  // Until no worker has anything to do, and what they did is sent. Then everybody is told, and
+  // goes.
   void drain(kj::WaitScope& scope) {
-    const auto until = std::chrono::steady_clock::now() + 2s;
+    const auto until = std::chrono::steady_clock::now() + kDrainMax;
     while (!desk_.workers.idle() && std::chrono::steady_clock::now() < until) {
       timer_->afterDelay(1 * kj::MILLISECONDS).wait(scope);
     }
-    timer_->afterDelay(1 * kj::MILLISECONDS).wait(scope);
+    auto told = kj::heapArrayBuilder<kj::Promise<void>>(desk_.greeted.size());
+    for (auto& [number, caller] : desk_.greeted) {
+      told.add(caller.farewellRequest().send().ignoreResult().catch_([](kj::Exception&&) {}));
+    }
+    kj::joinPromises(told.finish()).exclusiveJoin(timer_->afterDelay(kFarewellMax)).wait(scope);
   }
 
   void taskFailed(kj::Exception&& exception) override {

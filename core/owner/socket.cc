@@ -30,8 +30,8 @@ struct Address {
 };
 
 Address address_in(const fs::path& directory) {
-  Address address{FileDescriptor(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), {},
-                  {}};
+  Address address{
+      FileDescriptor(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), {}, {}};
   if (address.directory.get() < 0) throw_file_error("open", directory, errno);
   address.path = fmt::format("/proc/self/fd/{}/{}", address.directory.get(), kSocketName);
   address.name.sun_family = AF_UNIX;

@@ -119,17 +119,9 @@ void write_fault(Fault::Builder fault, const std::exception_ptr& error) {
     fault.setCorruption(corruption.what());
   } catch (const events::MalformedError& malformed) {
     fault.setCorruption(malformed.what());
+  } catch (const std::exception& bug) {
+    assertion_failed(bug.what(), "owner/wire.cc", __LINE__);
   }
-}
-
-bool catch_fault(Fault::Builder fault, const std::function<void()>& work) {
-  try {
-    work();
-  } catch (...) {
-    write_fault(fault, std::current_exception());
-    return true;
-  }
-  return false;
 }
 
 std::exception_ptr read_fault(Fault::Reader fault) {
@@ -253,7 +245,8 @@ tenantry::LogFilter read_filter(LogFilter::Reader filter) {
   tenantry::LogFilter read;
   read.after = {filter.getAfter()};
   read.through = Position{filter.getThrough()};
-  if (filter.getScope().isOnly()) read.scope = static_cast<events::Scope>(filter.getScope().getOnly());
+  if (filter.getScope().isOnly())
+    read.scope = static_cast<events::Scope>(filter.getScope().getOnly());
   read.tenant = read_optional_uuid(filter.getTenant());
   read.stream = read_optional_uuid(filter.getStream());
   if (filter.getUser().isId()) read.user = filter.getUser().getId();

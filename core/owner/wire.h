@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,11 +16,12 @@
 namespace tenantry::owner {
 
 // The owner takes no more calls; it did nothing for this one.
-struct OwnerLeaves {};
+struct OwnerLeaves : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return "the owner leaves"; }
+};
 
-// Runs `work`; what it throws is put into `fault`, of which the exception's type and all of its
-// words are kept. Returns whether it threw.
-bool catch_fault(Fault::Builder fault, const std::function<void()>& work);
+// Puts what was thrown there, with its type and all of its words. A fault of no known type is a
+// bug, and ends the process.
 void write_fault(Fault::Builder fault, const std::exception_ptr& error);
 // What was thrown there, to be thrown here; nullptr for none. OwnerLeaves is one of them.
 [[nodiscard]] std::exception_ptr read_fault(Fault::Reader fault);

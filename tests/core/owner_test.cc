@@ -1,5 +1,6 @@
 // A store that is used through its owner's socket gives what the store itself gives.
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "core/error.h"
 #include "core/owner/remote_store.h"
 #include "core/owner/server.h"
+#include "core/owner/shared_store.h"
 #include "core/owner/socket.h"
 #include "tests/core/random_history.h"
 #include "tests/core/store_test_base.h"
@@ -141,12 +143,10 @@ TEST_F(OwnerTest, EveryReadingIsThatOfTheStore) {
     EXPECT_EQ(tail.digest, store().tail().digest);
     EXPECT_EQ(rows_of(state), rows);
   });
-  store().read_state_at(middle, {}, [&](const LogTail&, const StateView& state) {
-    rows = rows_of(state);
-  });
-  remote().read_state_at(middle, {}, [&](const LogTail&, const StateView& state) {
-    EXPECT_EQ(rows_of(state), rows);
-  });
+  store().read_state_at(middle, {},
+                        [&](const LogTail&, const StateView& state) { rows = rows_of(state); });
+  remote().read_state_at(
+      middle, {}, [&](const LogTail&, const StateView& state) { EXPECT_EQ(rows_of(state), rows); });
   EXPECT_EQ(remote().chain_hash_at(middle), store().chain_hash_at(middle));
   EXPECT_EQ(remote().chain_hash_at({1'000'000}), std::nullopt);
   EXPECT_EQ(remote().position_at(clock_.now()), store().position_at(clock_.now()));
@@ -174,9 +174,8 @@ TEST_F(OwnerTest, LongAnswersComeInPieces) {
 
 TEST_F(OwnerTest, CommandsAreReadAgainAsTheStoreReadsThem) {
   fill(2, 200);
-  for (const LogFilter& filter :
-       {LogFilter{}, LogFilter{.scope = events::Scope::TENANTS},
-        LogFilter{.after = {20}, .through = Position{60}}}) {
+  for (const LogFilter& filter : {LogFilter{}, LogFilter{.scope = events::Scope::TENANTS},
+                                  LogFilter{.after = {20}, .through = Position{60}}}) {
     const auto read = [&](const TenancyStore& from) {
       std::vector<std::string> commands;
       from.read_commands(filter, {}, [&](const events::CommandRequest& command) {
@@ -199,7 +198,8 @@ TEST_F(OwnerTest, CommandsAreAnsweredAsTheStoreAnswersThem) {
   const std::string with_id = ",'id':'6f2b7a54-6a0e-4f6e-8b7d-0c8d4f1f2a3b'";
   EXPECT_EQ(answers_to(protein("Pork", with_id)), "2");
   EXPECT_EQ(answers_to(protein("Pork", with_id)), "2") << "the first answer again";
-  EXPECT_EQ(answers_to(protein("Lamb", ",'expected_version':5")), run(protein("Lamb", ",'expected_version':5")));
+  EXPECT_EQ(answers_to(protein("Lamb", ",'expected_version':5")),
+            run(protein("Lamb", ",'expected_version':5")));
   const auto lamb = request(protein("Lamb"));
   const auto rehearsal = remote().rehearse();
   EXPECT_EQ(brief(rehearsal->submit({&lamb, 1}, {}).at(0)), "3");
@@ -278,7 +278,7 @@ TEST_F(OwnerTest, WhenTheOwnerEndsItsCallersHearOfIt) {
   EXPECT_THROW((void)remote().tail(), OwnerGone);
   EXPECT_THROW(remote().read_log({}, [](const StoredEvent&) { return true; }), OwnerGone);
   const auto pork = request(protein("Pork"));
-  EXPECT_THROW((void)remote().submit({&pork, 1}, {}), UnavailableError);
+  EXPECT_THROW((void)remote().submit({&pork, 1}, {}), OwnerGone) << "it said farewell";
   EXPECT_EQ(connect_to_owner(directory()), nullptr);
   EXPECT_FALSE(fs::exists(directory() / kSocketName));
   serve();
@@ -290,7 +290,8 @@ TEST_F(OwnerTest, WhoLeavesInTheMiddleHarmsNobody) {
   for (int n = 0; n < 20; ++n) {
     const auto caller = connect_to_owner(directory());
     try {
-      caller->read_state([](const LogTail&, const StateView&) { throw std::runtime_error("left"); });
+      caller->read_state(
+          [](const LogTail&, const StateView&) { throw std::runtime_error("left"); });
     } catch (const std::runtime_error&) {
       continue;
     }
@@ -327,6 +328,143 @@ TEST_F(OwnerTest, APathMayBeLongerThanAnAddress) {
   EXPECT_EQ(caller->tail().tail, store().tail().tail);
   server_.reset();
   close();
+}
+
+// --- A store wherever it is open.
+
+class SharedStoreTest : public StoreTestBase {
+ protected:
+  SharedStoreTest() { close(); }
+
+  std::unique_ptr<TenancyStore> open_shared(bool read_only = false) {
+    StoreOptions options;
+    options.directory = directory();
+    options.read_only = read_only;
+    return open_shared_store(options, clock_, ids_);
+  }
+  std::string run_on(TenancyStore& store, const std::string& line) {
+    const auto command = request(line);
+    return brief(store.submit({&command, 1}, {}).at(0));
+  }
+};
+
+TEST_F(SharedStoreTest, TheSecondOneUsesItThroughTheFirst) {
+  const auto first = open_shared();
+  const auto second = open_shared();
+  EXPECT_EQ(run_on(*first, protein("Beef")), "1");
+  EXPECT_EQ(run_on(*second, protein("Beef")), "protein_taken");
+  EXPECT_EQ(run_on(*second, protein("Pork")), "2");
+  EXPECT_EQ(first->tail().digest, second->tail().digest);
+}
+
+TEST_F(SharedStoreTest, TheNextOneTakesOver) {
+  auto first = open_shared();
+  const auto second = open_shared();
+  const auto third = open_shared();
+  EXPECT_EQ(run_on(*second, protein("Beef")), "1");
+  first.reset();
+  EXPECT_EQ(run_on(*second, protein("Pork")), "2");
+  EXPECT_EQ(run_on(*third, protein("Lamb")), "3");
+  EXPECT_EQ(second->tail().digest, third->tail().digest);
+}
+
+TEST_F(SharedStoreTest, ReadingGoesOnWhereItWas) {
+  auto first = open_shared();
+  const std::string reason(400, 'r');
+  for (int n = 0; n < 2000; ++n) {
+    (void)run_on(*first, protein("p" + std::to_string(n), ",'reason':'" + reason + "'"));
+  }
+  for (const bool reverse : {false, true}) {
+    if (!first) first = open_shared();
+    const auto second = open_shared();
+    std::vector<std::uint64_t> seen;
+    second->read_log({.reverse = reverse}, [&](const StoredEvent& event) {
+      seen.push_back(event.position.value);
+      if (seen.size() == 10) first.reset();
+      if (seen.size() == 20) {
+        EXPECT_EQ(run_on(*second, protein(reverse ? "last" : "first")),
+                  std::to_string(2001 + reverse));
+      }
+      return true;
+    });
+    if (reverse) std::ranges::reverse(seen);
+    ASSERT_EQ(seen.size(), 2000U + reverse) << "what was there when it began";
+    for (std::size_t n = 0; n < seen.size(); ++n) EXPECT_EQ(seen[n], n + 1);
+  }
+}
+
+TEST_F(SharedStoreTest, RowsAreNotReadHalfFromAnother) {
+  auto first = open_shared();
+  for (int n = 0; n < 10; ++n) (void)run_on(*first, protein("p" + std::to_string(n)));
+  const auto second = open_shared();
+  const events::TableInfo& table = *events::find_table("core_protein");
+  const auto read_rows = [&](const std::function<void()>& meanwhile) {
+    std::size_t rows = 0;
+    second->read_state([&](const LogTail&, const StateView& state) {
+      meanwhile();
+      state.scan_rows(table, std::nullopt, [&](const StoredRow&) { return ++rows > 0; });
+    });
+    return rows;
+  };
+  EXPECT_THROW((void)read_rows([&] { first.reset(); }), UnavailableError);
+  EXPECT_EQ(read_rows([] {}), 10U);
+}
+
+TEST_F(SharedStoreTest, WhoWritesDoesNotGoThroughOneThatReads) {
+  auto reader = open_shared(/*read_only=*/true);
+  EXPECT_EQ(open_shared(/*read_only=*/true)->tail().tail, Position{0});
+  EXPECT_THROW((void)open_shared(), UnavailableError);
+  StoreOptions options;
+  options.directory = directory();
+  int asked = 0;
+  options.wait_for_owner = [&] {
+    if (++asked == 3) reader.reset();
+    return true;
+  };
+  const auto writer = open_shared_store(options, clock_, ids_);
+  EXPECT_EQ(run_on(*writer, protein("Beef")), "1");
+}
+
+TEST_F(SharedStoreTest, AnotherStoreInItsPlaceIsNotTakenForIt) {
+  auto first = open_shared();
+  const auto second = open_shared();
+  first.reset();
+  fs::remove_all(directory());
+  init_store(directory(), clock_, ids_);
+  try {
+    (void)second->tail();
+    FAIL() << "it is another store";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "store_replaced");
+  }
+}
+
+TEST_F(SharedStoreTest, ManyShareItWhileOwnersComeAndGo) {
+  constexpr int kCallers = 6;
+  constexpr int kCommands = 40;
+  std::atomic<int> accepted = 0;
+  {
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) {
+      callers.emplace_back([&, caller] {
+        for (int n = 0; n < kCommands; ++n) {
+          StoreOptions options;
+          options.directory = directory();
+          options.wait_for_owner = [] {
+            std::this_thread::sleep_for(1ms);
+            return true;
+          };
+          const auto mine = open_shared_store(options, clock_, ids_);
+          const std::string name = std::to_string(caller) + "-" + std::to_string(n);
+          const std::string answer = run_on(*mine, protein(name));
+          if (answer.find_first_not_of("0123456789") == std::string::npos) ++accepted;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(accepted, kCallers * kCommands);
+  const auto after = open_shared();
+  EXPECT_EQ(after->tail().tail.value, static_cast<std::uint64_t>(kCallers * kCommands));
 }
 
 }  // namespace
