@@ -191,7 +191,7 @@ class Applier {
 
   Session& session_;
   const ApplyOptions& options_;
-  std::optional<Printer> printer_;  // None for plain NDJSON.
+  std::optional<Printer> printer_;        // None for plain NDJSON.
   std::unique_ptr<Rehearsal> rehearsal_;  // For a dry run.
   JsonBuilder json_;
   std::uint64_t answered_ = 0;

@@ -99,9 +99,8 @@ class DoCommand final : public Command {
     if (auto* refusal = std::get_if<Refusal>(&parsed)) throw CommandRefused{std::move(*refusal)};
     const std::vector<events::CommandRequest> requests = {
         std::get<events::CommandRequest>(std::move(parsed))};
-    std::vector<Answer> answers =
-        dry_run_ ? session.store().rehearse()->submit(requests, {})
-                 : session.store().submit(requests, {});
+    std::vector<Answer> answers = dry_run_ ? session.store().rehearse()->submit(requests, {})
+                                           : session.store().submit(requests, {});
     Answer& answer = answers.at(0);
     if (answer.status != Answer::Status::kAccepted) throw CommandRefused{std::move(answer.refusal)};
     print(session, answer);
