@@ -126,18 +126,13 @@ class Store final : public TenancyStore {
 
   std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                              SubmitOptions options) override {
-    if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
-    if (const std::string error = opened_.ack->error(); !error.empty()) {
-      throw UnavailableError(error + "; what was answered can no longer be noted",
-                             "look at the disk, open the store again and repeat the commands with "
-                             "their ids");
-    }
+    require_writable();
     return writer_.submit(commands, options);
   }
 
   std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
                                                 SubmitOptions options) override {
-    if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
+    require_writable();
     return writer_.submit_later(std::move(commands), options);
   }
 
@@ -209,6 +204,15 @@ class Store final : public TenancyStore {
   }
 
  private:
+  void require_writable() const {
+    if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
+    if (const std::string error = opened_.ack->error(); !error.empty()) {
+      throw UnavailableError(error + "; what was answered can no longer be noted",
+                             "look at the disk, open the store again and repeat the commands with "
+                             "their ids");
+    }
+  }
+
   // Whoever asks the store afterwards meets no older head.
   [[nodiscard]] Moment look() const {
     auto view = opened_.storage->read_view();

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <future>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -29,13 +30,20 @@ namespace fs = std::filesystem;
 
 constexpr auto kGreetingTimeout = 2 * kj::SECONDS;
 constexpr std::uint32_t kVerifyStepMillis = 200;
-// A call carries no more than about this many bytes of commands: more are several calls.
-constexpr std::uint64_t kMessageWordsMax = std::uint64_t{64} << 20;
+constexpr auto kAwaitMax = std::chrono::seconds(5);  // In one call.
+constexpr auto kEndMax = 5 * kj::SECONDS;            // For calls that nobody waits for any more.
 
 capnp::ReaderOptions limits() {
   capnp::ReaderOptions limits;
   limits.traversalLimitInWords = kMessageWordsMax;
   return limits;
+}
+
+// For what is computed here from the events.
+fs::path scratch_place() {
+  std::error_code error;
+  const fs::path place = fs::temp_directory_path(error);
+  return error ? fs::path("/tmp") : place;
 }
 
 // What the owner says at last.
@@ -71,7 +79,7 @@ struct Reply {
 };
 
 // The connection, with a thread of its own: whoever calls has what it wants done there.
-class Connection {
+class Connection final : private kj::TaskSet::ErrorHandler {
  public:
   explicit Connection(FileDescriptor socket) {
     std::promise<void> ready;
@@ -87,22 +95,30 @@ class Connection {
     thread_.join();
   }
 
-  // Calls `send` there, which gives a promise for a Result; waits for it. Throws what it throws.
+  // Calls `send` there, which gives a promise for a Result; waits for it.
   template <class Result, class Send>
   Result wait(Send&& send) const {
     try {
       return (*executor_)->executeSync(std::forward<Send>(send));
     } catch (const kj::Exception& error) {
-      throw gone(error);
+      std::rethrow_exception(fault_of(error));
     }
   }
-  // What became of a call that was not answered. Any thread may ask.
-  [[nodiscard]] OwnerGone gone(const kj::Exception& error) const {
-    if (farewell_) return OwnerGone("the process that owned the store has ended", false);
-    return {std::string("the process that owned the store did not answer: ") +
-                error.getDescription().cStr(),
-            true};
+  // Why a call was not answered. Any thread may ask.
+  [[nodiscard]] std::exception_ptr fault_of(const kj::Exception& error) const {
+    const std::string why = std::string("the process that owned the store did not answer: ") +
+                            error.getDescription().cStr();
+    if (error.getType() != kj::Exception::Type::DISCONNECTED) {
+      return std::make_exception_ptr(UnavailableError(why, "try again"));
+    }
+    return std::make_exception_ptr(OwnerGone(why, !farewell_));
   }
+  // Before a call: nothing is sent to who is gone.
+  void check_there() const {
+    if (lost_) throw OwnerGone("the process that owned the store has ended", false);
+  }
+  // There: what nobody waits for goes on.
+  void keep(kj::Promise<void> promise) { tasks_->add(kj::mv(promise)); }
   // There, before the first call.
   [[nodiscard]] Caller::Client caller() {
     return kj::heap<FarewellServer>([this] { farewell_ = true; });
@@ -113,13 +129,24 @@ class Connection {
 
  private:
   void run(int descriptor, std::promise<void>& ready) {
+    try {
+      serve(descriptor, ready);
+    } catch (const kj::Exception& error) {
+      // Only before it is ready: for want of descriptors, or of memory.
+      ready.set_exception(std::make_exception_ptr(UnavailableError(
+          std::string("cannot reach the owner of the store: ") + error.getDescription().cStr())));
+    }
+  }
+
+  void serve(int descriptor, std::promise<void>& ready) {
     auto io = kj::setupAsyncIo();
     auto stop = kj::newPromiseAndCrossThreadFulfiller<void>();
     stop_.emplace(kj::mv(stop.fulfiller));
     timer_ = &io.provider->getTimer();
     auto stream = io.lowLevelProvider->wrapSocketFd(
-        descriptor,
-        kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP | kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
+        descriptor, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
+                        kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
+                        kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
     capnp::TwoPartyVatNetwork network(*stream, capnp::rpc::twoparty::Side::CLIENT, limits());
     auto rpc = capnp::makeRpcClient(network);
     capnp::MallocMessageBuilder message;
@@ -127,16 +154,24 @@ class Connection {
     owner.setSide(capnp::rpc::twoparty::Side::SERVER);
     Door::Client door = rpc.bootstrap(owner).castAs<Door>();
     door_ = &door;
+    kj::TaskSet tasks(*this);
+    tasks_ = &tasks;
+    auto watching = network.onDisconnect().then([this] { lost_ = true; }).eagerlyEvaluate(nullptr);
     executor_.emplace(kj::getCurrentThreadExecutor().addRef());
     ready.set_value();
     stop.promise.wait(io.waitScope);
+    tasks.onEmpty().exclusiveJoin(timer_->afterDelay(kEndMax)).wait(io.waitScope);
   }
 
+  void taskFailed(kj::Exception&& /*error*/) override {}  // Whoever asked was told.
+
+  std::atomic<bool> lost_ = false;
   std::atomic<bool> farewell_ = false;
   std::optional<kj::Own<const kj::Executor>> executor_;
   std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
   Door::Client* door_ = nullptr;
   kj::Timer* timer_ = nullptr;
+  kj::TaskSet* tasks_ = nullptr;
   std::jthread thread_;  // Last: it uses everything above.
 };
 
@@ -151,7 +186,7 @@ class Held {
   ~Held() {
     try {
       connection_->wait<void>([this] { client_ = nullptr; });
-    } catch (const OwnerGone&) {
+    } catch (const std::runtime_error&) {
       (void)client_;  // Its connection is gone, and all that belonged to it.
     }
   }
@@ -162,6 +197,7 @@ class Held {
   // Sends what `make` makes of the capability, and reads the response there, unless it is a fault.
   template <class Result, class Make, class Read>
   Result call(Make&& make, Read&& read) const {
+    connection_->check_there();
     return connection_
         ->wait<Reply<Result>>([&] {
           return make(*client_).send().then([&read](auto&& response) {
@@ -179,18 +215,20 @@ class Held {
   std::future<Reply<Result>> begin(Make&& make, Read read) const {
     auto promise = std::make_shared<std::promise<Reply<Result>>>();
     std::future<Reply<Result>> reply = promise->get_future();
+    connection_->check_there();
     connection_->wait<void>([&] {
-      make(*client_)
-          .send()
-          .then([promise, read](auto&& response) {
-            Reply<Result> one;
-            one.fault = read_fault(response.getFault());
-            if (!one.fault) one.result.emplace(read(response));
-            promise->set_value(std::move(one));
-          })
-          .detach([promise, connection = connection_.get()](kj::Exception&& error) {
-            promise->set_exception(std::make_exception_ptr(connection->gone(error)));
-          });
+      connection_->keep(
+          make(*client_)
+              .send()
+              .then([promise, read](auto&& response) {
+                Reply<Result> one;
+                one.fault = read_fault(response.getFault());
+                if (!one.fault) one.result.emplace(read(response));
+                promise->set_value(std::move(one));
+              })
+              .catch_([promise, connection = connection_.get()](kj::Exception&& error) {
+                promise->set_exception(connection->fault_of(error));
+              }));
     });
     return reply;
   }
@@ -221,12 +259,15 @@ struct Answered {
   std::exception_ptr fault;  // Then the answers are those that are durable all the same.
 };
 
-// A command that was not answered: it was not done, or nobody knows.
-[[noreturn]] void throw_unanswered(const OwnerGone& gone) {
-  if (!gone.may_be_done()) throw gone;
-  throw UnavailableError(std::string(gone.what()) + "; nobody knows whether the commands were done",
-                         "repeat them with their ids: what was done is answered again, and done "
-                         "only once");
+void check_size(std::span<const events::CommandRequest> commands) {
+  std::size_t bytes = 0;
+  for (const events::CommandRequest& request : commands) bytes += request.command.size();
+  if (bytes <= kCommandsBytesMax) return;
+  throw UsageError("too_large",
+                   fmt::format("commands of {} bytes are more than the owner of the store takes "
+                               "in one call",
+                               bytes),
+                   fmt::format("submit at most {} bytes at a time", kCommandsBytesMax));
 }
 
 template <class Client>
@@ -242,6 +283,8 @@ auto make_submission(Client& client, std::span<const events::CommandRequest> com
 template <class Client>
 Answered submit_to(const Held<Client>& to, std::span<const events::CommandRequest> commands,
                    const tenantry::SubmitOptions& options) {
+  check_size(commands);
+  to.connection()->check_there();
   return to.connection()->template wait<Answered>([&] {
     return make_submission(to.client(), commands, options).send().then([](auto&& response) {
       return Answered{read_answers(response.getAnswers()), read_fault(response.getFault())};
@@ -499,12 +542,12 @@ class Remote final : public RemoteStore {
   void read_state_at(
       Position position, const Progress& progress,
       const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    read_past_state(*this, fs::temp_directory_path(), position, progress, read);
+    read_past_state(*this, scratch_place(), position, progress, read);
   }
 
   void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
                  const std::function<bool(const FoldedRow&)>& visit) const override {
-    fold_log_rows(*this, fs::temp_directory_path(), through, seen, visit);
+    fold_log_rows(*this, scratch_place(), through, seen, visit);
   }
 
   std::optional<Hash> chain_hash_at(Position position) const override {
@@ -527,8 +570,6 @@ class Remote final : public RemoteStore {
                                        tenantry::SubmitOptions options) override {
     try {
       return settle(submit_to(*held_, commands, options), options);
-    } catch (const OwnerGone& gone) {
-      throw_unanswered(gone);
     } catch (const OwnerLeaves&) {
       throw OwnerGone("the process that owned the store is ending", false);
     }
@@ -536,29 +577,29 @@ class Remote final : public RemoteStore {
 
   std::future<std::vector<tenantry::Answer>> submit_later(
       std::vector<events::CommandRequest> commands, tenantry::SubmitOptions options) override {
+    check_size(commands);
+    const std::shared_ptr<Connection>& connection = held_->connection();
+    connection->check_there();
     const auto promise = std::make_shared<std::promise<std::vector<tenantry::Answer>>>();
     std::future<std::vector<tenantry::Answer>> answers = promise->get_future();
-    held_->connection()->wait<void>([&] {
-      make_submission(held_->client(), commands, options)
-          .send()
-          .then([promise, options](auto&& response) {
-            try {
-              promise->set_value(settle(
-                  {read_answers(response.getAnswers()), read_fault(response.getFault())}, options));
-            } catch (const OwnerLeaves&) {
-              promise->set_exception(std::make_exception_ptr(
-                  OwnerGone("the process that owned the store is ending", false)));
-            } catch (const std::exception&) {
-              promise->set_exception(std::current_exception());
-            }
-          })
-          .detach([promise, connection = held_->connection().get()](kj::Exception&& error) {
-            try {
-              throw_unanswered(connection->gone(error));
-            } catch (const std::exception&) {
-              promise->set_exception(std::current_exception());
-            }
-          });
+    connection->wait<void>([&, &there = *connection] {
+      there.keep(make_submission(held_->client(), commands, options)
+                     .send()
+                     .then([promise, options](auto&& response) {
+                       try {
+                         promise->set_value(settle(
+                             {read_answers(response.getAnswers()), read_fault(response.getFault())},
+                             options));
+                       } catch (const OwnerLeaves&) {
+                         promise->set_exception(std::make_exception_ptr(
+                             OwnerGone("the process that owned the store is ending", false)));
+                       } catch (const std::exception&) {
+                         promise->set_exception(std::current_exception());
+                       }
+                     })
+                     .catch_([promise, &there](kj::Exception&& error) {
+                       promise->set_exception(there.fault_of(error));
+                     }));
     });
     return answers;
   }
@@ -573,14 +614,21 @@ class Remote final : public RemoteStore {
   }
 
   Position await_tail(Position beyond, std::chrono::milliseconds timeout) const override {
-    return held_->call<Position>(
-        [&](Owner::Client& owner) {
-          auto request = owner.awaitTailRequest();
-          request.setBeyond(beyond.value);
-          request.setMillis(static_cast<std::uint32_t>(timeout.count()));
-          return request;
-        },
-        [](auto& response) { return read_tail(response.getTail()).tail; });
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    while (true) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          until - std::chrono::steady_clock::now());
+      const auto now = std::clamp<std::chrono::milliseconds>(left, {}, kAwaitMax);
+      const Position reached = held_->call<Position>(
+          [&](Owner::Client& owner) {
+            auto request = owner.awaitTailRequest();
+            request.setBeyond(beyond.value);
+            request.setMillis(static_cast<std::uint32_t>(now.count()));
+            return request;
+          },
+          [](auto& response) { return read_tail(response.getTail()).tail; });
+      if (reached > beyond || now == left) return reached;
+    }
   }
 
   Position position_at(events::Timestamp time) const override {
@@ -598,7 +646,7 @@ class Remote final : public RemoteStore {
                      const VisitCommand& visit) const override {
     PassingEvents passing(*this, filter);
     tenantry::read_commands(
-        *this, fs::temp_directory_path(), filter.through,
+        *this, scratch_place(), filter.through,
         [&](const StoredEvent& event) { return passing.holds(event.position); }, progress, visit);
   }
 
@@ -749,6 +797,8 @@ std::unique_ptr<RemoteStore> connect_to_owner(const fs::path& directory) {
   try {
     welcome = greet(connection);
   } catch (const OwnerGone&) {
+    return nullptr;
+  } catch (const UnavailableError&) {  // It did not answer in time.
     return nullptr;
   }
   if (welcome.leaving || welcome.lock != lock_identity(directory)) return nullptr;

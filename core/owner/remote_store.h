@@ -12,7 +12,7 @@
 namespace tenantry::owner {
 
 // The owner is gone, or going: it did not answer, and never will. What was only asked can be asked
-// again of the next one.
+// again of the next one, and so can what was not done.
 class OwnerGone : public std::runtime_error {
  public:
   OwnerGone(const std::string& what, bool may_be_done)
@@ -25,8 +25,8 @@ class OwnerGone : public std::runtime_error {
 };
 
 // A store that another process owns, used through its socket. Answers, errors and order are those
-// of the store itself; besides, every method may throw OwnerGone, submit() and submit_later()
-// UnavailableError where commands may have been done: a retry by command id tells. Threads: any.
+// of the store itself; besides, every method may throw OwnerGone, and so may what submit_later()
+// gives, and UnavailableError when the owner refuses to answer. Threads: any.
 class RemoteStore : public TenancyStore {
  public:
   [[nodiscard]] virtual pid_t owner_process() const = 0;

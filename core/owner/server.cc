@@ -33,19 +33,18 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kCallersMax = 128;
-// Of all callers; one of them may have up to kCallsMax calls under way.
 constexpr std::size_t kThreadsMax = 256;
-constexpr std::size_t kViewsMax = 64;
+// Views, verifications and calls that wait for the log to grow: each has a thread of its own.
+constexpr std::size_t kLongCallsMax = 128;
 // About so many bytes of events, rows or keys are one answer.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
-// Of one message, in words of eight bytes: what a call may carry, and more than an answer does.
-constexpr std::uint64_t kMessageWordsMax = std::uint64_t{16} << 20;
 // Of calls of one caller that are not answered yet; beyond that no more are read.
 constexpr std::size_t kCallWordsMax = std::size_t{4} << 20;
 constexpr auto kWaitMax = 10s;
 // When the server ends: for what is under way, and for callers that do not listen.
 constexpr auto kDrainMax = 2s;
 constexpr auto kFarewellMax = 200 * kj::MILLISECONDS;
+constexpr auto kAcceptPause = 100 * kj::MILLISECONDS;
 constexpr auto kWaitStep = 100ms;  // After so long a call that waits looks whether to go on.
 
 // What a call came to.
@@ -83,6 +82,61 @@ Parcel<Result> fault_of(std::exception_ptr fault) {
 struct Piece {
   std::string bytes;
   bool ended = true;
+};
+
+// What submitted commands came to.
+struct Submitted {
+  std::vector<tenantry::Answer> answers;
+  std::exception_ptr fault;  // Then the answers are those that are durable all the same.
+};
+
+// Waits for what was submitted, one after the other: answers come in the order of the calls.
+class Submissions {
+ public:
+  using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Submitted>>>;
+
+  struct Submission {
+    std::future<std::vector<tenantry::Answer>> answers;
+    std::shared_ptr<std::vector<tenantry::Answer>> durable;
+    Fulfiller fulfiller;
+  };
+
+  void add(Submission submission) {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(submission));
+    ++under_way_;
+    changed_.notify_one();
+  }
+  // Those of which nobody was told yet what they came to.
+  [[nodiscard]] std::size_t under_way() const {
+    const std::lock_guard lock(mutex_);
+    return under_way_;
+  }
+
+ private:
+  void serve(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (changed_.wait(lock, stop, [this] { return !queue_.empty(); })) {
+      Submission next = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      auto outcome = kj::heap<Outcome<Submitted>>();
+      try {
+        outcome->result = Submitted{next.answers.get(), nullptr};
+      } catch (const std::exception&) {
+        outcome->result = Submitted{*next.durable, std::current_exception()};
+      }
+      next.fulfiller->fulfill(kj::mv(outcome));
+      lock.lock();
+      --under_way_;
+    }
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<Submission> queue_;  // Guarded by mutex_, as is the next.
+  std::size_t under_way_ = 0;
+  std::jthread thread_{[this](const std::stop_token& stop) { serve(stop); }};
 };
 
 // What all callers share. The loop's thread alone uses it, but for what says otherwise.
@@ -131,14 +185,28 @@ class Desk {
     return refused;
   }
 
+  // The same of a call that has a thread for long, which `--long_calls` ends.
+  template <class Context>
+  bool refuses_long(Context& context) {
+    if (refuses(context)) return true;
+    if (long_calls.fetch_add(1) < kLongCallsMax) return false;
+    --long_calls;
+    write_fault(context.getResults().initFault(),
+                std::make_exception_ptr(UnavailableError(
+                    "too many callers read or watch the store at once", "try again")));
+    return true;
+  }
+
   TenancyStore& store;
   const ServerOptions& options;
   std::atomic<bool> leaving = false;  // Any thread may ask.
   std::size_t callers = 0;
   std::map<std::uint64_t, Caller::Client> greeted;  // Who is told at the end, by a number.
   std::uint64_t numbers = 0;
-  std::atomic<std::size_t> views = 0;
+  std::atomic<std::size_t> long_calls = 0;
+  const LockIdentity lock = lock_identity(options.directory).value_or(LockIdentity{});
   Workers workers;
+  Submissions submissions;
 };
 
 const events::TableInfo& table_at(std::uint32_t table) {
@@ -412,18 +480,17 @@ class VerificationServer final : public Verification::Server {
 // What is no command at all must not reach those whose commands share its commit. More need not be
 // checked: who may use the socket may as well write the store's files.
 std::vector<events::CommandRequest> read_checked(capnp::List<Command>::Reader commands) {
-  std::vector<events::CommandRequest> read = read_commands(commands);
-  for (const events::CommandRequest& request : read) {
-    events::MessageView view(request.command);
-    (void)events::command_info(view.root<events::Command>().which());
+  try {
+    std::vector<events::CommandRequest> read = read_commands(commands);
+    for (const events::CommandRequest& request : read) {
+      events::MessageView view(request.command);
+      (void)events::command_info(view.root<events::Command>().which());
+    }
+    return read;
+  } catch (const events::MalformedError& error) {
+    throw UsageError("malformed_call", std::string("what was sent is no command: ") + error.what());
   }
-  return read;
 }
-
-struct Submitted {
-  std::vector<tenantry::Answer> answers;
-  std::exception_ptr fault;
-};
 
 template <class Results>
 void fill_answers(Results& results, const Submitted& submitted) {
@@ -467,21 +534,16 @@ class OwnerServer final : public Owner::Server {
     const auto durable = std::make_shared<std::vector<tenantry::Answer>>();
     tenantry::SubmitOptions options = read_options(params.getOptions());
     options.answered = durable.get();
-    std::shared_future<std::vector<tenantry::Answer>> answers;
+    auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Submitted>>();
     try {
-      answers = desk_.store.submit_later(read_checked(params.getCommands()), options).share();
-    } catch (const UsageError&) {
+      desk_.submissions.add({desk_.store.submit_later(read_checked(params.getCommands()), options),
+                             durable, kj::mv(promise.fulfiller)});
+    } catch (const std::runtime_error&) {
       write_fault(context.getResults().initFault(), std::current_exception());
       return kj::READY_NOW;
     }
     return Desk::deliver<Submitted>(
-        context, desk_.have_done<Submitted>([answers, durable] {
-          try {
-            return Submitted{answers.get(), nullptr};
-          } catch (const std::runtime_error&) {
-            return Submitted{*durable, std::current_exception()};
-          }
-        }),
+        context, kj::mv(promise.promise),
         [](auto& results, Submitted& submitted) { fill_answers(results, submitted); });
   }
 
@@ -505,9 +567,11 @@ class OwnerServer final : public Owner::Server {
     const auto until = std::chrono::steady_clock::now() +
                        std::min<std::chrono::milliseconds>(
                            std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
+    if (desk_.refuses_long(context)) return kj::READY_NOW;
     return desk_.answer<LogTail>(
         context,
         [&desk = desk_, beyond, until] {
+          const auto end = kj::defer([&desk] { --desk.long_calls; });
           while (desk.store.await_tail(beyond, kWaitStep) <= beyond) {
             if (desk.leaving) throw OwnerLeaves{};
             if (std::chrono::steady_clock::now() >= until) break;
@@ -570,24 +634,18 @@ class OwnerServer final : public Owner::Server {
   kj::Promise<void> verify(VerifyContext context) override {
     const auto depth = context.getParams().getFull() ? VerifyDepth::kFull : VerifyDepth::kQuick;
     const auto running = std::make_shared<RunningVerification>();
-    if (desk_.refuses(context)) return kj::READY_NOW;
-    desk_.workers.run(
-        [&desk = desk_, running, depth] { running->run(desk.store, depth, desk.leaving); });
+    if (desk_.refuses_long(context)) return kj::READY_NOW;
+    desk_.workers.run([&desk = desk_, running, depth] {
+      running->run(desk.store, depth, desk.leaving);
+      --desk.long_calls;
+    });
     context.getResults().setVerification(kj::heap<VerificationServer>(desk_, running));
     return kj::READY_NOW;
   }
 
   kj::Promise<void> look(LookContext context) override {
-    if (desk_.refuses(context)) return kj::READY_NOW;
+    if (desk_.refuses_long(context)) return kj::READY_NOW;
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<LogTail>>();
-    if (desk_.views.fetch_add(1) >= kViewsMax) {
-      --desk_.views;
-      write_fault(context.getResults().initFault(),
-                  std::make_exception_ptr(UnavailableError(
-                      fmt::format("{} callers read the rows of the store already", kViewsMax),
-                      "try again")));
-      return kj::READY_NOW;
-    }
     const auto held = std::make_shared<HeldView>();
     using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<LogTail>>>;
     const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
@@ -599,7 +657,7 @@ class OwnerServer final : public Owner::Server {
         });
         return true;
       });
-      --desk.views;
+      --desk.long_calls;
       // Has no effect once it is fulfilled.
       if (served->fault) (*fulfiller)->fulfill(fault_of<LogTail>(served->fault));
     });
@@ -625,9 +683,8 @@ class DoorServer final : public Door::Server {
     auto greeting = results.initGreeting();
     greeting.setVersion(kSoftwareVersion);
     greeting.setProcess(::getpid());
-    const LockIdentity lock = lock_identity(desk_.options.directory).value_or(LockIdentity{});
-    greeting.setLockDevice(lock.device);
-    greeting.setLockInode(lock.inode);
+    greeting.setLockDevice(desk_.lock.device);
+    greeting.setLockInode(desk_.lock.inode);
     const StoreIdentity identity = desk_.store.identity();
     greeting.setStoreId(data_of(uuid_bytes(identity.store)));
     greeting.setIncarnation(identity.incarnation);
@@ -650,9 +707,7 @@ class DoorServer final : public Door::Server {
 class Server::Loop final : private kj::TaskSet::ErrorHandler {
  public:
   Loop(TenancyStore& store, ServerOptions options)
-      : options_(std::move(options)),
-        desk_(store, options_),
-        socket_(listen_in(options_.directory)) {
+      : options_(std::move(options)), desk_(store, options_), listener_(options_.directory) {
     std::promise<void> ready;
     std::future<void> is_ready = ready.get_future();
     thread_ = std::jthread([this, &ready] { run(ready); });
@@ -661,7 +716,7 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop() {
-    remove_socket(options_.directory);
+    listener_.remove();
     desk_.leaving = true;
     (*stop_)->fulfill();
     thread_.join();
@@ -688,30 +743,41 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
   };
 
   void run(std::promise<void>& ready) {
+    try {
+      serve(ready);
+    } catch (const kj::Exception& error) {
+      // Only before it is ready: for want of descriptors, or of memory.
+      ready.set_exception(std::make_exception_ptr(UnavailableError(
+          std::string("cannot let other processes in: ") + error.getDescription().cStr())));
+    }
+  }
+
+  void serve(std::promise<void>& ready) {
     auto io = kj::setupAsyncIo();
     auto stop = kj::newPromiseAndCrossThreadFulfiller<void>();
     stop_.emplace(kj::mv(stop.fulfiller));
     kj::TaskSet tasks(*this);
     auto receiver = io.lowLevelProvider->wrapListenSocketFd(
-        socket_.release(),
-        kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP | kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
+        listener_.descriptor(), kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
+                                    kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
     tasks_ = &tasks;
     timer_ = &io.provider->getTimer();
-    auto listening = let_in(*receiver).eagerlyEvaluate([this](kj::Exception&& error) {
-      warn(std::string("no more callers are let in: ") + error.getDescription().cStr());
-    });
+    auto listening = let_in(*receiver).eagerlyEvaluate(nullptr);
     ready.set_value();
     stop.promise.wait(io.waitScope);
-    // What is under way is answered: every task of the workers ends by itself, soon.
     listening = nullptr;
-    drain(io.waitScope);
+    take_leave(io.waitScope);
   }
 
   kj::Promise<void> let_in(kj::ConnectionReceiver& receiver) {
-    return receiver.accept().then([this, &receiver](kj::Own<kj::AsyncIoStream>&& stream) {
-      welcome(kj::mv(stream));
-      return let_in(receiver);
-    });
+    return receiver.accept()
+        .then([this](kj::Own<kj::AsyncIoStream>&& stream) { welcome(kj::mv(stream)); })
+        .catch_([this](kj::Exception&& error) {
+          // There are too few descriptors, say: others may be let in later.
+          warn(std::string("a caller was not let in: ") + error.getDescription().cStr());
+          return timer_->afterDelay(kAcceptPause);
+        })
+        .then([this, &receiver] { return let_in(receiver); });
   }
 
   void welcome(kj::Own<kj::AsyncIoStream> stream) {
@@ -725,13 +791,18 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
     tasks_->add(gone.attach(kj::mv(connection), kj::defer([this] { --desk_.callers; })));
   }
 
-  // Until no worker has anything to do, and what they did is sent. Then everybody is told, and
-  // goes.
-  void drain(kj::WaitScope& scope) {
+  // Until all that was taken is answered. Then everybody is told that what is not was not done: so
+  // if that takes too long, they are only cut off.
+  void take_leave(kj::WaitScope& scope) {
     const auto until = std::chrono::steady_clock::now() + kDrainMax;
-    while (!desk_.workers.idle() && std::chrono::steady_clock::now() < until) {
+    const auto is_done = [this] {
+      return desk_.submissions.under_way() == 0 && desk_.workers.idle();
+    };
+    while (!is_done() && std::chrono::steady_clock::now() < until) {
       timer_->afterDelay(1 * kj::MILLISECONDS).wait(scope);
     }
+    if (desk_.submissions.under_way() > 0) return;
+    scope.poll();  // What they came to is on its way.
     auto told = kj::heapArrayBuilder<kj::Promise<void>>(desk_.greeted.size());
     for (auto& [number, caller] : desk_.greeted) {
       told.add(caller.farewellRequest().send().ignoreResult().catch_([](kj::Exception&&) {}));
@@ -750,7 +821,7 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
 
   const ServerOptions options_;
   Desk desk_;
-  FileDescriptor socket_;
+  Listener listener_;
   std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
   kj::TaskSet* tasks_ = nullptr;  // Of the loop's thread, as is the next.
   kj::Timer* timer_ = nullptr;

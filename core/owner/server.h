@@ -17,9 +17,9 @@ struct ServerOptions {
 };
 
 // Lets other processes of this machine use a store that this one owns, through a socket in its
-// directory. One thread talks to all of them and never waits for the store; others do the work. A
-// caller that is slow, or that vanishes, costs what its last calls are worth and no more: events
-// and rows are asked for piece by piece. Lifetime: borrows the store.
+// directory. One thread talks to all of them and never waits for the store; others do the work.
+// Events and rows are asked for piece by piece, so that a caller that is slow, or that vanishes,
+// costs what its last calls are worth. Lifetime: borrows the store.
 class Server {
  public:
   // Throws UnavailableError where no socket can be made.

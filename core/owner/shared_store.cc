@@ -1,8 +1,10 @@
 #include "core/owner/shared_store.h"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -14,6 +16,8 @@ namespace tenantry::owner {
 namespace {
 
 constexpr int kConflictExit = 4;
+constexpr std::chrono::seconds kHandoverMax{2};
+constexpr std::chrono::milliseconds kHandoverPause{2};
 
 // The store as it is reached now: opened here, or in the process that owns it.
 struct Reached {
@@ -24,7 +28,10 @@ struct Reached {
 class SharedStore final : public TenancyStore {
  public:
   SharedStore(StoreOptions options, const Clock& clock, IdSource& ids)
-      : options_(std::move(options)), clock_(clock), ids_(ids), reached_(reach()) {
+      : options_(std::move(options)),
+        clock_(clock),
+        ids_(ids),
+        reached_(reach(/*handover=*/false)) {
     identity_ = reached_->store->identity();
   }
 
@@ -49,7 +56,7 @@ class SharedStore final : public TenancyStore {
     const Position end = tail().tail;
     filter.through = std::min(filter.through.value_or(end), end);
     ask([&](TenancyStore& store) {
-      store.read_log(filter, [&](const StoredEvent& event) {
+      store.read_log(LogFilter(filter), [&](const StoredEvent& event) {
         const Position position = event.position;
         if (!visit(event)) return false;
         if (filter.reverse) {
@@ -111,20 +118,29 @@ class SharedStore final : public TenancyStore {
 
   std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                              SubmitOptions options) override {
-    return ask([&](TenancyStore& store) { return store.submit(commands, options); });
+    return ask([&](TenancyStore& store) {
+      try {
+        return store.submit(commands, options);
+      } catch (const OwnerGone& gone) {
+        if (gone.may_be_done()) throw_unknown(gone);
+        throw;
+      }
+    });
   }
 
+  // What an owner that ends leaves undone is not given to the next one: what came later may be
+  // before it there.
   std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
                                                 SubmitOptions options) override {
-    const auto kept = std::make_shared<std::vector<events::CommandRequest>>(std::move(commands));
-    auto answers = std::make_shared<std::future<std::vector<Answer>>>(
-        ask([&](TenancyStore& store) { return store.submit_later(*kept, options); }));
-    // Who leaves did nothing of it.
-    return std::async(std::launch::deferred, [this, kept, options, answers] {
+    const std::shared_ptr<Reached> reached = current();
+    if (reached->server) return reached->store->submit_later(std::move(commands), options);
+    auto answers = ask([&](TenancyStore& store) { return store.submit_later(commands, options); });
+    return std::async(std::launch::deferred, [answers = std::move(answers)]() mutable {
       try {
-        return answers->get();
-      } catch (const OwnerGone&) {
-        return submit(*kept, options);
+        return answers.get();
+      } catch (const OwnerGone& gone) {
+        if (gone.may_be_done()) throw_unknown(gone);
+        throw_begin_again(gone);
       }
     });
   }
@@ -136,7 +152,12 @@ class SharedStore final : public TenancyStore {
   }
 
   Position await_tail(Position beyond, std::chrono::milliseconds timeout) const override {
-    return ask([&](TenancyStore& store) { return store.await_tail(beyond, timeout); });
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    return ask([&](TenancyStore& store) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          until - std::chrono::steady_clock::now());
+      return store.await_tail(beyond, std::max(left, std::chrono::milliseconds(0)));
+    });
   }
 
   Position position_at(events::Timestamp time) const override {
@@ -192,6 +213,13 @@ class SharedStore final : public TenancyStore {
     throw UnavailableError(gone.what(), "repeat the command");
   }
 
+  [[noreturn]] static void throw_unknown(const OwnerGone& gone) {
+    throw UnavailableError(
+        std::string(gone.what()) + "; nobody knows whether the commands were done",
+        "repeat them with their ids: what was done is answered again, and done "
+        "only once");
+  }
+
   // Does `work`, which calls what it is given once what it has shown can no longer be taken back:
   // from there on a lost owner is an error.
   template <class Work>
@@ -225,7 +253,7 @@ class SharedStore final : public TenancyStore {
   void reach_again(const std::shared_ptr<Reached>& lost) const {
     const std::lock_guard lock(mutex_);
     if (reached_ != lost) return;  // Somebody else did.
-    auto found = reach();
+    auto found = reach(/*handover=*/true);
     if (found->store->identity() != identity_) {
       throw UsageError("store_replaced", "another store, or a restored one, is in its place",
                        "begin again", kConflictExit);
@@ -233,13 +261,21 @@ class SharedStore final : public TenancyStore {
     reached_ = std::move(found);
   }
 
-  // Opens the store, or finds its owner: whichever comes first.
-  [[nodiscard]] std::shared_ptr<Reached> reach() const {
+  // Opens the store, or finds its owner: whichever comes first. While one owner follows another
+  // there is none for a moment, for which nobody needs to be asked.
+  [[nodiscard]] std::shared_ptr<Reached> reach(bool handover) const {
     auto reached = std::make_shared<Reached>();
+    const auto handed_over =
+        std::chrono::steady_clock::now() + (handover ? kHandoverMax : std::chrono::seconds(0));
     StoreOptions options = options_;
-    options.wait_for_owner = [&] {
+    options.wait_for_owner = [&, goes_on = options_.wait_for_owner] {
       reached->store = through_owner();
-      return !reached->store && options_.wait_for_owner && options_.wait_for_owner();
+      if (reached->store) return false;
+      if (std::chrono::steady_clock::now() < handed_over) {
+        std::this_thread::sleep_for(kHandoverPause);
+        return true;
+      }
+      return goes_on && goes_on();
     };
     try {
       reached->store = open_store(options, clock_, ids_);

@@ -12,7 +12,7 @@ namespace tenantry::owner {
 // opened here or used through the next owner, and what was asked meanwhile is asked again: reading
 // goes on where it was. Errors besides those of a store:
 // - UnavailableError while an owner neither lets anybody in nor ends, once `wait_for_owner` returns
-//   false; so does one that only reads, when this is to write.
+//   false; so does one that only reads, when this is to write. For each wait a copy of it is made.
 // - UnavailableError from submit() when an owner ended in the middle: nobody knows whether the
 //   commands were done; and from whoever reads rows, or rehearses: begin again.
 // - UsageError `store_replaced` (exit 4) when another store, or a restored one, is in its place.

@@ -40,7 +40,7 @@ Address address_in(const fs::path& directory) {
 }
 
 FileDescriptor make_socket() {
-  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0) throw_file_error("make a socket in", "/", errno);
   return socket;
 }
@@ -57,27 +57,31 @@ std::optional<LockIdentity> lock_identity(const fs::path& directory) {
   return LockIdentity{status.st_dev, status.st_ino};
 }
 
-FileDescriptor listen_in(const fs::path& directory) {
-  const fs::path path = directory / kSocketName;
+Listener::Listener(const fs::path& directory)
+    : path_(directory / kSocketName), socket_(make_socket()) {
   const Address address = address_in(directory);
-  FileDescriptor socket = make_socket();
   if (::unlink(address.path.c_str()) != 0 && errno != ENOENT) {
-    throw_file_error("remove", path, errno);
+    throw_file_error("remove", path_, errno);
   }
-  if (::bind(socket.get(), pointer(address), sizeof(address.name)) != 0) {
-    throw_file_error("make", path, errno);
+  if (::bind(socket_.get(), pointer(address), sizeof(address.name)) != 0) {
+    throw_file_error("make", path_, errno);
   }
   // Before it listens nobody can connect.
   if (::chmod(address.path.c_str(), S_IRUSR | S_IWUSR) != 0) {
-    throw_file_error("change the mode of", path, errno);
+    throw_file_error("change the mode of", path_, errno);
   }
-  if (::listen(socket.get(), kBacklog) != 0) throw_file_error("listen on", path, errno);
-  return socket;
+  if (::listen(socket_.get(), kBacklog) != 0) throw_file_error("listen on", path_, errno);
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0) inode_ = status.st_ino;
 }
 
-void remove_socket(const fs::path& directory) {
+void Listener::remove() {
+  struct stat status {};
+  const bool is_ours = inode_ != 0 && ::stat(path_.c_str(), &status) == 0 &&
+                       static_cast<std::uint64_t>(status.st_ino) == inode_;
+  inode_ = 0;
   std::error_code ignored;
-  fs::remove(directory / kSocketName, ignored);
+  if (is_ours) fs::remove(path_, ignored);
 }
 
 std::optional<FileDescriptor> connect_in(const fs::path& directory) {

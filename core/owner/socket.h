@@ -20,10 +20,24 @@ struct LockIdentity {
 };
 [[nodiscard]] std::optional<LockIdentity> lock_identity(const std::filesystem::path& directory);
 
-// Listens, in place of whoever did before: only the owner may call it. Throws UnavailableError.
-[[nodiscard]] FileDescriptor listen_in(const std::filesystem::path& directory);
-// Nobody who comes from here on finds the socket.
-void remove_socket(const std::filesystem::path& directory);
+// Listens for as long as it lives, in place of whoever did before: only the owner may make one.
+class Listener {
+ public:
+  // Throws UnavailableError.
+  explicit Listener(const std::filesystem::path& directory);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { remove(); }
+
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
+  // Nobody who comes from here on finds the socket. What another owner put in its place stays.
+  void remove();
+
+ private:
+  const std::filesystem::path path_;
+  FileDescriptor socket_;
+  std::uint64_t inode_ = 0;  // Of the file; 0: it is removed.
+};
 
 // None when nobody listens there. Throws UnavailableError when it cannot be told.
 [[nodiscard]] std::optional<FileDescriptor> connect_in(const std::filesystem::path& directory);

@@ -1,6 +1,7 @@
 #include "core/owner/wire.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "core/bytes.h"
@@ -119,6 +120,8 @@ void write_fault(Fault::Builder fault, const std::exception_ptr& error) {
     fault.setCorruption(corruption.what());
   } catch (const events::MalformedError& malformed) {
     fault.setCorruption(malformed.what());
+  } catch (const std::system_error& system) {
+    write_problem(fault.initUnavailable(), "unavailable", system.what(), "", 0);
   } catch (const std::exception& bug) {
     assertion_failed(bug.what(), "owner/wire.cc", __LINE__);
   }

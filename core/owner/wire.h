@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
@@ -14,6 +15,11 @@
 // What passes between an owner and its callers, from and to the types of tenancy_store.h. Readers
 // throw events::MalformedError for what no writer here wrote.
 namespace tenantry::owner {
+
+// Of one message, in words of eight bytes: what a call may carry, and more than an answer does.
+inline constexpr std::uint64_t kMessageWordsMax = std::uint64_t{16} << 20;
+// Of the commands of one call, in bytes. Leaves room for what stands beside them.
+inline constexpr std::size_t kCommandsBytesMax = std::size_t{64} << 20;
 
 // The owner takes no more calls; it did nothing for this one.
 struct OwnerLeaves : std::exception {

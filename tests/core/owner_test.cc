@@ -1,7 +1,9 @@
 // A store that is used through its owner's socket gives what the store itself gives.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <optional>
 #include <random>
@@ -9,6 +11,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/owner/remote_store.h"
@@ -74,6 +78,14 @@ class OwnerTest : public StoreTestBase {
   static std::string words_of(const StoredRow& row) {
     return events::format_uuid(row.key.tenant) + events::format_uuid(row.key.id) + " " +
            std::to_string(row.version.value) + " " + std::to_string(row.last.value) + row.bytes;
+  }
+  static std::vector<std::string> keys_of(const StateView& state) {
+    std::vector<std::string> keys;
+    state.scan_rows(*events::find_table("core_protein"), std::nullopt, [&](const StoredRow& row) {
+      keys.push_back(words_of(row));
+      return true;
+    });
+    return keys;
   }
   // Everything that a view tells, in words.
   static std::vector<std::string> rows_of(const StateView& state) {
@@ -162,9 +174,17 @@ TEST_F(OwnerTest, EveryReadingIsThatOfTheStore) {
 
 TEST_F(OwnerTest, LongAnswersComeInPieces) {
   const std::string reason(400, 'r');
-  for (int n = 0; n < 1500; ++n) {
-    (void)run(protein("p" + std::to_string(n), ",'reason':'" + reason + "'"));
+  std::vector<std::string> lines;
+  for (int n = 0; n < 6000; ++n) {
+    lines.push_back(protein("p" + std::to_string(n), ",'reason':'" + reason + "'"));
   }
+  (void)run_all(lines);
+  std::vector<std::string> rows;
+  store().read_state([&](const LogTail&, const StateView& state) { rows = keys_of(state); });
+  remote().read_state([&](const LogTail&, const StateView& state) {
+    EXPECT_EQ(keys_of(state), rows);
+    EXPECT_EQ(rows.size(), 6000U);
+  });
   EXPECT_EQ(events_of(remote(), {}), events_of(store(), {}));
   EXPECT_EQ(events_of(remote(), {.reverse = true}), events_of(store(), {.reverse = true}));
   std::size_t visited = 0;
@@ -287,7 +307,7 @@ TEST_F(OwnerTest, WhenTheOwnerEndsItsCallersHearOfIt) {
 
 TEST_F(OwnerTest, WhoLeavesInTheMiddleHarmsNobody) {
   fill(3, 50);
-  for (int n = 0; n < 20; ++n) {
+  for (int n = 0; n < 150; ++n) {  // More than may look at a time.
     const auto caller = connect_to_owner(directory());
     try {
       caller->read_state(
@@ -297,6 +317,36 @@ TEST_F(OwnerTest, WhoLeavesInTheMiddleHarmsNobody) {
     }
   }
   EXPECT_EQ(remote().tail().tail, store().tail().tail);
+}
+
+TEST_F(OwnerTest, WhatIsUnderWayIsAnsweredWhenAStoreIsLetGo) {
+  std::vector<std::future<std::vector<Answer>>> answers;
+  for (int n = 0; n < 50; ++n) {
+    answers.push_back(remote().submit_later({request(protein("p" + std::to_string(n)))}, {}));
+  }
+  remote_.reset();
+  for (std::size_t n = 0; n < answers.size(); ++n) {
+    EXPECT_EQ(brief(answers[n].get().at(0)), std::to_string(n + 1)) << "in their order";
+  }
+}
+
+TEST_F(OwnerTest, WhatIsTooLargeForACallIsNotSent) {
+  events::CommandRequest large = request(protein("Beef"));
+  large.command.assign(std::size_t{65} << 20, '\0');
+  try {
+    (void)remote().submit({&large, 1}, {});
+    FAIL() << "it is too large";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "too_large");
+  }
+}
+
+TEST_F(OwnerTest, WhatIsNoCommandHarmsNobody) {
+  events::CommandRequest broken = request(protein("Beef"));
+  broken.command[9] = static_cast<char>(broken.command[9] ^ 0x7f);
+  EXPECT_THROW((void)remote().submit({&broken, 1}, {}), UsageError);
+  const auto pork = request(protein("Pork"));
+  EXPECT_EQ(brief(remote().submit({&pork, 1}, {}).at(0)), "1");
 }
 
 TEST_F(OwnerTest, TheSocketIsTheOwnersAlone) {
@@ -368,12 +418,45 @@ TEST_F(SharedStoreTest, TheNextOneTakesOver) {
   EXPECT_EQ(second->tail().digest, third->tail().digest);
 }
 
+// Nobody can say then whether a command that was on its way was done; one that is sent later goes
+// to the next owner.
+TEST_F(SharedStoreTest, AnOwnerThatIsKilledIsSucceeded) {
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    const auto mine = open_shared();
+    (void)::write(ready[1], "r", 1);
+    ::pause();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const auto mine = open_shared();
+  EXPECT_EQ(run_on(*mine, protein("Beef")), "1");
+  ASSERT_EQ(::kill(owner, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(owner, nullptr, 0), owner);
+  std::string answer;
+  for (int tries = 0; answer.empty() && tries < 3; ++tries) {
+    try {
+      answer = run_on(*mine, protein("Pork"));
+    } catch (const UnavailableError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("nobody knows"));
+    }
+  }
+  EXPECT_EQ(answer, "2");
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
 TEST_F(SharedStoreTest, ReadingGoesOnWhereItWas) {
   auto first = open_shared();
   const std::string reason(400, 'r');
+  std::vector<events::CommandRequest> commands;
   for (int n = 0; n < 2000; ++n) {
-    (void)run_on(*first, protein("p" + std::to_string(n), ",'reason':'" + reason + "'"));
+    commands.push_back(request(protein("p" + std::to_string(n), ",'reason':'" + reason + "'")));
   }
+  (void)first->submit(commands, {});
   for (const bool reverse : {false, true}) {
     if (!first) first = open_shared();
     const auto second = open_shared();
