@@ -1,27 +1,19 @@
 #include "core/owner/remote_store.h"
 
 #include <algorithm>
-#include <atomic>
 #include <future>
 #include <optional>
 #include <system_error>
-#include <thread>
 #include <utility>
 
-#include <capnp/rpc-twoparty.h>
 #include <fmt/format.h>
-#include <kj/async-io.h>
-#include <kj/exception.h>
 
 #include "core/command_reader.h"
 #include "core/error.h"
+#include "core/owner/connection.h"
 #include "core/owner/socket.h"
-#include "core/owner/wire.h"
 #include "core/past_state.h"
 #include "core/version.h"
-
-// The library's servers are destroyed by whoever made them, as what they are.
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 
 namespace tenantry::owner {
 namespace {
@@ -31,13 +23,6 @@ namespace fs = std::filesystem;
 constexpr auto kGreetingTimeout = 2 * kj::SECONDS;
 constexpr std::uint32_t kVerifyStepMillis = 200;
 constexpr auto kAwaitMax = std::chrono::seconds(5);  // In one call.
-constexpr auto kEndMax = 5 * kj::SECONDS;            // For calls that nobody waits for any more.
-
-capnp::ReaderOptions limits() {
-  capnp::ReaderOptions limits;
-  limits.traversalLimitInWords = kMessageWordsMax;
-  return limits;
-}
 
 // For what is computed here from the events.
 fs::path scratch_place() {
@@ -45,198 +30,6 @@ fs::path scratch_place() {
   const fs::path place = fs::temp_directory_path(error);
   return error ? fs::path("/tmp") : place;
 }
-
-// What the owner says at last.
-class FarewellServer final : public Caller::Server {
- public:
-  explicit FarewellServer(std::function<void()> said) : said_(std::move(said)) {}
-  kj::Promise<void> farewell(FarewellContext /*context*/) override {
-    said_();
-    return kj::READY_NOW;
-  }
-
- private:
-  const std::function<void()> said_;
-};
-
-// What a call came to; made by the connection's thread, read by the caller's.
-template <class Result>
-struct Reply {
-  std::optional<Result> result;
-  std::exception_ptr fault;
-
-  Result take() {
-    if (fault) rethrow();
-    return std::move(*result);
-  }
-  [[noreturn]] void rethrow() const {
-    try {
-      std::rethrow_exception(fault);
-    } catch (const OwnerLeaves&) {
-      throw OwnerGone("the process that owned the store is ending", false);
-    }
-  }
-};
-
-// The connection, with a thread of its own: whoever calls has what it wants done there.
-class Connection final : private kj::TaskSet::ErrorHandler {
- public:
-  explicit Connection(FileDescriptor socket) {
-    std::promise<void> ready;
-    std::future<void> is_ready = ready.get_future();
-    thread_ =
-        std::jthread([this, &ready, descriptor = socket.release()] { run(descriptor, ready); });
-    is_ready.get();
-  }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection() {
-    (*stop_)->fulfill();
-    thread_.join();
-  }
-
-  // Calls `send` there, which gives a promise for a Result; waits for it.
-  template <class Result, class Send>
-  Result wait(Send&& send) const {
-    try {
-      return (*executor_)->executeSync(std::forward<Send>(send));
-    } catch (const kj::Exception& error) {
-      std::rethrow_exception(fault_of(error));
-    }
-  }
-  // Why a call was not answered. Any thread may ask.
-  [[nodiscard]] std::exception_ptr fault_of(const kj::Exception& error) const {
-    const std::string why = std::string("the process that owned the store did not answer: ") +
-                            error.getDescription().cStr();
-    if (error.getType() != kj::Exception::Type::DISCONNECTED) {
-      return std::make_exception_ptr(UnavailableError(why, "try again"));
-    }
-    return std::make_exception_ptr(OwnerGone(why, !farewell_));
-  }
-  // Before a call: nothing is sent to who is gone.
-  void check_there() const {
-    if (lost_) throw OwnerGone("the process that owned the store has ended", false);
-  }
-  // There: what nobody waits for goes on.
-  void keep(kj::Promise<void> promise) { tasks_->add(kj::mv(promise)); }
-  // There, before the first call.
-  [[nodiscard]] Caller::Client caller() {
-    return kj::heap<FarewellServer>([this] { farewell_ = true; });
-  }
-  // There only.
-  [[nodiscard]] Door::Client& door() const { return *door_; }
-  [[nodiscard]] kj::Timer& timer() const { return *timer_; }
-
- private:
-  void run(int descriptor, std::promise<void>& ready) {
-    try {
-      serve(descriptor, ready);
-    } catch (const kj::Exception& error) {
-      // Only before it is ready: for want of descriptors, or of memory.
-      ready.set_exception(std::make_exception_ptr(UnavailableError(
-          std::string("cannot reach the owner of the store: ") + error.getDescription().cStr())));
-    }
-  }
-
-  void serve(int descriptor, std::promise<void>& ready) {
-    auto io = kj::setupAsyncIo();
-    auto stop = kj::newPromiseAndCrossThreadFulfiller<void>();
-    stop_.emplace(kj::mv(stop.fulfiller));
-    timer_ = &io.provider->getTimer();
-    auto stream = io.lowLevelProvider->wrapSocketFd(
-        descriptor, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
-                        kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
-                        kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
-    capnp::TwoPartyVatNetwork network(*stream, capnp::rpc::twoparty::Side::CLIENT, limits());
-    auto rpc = capnp::makeRpcClient(network);
-    capnp::MallocMessageBuilder message;
-    auto owner = message.initRoot<capnp::rpc::twoparty::VatId>();
-    owner.setSide(capnp::rpc::twoparty::Side::SERVER);
-    Door::Client door = rpc.bootstrap(owner).castAs<Door>();
-    door_ = &door;
-    kj::TaskSet tasks(*this);
-    tasks_ = &tasks;
-    auto watching = network.onDisconnect().then([this] { lost_ = true; }).eagerlyEvaluate(nullptr);
-    executor_.emplace(kj::getCurrentThreadExecutor().addRef());
-    ready.set_value();
-    stop.promise.wait(io.waitScope);
-    tasks.onEmpty().exclusiveJoin(timer_->afterDelay(kEndMax)).wait(io.waitScope);
-  }
-
-  void taskFailed(kj::Exception&& /*error*/) override {}  // Whoever asked was told.
-
-  std::atomic<bool> lost_ = false;
-  std::atomic<bool> farewell_ = false;
-  std::optional<kj::Own<const kj::Executor>> executor_;
-  std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
-  Door::Client* door_ = nullptr;
-  kj::Timer* timer_ = nullptr;
-  kj::TaskSet* tasks_ = nullptr;
-  std::jthread thread_;  // Last: it uses everything above.
-};
-
-// A capability: made, used and dropped by the connection's thread alone.
-template <class Client>
-class Held {
- public:
-  Held(std::shared_ptr<Connection> connection, Client client)
-      : connection_(std::move(connection)), client_(kj::heap<Client>(kj::mv(client))) {}
-  Held(const Held&) = delete;
-  Held& operator=(const Held&) = delete;
-  ~Held() {
-    try {
-      connection_->wait<void>([this] { client_ = nullptr; });
-    } catch (const std::runtime_error&) {
-      (void)client_;  // Its connection is gone, and all that belonged to it.
-    }
-  }
-
-  [[nodiscard]] const std::shared_ptr<Connection>& connection() const { return connection_; }
-  [[nodiscard]] Client& client() const { return *client_; }  // There only.
-
-  // Sends what `make` makes of the capability, and reads the response there, unless it is a fault.
-  template <class Result, class Make, class Read>
-  Result call(Make&& make, Read&& read) const {
-    connection_->check_there();
-    return connection_
-        ->wait<Reply<Result>>([&] {
-          return make(*client_).send().then([&read](auto&& response) {
-            Reply<Result> reply;
-            reply.fault = read_fault(response.getFault());
-            if (!reply.fault) reply.result.emplace(read(response));
-            return reply;
-          });
-        })
-        .take();
-  }
-
-  // The same, but gives back at once.
-  template <class Result, class Make, class Read>
-  std::future<Reply<Result>> begin(Make&& make, Read read) const {
-    auto promise = std::make_shared<std::promise<Reply<Result>>>();
-    std::future<Reply<Result>> reply = promise->get_future();
-    connection_->check_there();
-    connection_->wait<void>([&] {
-      connection_->keep(
-          make(*client_)
-              .send()
-              .then([promise, read](auto&& response) {
-                Reply<Result> one;
-                one.fault = read_fault(response.getFault());
-                if (!one.fault) one.result.emplace(read(response));
-                promise->set_value(std::move(one));
-              })
-              .catch_([promise, connection = connection_.get()](kj::Exception&& error) {
-                promise->set_exception(connection->fault_of(error));
-              }));
-    });
-    return reply;
-  }
-
- private:
-  const std::shared_ptr<Connection> connection_;
-  mutable kj::Own<Client> client_;
-};
 
 using HeldOwner = Held<Owner::Client>;
 using HeldView = Held<View::Client>;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/owner/long_calls.h"
 #include "core/owner/socket.h"
 #include "core/owner/wire.h"
 #include "core/owner/workers.h"
@@ -45,7 +46,6 @@ constexpr auto kWaitMax = 10s;
 constexpr auto kDrainMax = 2s;
 constexpr auto kFarewellMax = 200 * kj::MILLISECONDS;
 constexpr auto kAcceptPause = 100 * kj::MILLISECONDS;
-constexpr auto kWaitStep = 100ms;  // After so long a call that waits looks whether to go on.
 
 // What a call came to.
 template <class Result>
@@ -57,9 +57,6 @@ struct Outcome {
 // From thread to thread.
 template <class Result>
 using Parcel = kj::Own<Outcome<Result>>;
-
-// Work that has no use any more.
-struct Dropped {};
 
 template <class Result>
 Parcel<Result> outcome_of(const std::function<Result()>& work) {
@@ -220,54 +217,11 @@ const Item& item_at(const std::vector<Item>& items, std::uint32_t at) {
   return items[at];
 }
 
-// --- A view: a thread that holds what the store showed it, and what is asked of it.
-
-class HeldView {
- public:
-  // Ends the thread's stay; it may be busy yet.
-  void drop() {
-    const std::lock_guard lock(mutex_);
-    dropped_ = true;
-    changed_.notify_all();
-  }
-  void ask(std::function<void(const StateView&)> question) {
-    const std::lock_guard lock(mutex_);
-    questions_.push_back(std::move(question));
-    changed_.notify_all();
-  }
-  // Answers until it is dropped, or `leaving`.
-  void serve(const StateView& state, const std::atomic<bool>& leaving) {
-    std::unique_lock lock(mutex_);
-    while (!dropped_ && !leaving) {
-      if (questions_.empty()) {
-        changed_.wait_for(lock, kWaitStep);
-        continue;
-      }
-      const auto question = std::move(questions_.front());
-      questions_.pop_front();
-      lock.unlock();
-      question(state);
-      lock.lock();
-    }
-    ended_ = true;
-    questions_.clear();  // Their callers hear that nobody will answer.
-  }
-  [[nodiscard]] bool ended() {
-    const std::lock_guard lock(mutex_);
-    return ended_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void(const StateView&)>> questions_;
-  bool dropped_ = false;
-  bool ended_ = false;
-};
+// --- What callers may ask of a view, and of a verification.
 
 class ViewServer final : public View::Server {
  public:
-  ViewServer(Desk& desk, std::shared_ptr<HeldView> held) : desk_(desk), held_(std::move(held)) {}
+  ViewServer(Desk& desk, std::shared_ptr<ServedView> held) : desk_(desk), held_(std::move(held)) {}
   ~ViewServer() { held_->drop(); }
 
   kj::Promise<void> row(RowContext context) override {
@@ -395,58 +349,7 @@ class ViewServer final : public View::Server {
   }
 
   Desk& desk_;
-  const std::shared_ptr<HeldView> held_;
-};
-
-// --- A verification that goes on until its caller drops it.
-
-class RunningVerification {
- public:
-  struct Stand {
-    std::uint64_t done = 0;
-    std::uint64_t total = 0;
-    bool ended = false;
-    std::vector<CheckResult> checks;
-    std::exception_ptr fault;
-  };
-
-  void run(const TenancyStore& store, VerifyDepth depth, const std::atomic<bool>& leaving) {
-    std::vector<CheckResult> checks;
-    std::exception_ptr fault;
-    try {
-      checks = store.verify(depth, [&](std::uint64_t done, std::uint64_t total) {
-        if (leaving) throw OwnerLeaves{};
-        const std::lock_guard lock(mutex_);
-        if (dropped_) throw Dropped{};
-        stand_.done = done;
-        stand_.total = total;
-      });
-    } catch (const Dropped&) {
-      return;
-    } catch (const std::exception&) {
-      fault = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    stand_.checks = std::move(checks);
-    stand_.fault = fault;
-    stand_.ended = true;
-    changed_.notify_all();
-  }
-  Stand wait(std::chrono::milliseconds timeout) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, timeout, [this] { return stand_.ended; });
-    return stand_;
-  }
-  void drop() {
-    const std::lock_guard lock(mutex_);
-    dropped_ = true;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  Stand stand_;
-  bool dropped_ = false;
+  const std::shared_ptr<ServedView> held_;
 };
 
 class VerificationServer final : public Verification::Server {
@@ -646,7 +549,7 @@ class OwnerServer final : public Owner::Server {
   kj::Promise<void> look(LookContext context) override {
     if (desk_.refuses_long(context)) return kj::READY_NOW;
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<LogTail>>();
-    const auto held = std::make_shared<HeldView>();
+    const auto held = std::make_shared<ServedView>();
     using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<LogTail>>>;
     const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
     desk_.workers.run([&desk = desk_, held, fulfiller] {

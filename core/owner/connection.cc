@@ -1,0 +1,103 @@
+#include "core/owner/connection.h"
+
+#include <functional>
+#include <string>
+
+#include <capnp/rpc-twoparty.h>
+
+#include "core/error.h"
+
+// The library's servers are destroyed by whoever made them, as what they are.
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+
+namespace tenantry::owner {
+namespace {
+
+constexpr auto kEndMax = 5 * kj::SECONDS;  // For calls that nobody waits for any more.
+
+capnp::ReaderOptions limits() {
+  capnp::ReaderOptions limits;
+  limits.traversalLimitInWords = kMessageWordsMax;
+  return limits;
+}
+
+// What the owner says at last.
+class FarewellServer final : public Caller::Server {
+ public:
+  explicit FarewellServer(std::function<void()> said) : said_(std::move(said)) {}
+  kj::Promise<void> farewell(FarewellContext /*context*/) override {
+    said_();
+    return kj::READY_NOW;
+  }
+
+ private:
+  const std::function<void()> said_;
+};
+
+}  // namespace
+
+Connection::Connection(FileDescriptor socket) {
+  std::promise<void> ready;
+  std::future<void> is_ready = ready.get_future();
+  thread_ = std::jthread([this, &ready, descriptor = socket.release()] { run(descriptor, ready); });
+  is_ready.get();
+}
+
+Connection::~Connection() {
+  (*stop_)->fulfill();
+  thread_.join();
+}
+
+std::exception_ptr Connection::fault_of(const kj::Exception& error) const {
+  const std::string why = std::string("the process that owned the store did not answer: ") +
+                          error.getDescription().cStr();
+  if (error.getType() != kj::Exception::Type::DISCONNECTED) {
+    return std::make_exception_ptr(UnavailableError(why, "try again"));
+  }
+  return std::make_exception_ptr(OwnerGone(why, !farewell_));
+}
+
+void Connection::check_there() const {
+  if (lost_) throw OwnerGone("the process that owned the store has ended", false);
+}
+
+Caller::Client Connection::caller() {
+  return kj::heap<FarewellServer>([this] { farewell_ = true; });
+}
+
+void Connection::run(int descriptor, std::promise<void>& ready) {
+  try {
+    serve(descriptor, ready);
+  } catch (const kj::Exception& error) {
+    // Only before it is ready: for want of descriptors, or of memory.
+    ready.set_exception(std::make_exception_ptr(UnavailableError(
+        std::string("cannot reach the owner of the store: ") + error.getDescription().cStr())));
+  }
+}
+
+void Connection::serve(int descriptor, std::promise<void>& ready) {
+  auto io = kj::setupAsyncIo();
+  auto stop = kj::newPromiseAndCrossThreadFulfiller<void>();
+  stop_.emplace(kj::mv(stop.fulfiller));
+  timer_ = &io.provider->getTimer();
+  auto stream = io.lowLevelProvider->wrapSocketFd(
+      descriptor, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
+                      kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
+                      kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
+  capnp::TwoPartyVatNetwork network(*stream, capnp::rpc::twoparty::Side::CLIENT, limits());
+  auto rpc = capnp::makeRpcClient(network);
+  capnp::MallocMessageBuilder message;
+  auto owner = message.initRoot<capnp::rpc::twoparty::VatId>();
+  owner.setSide(capnp::rpc::twoparty::Side::SERVER);
+  Door::Client door = rpc.bootstrap(owner).castAs<Door>();
+  door_ = &door;
+  kj::TaskSet tasks(*this);
+  tasks_ = &tasks;
+  auto watching = network.onDisconnect().then([this] { lost_ = true; }).eagerlyEvaluate(nullptr);
+  executor_.emplace(kj::getCurrentThreadExecutor().addRef());
+  ready.set_value();
+  stop.promise.wait(io.waitScope);
+  tasks.onEmpty().exclusiveJoin(timer_->afterDelay(kEndMax)).wait(io.waitScope);
+}
+
+}  // namespace tenantry::owner
