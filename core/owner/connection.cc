@@ -9,6 +9,7 @@
 
 // The library's servers are destroyed by whoever made them, as what they are.
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+// NOLINTBEGIN(cppcoreguidelines-virtual-class-destructor)
 
 namespace tenantry::owner {
 namespace {
@@ -101,3 +102,4 @@ void Connection::serve(int descriptor, std::promise<void>& ready) {
 }
 
 }  // namespace tenantry::owner
+// NOLINTEND(cppcoreguidelines-virtual-class-destructor)

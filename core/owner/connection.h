@@ -39,6 +39,7 @@ struct Reply {
 };
 
 // The connection, with a thread of its own: whoever calls has what it wants done there.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): nobody has it as its base.
 class Connection final : private kj::TaskSet::ErrorHandler {
  public:
   // Throws UnavailableError when there is no thread or descriptor to be had.

@@ -27,6 +27,7 @@
 
 // The library's servers are destroyed by whoever made them, as what they are.
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+// NOLINTBEGIN(cppcoreguidelines-virtual-class-destructor)
 
 namespace tenantry::owner {
 namespace {
@@ -70,9 +71,9 @@ Parcel<Result> outcome_of(const std::function<Result()>& work) {
 }
 
 template <class Result>
-Parcel<Result> fault_of(std::exception_ptr fault) {
+Parcel<Result> fault_of(const std::exception_ptr& fault) {
   auto outcome = kj::heap<Outcome<Result>>();
-  outcome->fault = std::move(fault);
+  outcome->fault = fault;
   return outcome;
 }
 
@@ -222,6 +223,8 @@ const Item& item_at(const std::vector<Item>& items, std::uint32_t at) {
 class ViewServer final : public View::Server {
  public:
   ViewServer(Desk& desk, std::shared_ptr<ServedView> held) : desk_(desk), held_(std::move(held)) {}
+  ViewServer(const ViewServer&) = delete;
+  ViewServer& operator=(const ViewServer&) = delete;
   ~ViewServer() { held_->drop(); }
 
   kj::Promise<void> row(RowContext context) override {
@@ -356,6 +359,8 @@ class VerificationServer final : public Verification::Server {
  public:
   VerificationServer(Desk& desk, std::shared_ptr<RunningVerification> running)
       : desk_(desk), running_(std::move(running)) {}
+  VerificationServer(const VerificationServer&) = delete;
+  VerificationServer& operator=(const VerificationServer&) = delete;
   ~VerificationServer() { running_->drop(); }
 
   kj::Promise<void> wait(WaitContext context) override {
@@ -579,6 +584,8 @@ class OwnerServer final : public Owner::Server {
 class DoorServer final : public Door::Server {
  public:
   explicit DoorServer(Desk& desk) : desk_(desk), number_(++desk.numbers) {}
+  DoorServer(const DoorServer&) = delete;
+  DoorServer& operator=(const DoorServer&) = delete;
   ~DoorServer() { desk_.greeted.erase(number_); }
 
   kj::Promise<void> greet(GreetContext context) override {
@@ -737,3 +744,4 @@ Server::Server(TenancyStore& store, ServerOptions options)
 Server::~Server() = default;
 
 }  // namespace tenantry::owner
+// NOLINTEND(cppcoreguidelines-virtual-class-destructor)

@@ -30,7 +30,7 @@ class Server {
   ~Server();
 
  private:
-  class Loop;
+  class Loop;  // NOLINT(cppcoreguidelines-virtual-class-destructor): nobody has it as its base.
   std::unique_ptr<Loop> loop_;
 };
 
