@@ -377,13 +377,14 @@ TEST_F(StoreTest, WhoAwaitsTheTailIsWokenByACommit) {
 TEST_F(StoreTest, ARehearsalAnswersAndWritesNothing) {
   const auto beef = request(protein("Beef"));
   const auto pork = request(protein("Pork"));
-  const auto rehearsal = store().rehearse();
+  auto rehearsal = store().rehearse();
   EXPECT_EQ(brief(rehearsal->submit({&beef, 1}, {}).at(0)), "1");
   EXPECT_EQ(brief(rehearsal->submit({&beef, 1}, {}).at(0)), "protein_taken")
       << "sees its own effects";
   EXPECT_EQ(brief(rehearsal->submit({&pork, 1}, {}).at(0)), "2");
   EXPECT_EQ(brief(store().rehearse()->submit({&beef, 1}, {}).at(0)), "1") << "not another's";
   EXPECT_EQ(store().tail().tail, Position{0});
+  rehearsal.reset();
   reopen();
   EXPECT_EQ(run(protein("Beef")), "1");
 }
