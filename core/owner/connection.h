@@ -26,15 +26,8 @@ struct Reply {
   std::exception_ptr fault;
 
   Result take() {
-    if (fault) rethrow();
+    if (fault) std::rethrow_exception(fault);
     return std::move(*result);
-  }
-  [[noreturn]] void rethrow() const {
-    try {
-      std::rethrow_exception(fault);
-    } catch (const OwnerLeaves&) {
-      throw OwnerGone("the process that owned the store is ending", false);
-    }
   }
 };
 

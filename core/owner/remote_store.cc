@@ -40,17 +40,7 @@ std::uint32_t number_of(const events::TableInfo& table) {
   return static_cast<std::uint32_t>(&table - events::tables().data());
 }
 
-struct Piece {
-  std::string bytes;
-  bool ended = false;
-};
-
 // --- Commands.
-
-struct Answered {
-  std::vector<tenantry::Answer> answers;
-  std::exception_ptr fault;  // Then the answers are those that are durable all the same.
-};
 
 void check_size(std::span<const events::CommandRequest> commands) {
   std::size_t bytes = 0;
@@ -74,21 +64,21 @@ auto make_submission(Client& client, std::span<const events::CommandRequest> com
 
 // A fault does not take away the answers.
 template <class Client>
-Answered submit_to(const Held<Client>& to, std::span<const events::CommandRequest> commands,
-                   const tenantry::SubmitOptions& options) {
+Submitted submit_to(const Held<Client>& to, std::span<const events::CommandRequest> commands,
+                    const tenantry::SubmitOptions& options) {
   check_size(commands);
   to.connection()->check_there();
-  return to.connection()->template wait<Answered>([&] {
+  return to.connection()->template wait<Submitted>([&] {
     return make_submission(to.client(), commands, options).send().then([](auto&& response) {
-      return Answered{read_answers(response.getAnswers()), read_fault(response.getFault())};
+      return Submitted{read_answers(response.getAnswers()), read_fault(response.getFault())};
     });
   });
 }
 
-std::vector<tenantry::Answer> settle(Answered answered, const tenantry::SubmitOptions& options) {
-  if (!answered.fault) return std::move(answered.answers);
-  if (options.answered != nullptr) *options.answered = std::move(answered.answers);
-  std::rethrow_exception(answered.fault);
+std::vector<tenantry::Answer> settle(Submitted submitted, const tenantry::SubmitOptions& options) {
+  if (!submitted.fault) return std::move(submitted.answers);
+  if (options.answered != nullptr) *options.answered = std::move(submitted.answers);
+  std::rethrow_exception(submitted.fault);
 }
 
 class RemoteRehearsal final : public tenantry::Rehearsal {
@@ -97,11 +87,7 @@ class RemoteRehearsal final : public tenantry::Rehearsal {
 
   std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
                                        tenantry::SubmitOptions options) override {
-    try {
-      return settle(submit_to(*held_, commands, options), options);
-    } catch (const OwnerLeaves&) {
-      throw OwnerGone("the process that owned the store is ending", false);
-    }
+    return settle(submit_to(*held_, commands, options), options);
   }
 
  private:
@@ -361,11 +347,7 @@ class Remote final : public RemoteStore {
 
   std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
                                        tenantry::SubmitOptions options) override {
-    try {
-      return settle(submit_to(*held_, commands, options), options);
-    } catch (const OwnerLeaves&) {
-      throw OwnerGone("the process that owned the store is ending", false);
-    }
+    return settle(submit_to(*held_, commands, options), options);
   }
 
   std::future<std::vector<tenantry::Answer>> submit_later(
@@ -383,9 +365,6 @@ class Remote final : public RemoteStore {
                          promise->set_value(settle(
                              {read_answers(response.getAnswers()), read_fault(response.getFault())},
                              options));
-                       } catch (const OwnerLeaves&) {
-                         promise->set_exception(std::make_exception_ptr(
-                             OwnerGone("the process that owned the store is ending", false)));
                        } catch (const std::exception&) {
                          promise->set_exception(std::current_exception());
                        }

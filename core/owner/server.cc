@@ -77,17 +77,6 @@ Parcel<Result> fault_of(const std::exception_ptr& fault) {
   return outcome;
 }
 
-struct Piece {
-  std::string bytes;
-  bool ended = true;
-};
-
-// What submitted commands came to.
-struct Submitted {
-  std::vector<tenantry::Answer> answers;
-  std::exception_ptr fault;  // Then the answers are those that are durable all the same.
-};
-
 // Waits for what was submitted, one after the other: answers come in the order of the calls.
 class Submissions {
  public:
@@ -183,7 +172,8 @@ class Desk {
     return refused;
   }
 
-  // The same of a call that has a thread for long, which `--long_calls` ends.
+  // The same of a call that has a thread for long. Who ends one that is not refused counts it out
+  // of `long_calls`.
   template <class Context>
   bool refuses_long(Context& context) {
     if (refuses(context)) return true;
@@ -476,16 +466,15 @@ class OwnerServer final : public Owner::Server {
                        std::min<std::chrono::milliseconds>(
                            std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
     if (desk_.refuses_long(context)) return kj::READY_NOW;
-    return desk_.answer<LogTail>(
-        context,
-        [&desk = desk_, beyond, until] {
+    return Desk::deliver<LogTail>(
+        context, desk_.have_done<LogTail>([&desk = desk_, beyond, until] {
           const auto end = kj::defer([&desk] { --desk.long_calls; });
           while (desk.store.await_tail(beyond, kWaitStep) <= beyond) {
             if (desk.leaving) throw OwnerLeaves{};
             if (std::chrono::steady_clock::now() >= until) break;
           }
           return desk.store.tail();
-        },
+        }),
         [](auto& results, LogTail& tail) { write_tail(results.initTail(), tail); });
   }
 

@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
+#include "core/owner/remote_store.h"
 #include "events/encoding.h"
 
 namespace tenantry::owner {
@@ -145,7 +146,8 @@ std::exception_ptr read_fault(Fault::Reader fault) {
                                                 text_of(problem.getHint()), problem.getExitCode()));
     }
     case Fault::LEAVING:
-      return std::make_exception_ptr(OwnerLeaves{});
+      return std::make_exception_ptr(
+          OwnerGone("the process that owned the store is ending", /*may_be_done=*/false));
   }
   throw events::MalformedError("a fault of no known kind");
 }

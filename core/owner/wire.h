@@ -29,7 +29,8 @@ struct OwnerLeaves : std::exception {
 // Puts what was thrown there, with its type and all of its words. A fault of no known type is a
 // bug, and ends the process.
 void write_fault(Fault::Builder fault, const std::exception_ptr& error);
-// What was thrown there, to be thrown here; nullptr for none. OwnerLeaves is one of them.
+// What was thrown there, to be thrown here; nullptr for none. For OwnerLeaves it is an OwnerGone,
+// which did nothing.
 [[nodiscard]] std::exception_ptr read_fault(Fault::Reader fault);
 
 void write_commands(capnp::List<Command>::Builder to,
@@ -40,6 +41,11 @@ void write_commands(capnp::List<Command>::Builder to,
 void write_options(SubmitOptions::Builder to, const tenantry::SubmitOptions& options);
 [[nodiscard]] tenantry::SubmitOptions read_options(SubmitOptions::Reader options);
 
+// What submitted commands came to.
+struct Submitted {
+  std::vector<tenantry::Answer> answers;
+  std::exception_ptr fault;  // Then the answers are those that are durable all the same.
+};
 void write_answers(capnp::List<Answer>::Builder to, std::span<const tenantry::Answer> answers);
 [[nodiscard]] std::vector<tenantry::Answer> read_answers(capnp::List<Answer>::Reader answers);
 
@@ -69,7 +75,12 @@ void write_checks(capnp::List<Check>::Builder to, std::span<const CheckResult> c
 [[nodiscard]] std::optional<events::Uuid> read_optional_uuid(capnp::Data::Reader data);
 [[nodiscard]] std::string_view uuid_bytes(const events::Uuid& uuid);
 
-// Events, rows and keys travel packed one behind the other: there are many of them.
+// Events, rows and keys travel packed one behind the other: there are many of them, and one answer
+// is a piece of them.
+struct Piece {
+  std::string bytes;
+  bool ended = true;  // Nothing comes behind it.
+};
 void append_event(std::string& to, const StoredEvent& event);
 void append_row(std::string& to, const StoredRow& row);
 void append_key(std::string& to, const RowKey& key);
