@@ -81,6 +81,7 @@ class EditReader {
 struct Edit {
   std::uint64_t family = 0;
   std::optional<std::uint64_t> log_number;
+  std::uint64_t oldest_log = 0;
   std::optional<std::uint64_t> next_file;
   std::optional<std::uint64_t> last_sequence;
   // Of the group that it belongs to, so many edits come after it. A group counts once all of it is
@@ -108,8 +109,10 @@ std::optional<Edit> read_edit(std::string_view record) {
       case kInAtomicGroup:
         edit.left_of_group = reader.number();
         break;
-      case kPreviousLog:
       case kOldestLog:
+        edit.oldest_log = reader.number();
+        break;
+      case kPreviousLog:
       case kLargestFamily:
         reader.number();
         break;
@@ -163,6 +166,7 @@ struct Manifest {
   std::uint64_t next_file = 0;
   std::uint64_t last_sequence = 0;
   std::map<std::uint64_t, std::uint64_t> log_numbers;  // By family.
+  std::uint64_t oldest_log = 0;                        // That any of them needs, if it is said.
   bool goes_back = false;
   bool understood = true;
   std::vector<Edit> group;  // Of which more is to come.
@@ -182,6 +186,7 @@ struct Manifest {
     next_file = std::max(next_file, edit.next_file.value_or(0));
     goes_back = goes_back || edit.last_sequence.value_or(last_sequence) < last_sequence;
     last_sequence = edit.last_sequence.value_or(last_sequence);
+    oldest_log = std::max(oldest_log, edit.oldest_log);
     if (!edit.log_number) return;
     std::uint64_t& number = log_numbers[edit.family];
     number = std::max(number, *edit.log_number);
@@ -216,45 +221,62 @@ bool goes_on_after(std::string_view file, const Manifest& manifest) {
   return false;
 }
 
-// The first change of a log that the database still reads.
-std::optional<std::uint64_t> first_change(const Manifest& manifest, const LogFilesEnd& logs) {
-  if (manifest.log_numbers.empty()) return std::nullopt;
-  const auto older = [](const auto& left, const auto& right) { return left.second < right.second; };
-  const auto& numbers = manifest.log_numbers;
-  const std::uint64_t oldest = std::min_element(numbers.begin(), numbers.end(), older)->second;
-  const auto found = logs.first_sequences.lower_bound(oldest);
-  return found == logs.first_sequences.end() ? std::nullopt : std::optional(found->second);
-}
-
 }  // namespace
 
-std::optional<LogFileEnd> check_manifest(const fs::path& database, const LogFilesEnd& logs) {
+struct ManifestCheck::Read {
+  fs::path path;
+  std::uint64_t number = 0;
+  std::string bytes;
+  Manifest manifest;
+};
+
+ManifestCheck::ManifestCheck(const fs::path& database) {
   constexpr std::string_view kPrefix = "MANIFEST-";
   const std::string named = read_file(database / "CURRENT").value_or("");
-  if (!named.starts_with(kPrefix) || !named.ends_with('\n')) return std::nullopt;
-  const fs::path path = database / named.substr(0, named.size() - 1);
-  std::uint64_t number = 0;
-  std::from_chars(named.data() + kPrefix.size(), named.data() + named.size(), number);
-  const auto file = read_file(path);
-  if (!file) return std::nullopt;
-  const Manifest manifest = read_manifest(*file);
-  if (!manifest.understood) return std::nullopt;
+  if (!named.starts_with(kPrefix) || !named.ends_with('\n')) return;
+  auto read = std::make_unique<Read>();
+  read->path = database / named.substr(0, named.size() - 1);
+  std::from_chars(named.data() + kPrefix.size(), named.data() + named.size(), read->number);
+  auto bytes = read_file(read->path);
+  if (!bytes) return;
+  read->bytes = std::move(*bytes);
+  read->manifest = read_manifest(read->bytes);
+  if (read->manifest.understood) read_ = std::move(read);
+}
+
+ManifestCheck::~ManifestCheck() = default;
+
+std::uint64_t ManifestCheck::oldest_log() const {
+  if (!read_ || read_->manifest.log_numbers.empty()) return 0;
+  const auto older = [](const auto& left, const auto& right) { return left.second < right.second; };
+  const auto& numbers = read_->manifest.log_numbers;
+  return std::max(read_->manifest.oldest_log,
+                  std::min_element(numbers.begin(), numbers.end(), older)->second);
+}
+
+std::optional<LogFileEnd> ManifestCheck::check(const LogFilesEnd& logs) const {
+  if (!read_) return std::nullopt;
+  const Manifest& manifest = read_->manifest;
+  const std::string path = read_->path.string();
   if (manifest.goes_back) {
     throw CorruptionError(
-        fmt::format("{} goes back to changes before {}", path.string(), manifest.last_sequence));
+        fmt::format("{} goes back to changes before {}", path, manifest.last_sequence));
   }
   // The last of the edits that a manifest is begun with gives its own number away.
-  if (manifest.next_file <= number) {
-    throw CorruptionError(path.string() + " is an older one, or its end is lost");
+  if (manifest.next_file <= read_->number) {
+    throw CorruptionError(path + " is an older one, or its end is lost");
   }
-  const std::optional<std::uint64_t> first = first_change(manifest, logs);
-  if (first && *first > manifest.last_sequence + 1) {
+  const auto first = logs.first_sequences.begin();
+  if (first != logs.first_sequences.end() && first->second > manifest.last_sequence + 1) {
     throw CorruptionError(fmt::format(
-        "{} ends at change {}, the write-ahead log begins with {}: what lies between is lost",
-        path.string(), manifest.last_sequence, *first));
+        "{} ends at change {}, the write-ahead log begins with {}: what lies between is lost", path,
+        manifest.last_sequence, first->second));
   }
-  const LogFileEnd end{
-      path, file->size(), manifest.whole_bytes, goes_on_after(*file, manifest), {}};
+  const LogFileEnd end{read_->path,
+                       read_->bytes.size(),
+                       manifest.whole_bytes,
+                       goes_on_after(read_->bytes, manifest),
+                       {}};
   return end.damaged() ? std::optional(end) : std::nullopt;
 }
 

@@ -122,7 +122,7 @@ struct RocksOptions {
   // Replay the write-ahead log up to its first damage, where opening would refuse. Only after
   // examine_log_files() has found nothing but a last write that was left half done.
   bool to_first_damage = false;
-  // Take so many bytes for the whole manifest: what follows was left half done, as check_manifest()
+  // Take so many bytes for the whole manifest: what follows was left half done, as ManifestCheck
   // found out. Read-only alone; none for all that is there.
   std::optional<std::uint64_t> manifest_bytes{};
   // A throw-away fold: no write-ahead log, nothing synced, small memory. What is in memory is lost

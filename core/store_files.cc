@@ -169,7 +169,8 @@ void read_end(OpenedStore& opened, RocksOptions rocks) {
 // forgives a last record that is cut short, and a record with a damaged length looks just so: what
 // follows it tells the difference.
 TailDamage probe(OpenedStore& opened, RocksOptions rocks) {
-  const LogFilesEnd files = examine_log_files(rocks.directory);
+  const ManifestCheck manifest_check(rocks.directory);
+  const LogFilesEnd files = examine_log_files(rocks.directory, manifest_check.oldest_log());
   if (files.last && files.last->goes_on) {
     throw CorruptionError(damaged_place(*files.last) +
                           " hold damage and, after it, later writes: what is damaged was on the "
@@ -181,7 +182,7 @@ TailDamage probe(OpenedStore& opened, RocksOptions rocks) {
         "restore a backup or the disk",
         files.last->path.string()));
   }
-  const std::optional<LogFileEnd> manifest = check_manifest(rocks.directory, files);
+  const std::optional<LogFileEnd> manifest = manifest_check.check(files);
   std::string refusal;
   try {
     read_end(opened, rocks);

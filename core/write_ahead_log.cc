@@ -148,13 +148,14 @@ LogFileEnd examine_log_file(const fs::path& path) {
   return end;
 }
 
-LogFilesEnd examine_log_files(const fs::path& database) {
+LogFilesEnd examine_log_files(const fs::path& database, std::uint64_t oldest) {
   std::vector<std::pair<std::uint64_t, fs::path>> files;
   for (const auto& entry : fs::directory_iterator(database)) {
     const std::string number = entry.path().stem().string();
     const bool numbered = !number.empty() && number.size() < 19 &&
                           number.find_first_not_of("0123456789") == std::string::npos;
     if (entry.path().extension() != ".log" || !numbered || entry.file_size() == 0) continue;
+    if (std::stoull(number) < oldest) continue;
     files.emplace_back(std::stoull(number), entry.path());
   }
   std::sort(files.begin(), files.end());

@@ -54,7 +54,10 @@ struct LogFilesEnd {
     return last && last->damaged() && !last->goes_on && !older_damaged;
   }
 };
-[[nodiscard]] LogFilesEnd examine_log_files(const std::filesystem::path& database);
+// Of the files with this number and later ones: RocksDB reads no others. A file that it had done
+// with and removed may be back after a power loss, as incomplete as it was.
+[[nodiscard]] LogFilesEnd examine_log_files(const std::filesystem::path& database,
+                                            std::uint64_t oldest = 0);
 
 // "bytes 4096 to 5000 of …/000007.log", for people.
 [[nodiscard]] std::string damaged_place(const LogFileEnd& file);

@@ -35,11 +35,15 @@ class ManifestTest : public ::testing::Test {
     flushed_ = manifest_of(database_);
   }
 
+  static std::optional<LogFileEnd> checked(const fs::path& database) {
+    const ManifestCheck manifest(database);
+    return manifest.check(examine_log_files(database, manifest.oldest_log()));
+  }
   // Why the database with such a manifest is refused; empty when it is not.
   std::string refusal_of(const std::string& manifest) {
     write_file_durably(path_of(database_), manifest);
     try {
-      (void)check_manifest(database_, examine_log_files(database_));
+      (void)checked(database_);
     } catch (const CorruptionError& error) {
       EXPECT_THAT(error.what(), HasSubstr("MANIFEST-"));
       return error.what();
@@ -67,7 +71,7 @@ class ManifestTest : public ::testing::Test {
   // has all.
   [[nodiscard]] LogFileEnd end_of(const std::string& manifest) const {
     write_file_durably(path_of(unflushed_), manifest);
-    const auto end = check_manifest(unflushed_, examine_log_files(unflushed_));
+    const auto end = checked(unflushed_);
     return end.value_or(LogFileEnd{{}, manifest.size(), manifest.size(), false, {}});
   }
   // Where the edits of the flush begin: one for each family, and one that lets go of the log.
@@ -161,6 +165,24 @@ TEST_F(ManifestTest, NothingFollowsAGroupThatIsHalfDone) {
   EXPECT_TRUE(end_of(opened_ + "half an edit" + edits).goes_on) << "a whole group";
 }
 
+// A power loss brings back a file that was removed; it is not read, whatever is in it.
+TEST_F(ManifestTest, ItTellsWhichLogsAreReadNoMore) {
+  const auto log_of = [](const fs::path& database) {
+    return examine_log_files(database).last.value().path.filename();
+  };
+  const fs::path before = log_of(unflushed_);
+  EXPECT_EQ(examine_log_files(unflushed_, ManifestCheck(unflushed_).oldest_log()).last->path,
+            unflushed_ / before);
+  std::string half = read_file(unflushed_ / before).value();
+  half.pop_back();
+  write_file_durably(database_ / before, half);
+  EXPECT_TRUE(examine_log_files(database_).older_damaged);
+  const LogFilesEnd files = examine_log_files(database_, ManifestCheck(database_).oldest_log());
+  EXPECT_FALSE(files.older_damaged);
+  EXPECT_EQ(files.first_sequences.size(), 1U);
+  EXPECT_EQ(checked(database_), std::nullopt);
+}
+
 TEST_F(ManifestTest, OneThatGoesBackIsRefused) {
   EXPECT_THAT(refusal_of(flushed_ + flushed_), HasSubstr("goes back"));
 }
@@ -169,9 +191,9 @@ TEST_F(ManifestTest, WhatIsNoManifestIsLeftToTheDatabase) {
   EXPECT_EQ(refusal_of(flushed_ + std::string(1000, '\0')), "");
   EXPECT_EQ(refusal_of(flushed_ + std::string(1000, 'x')), "");
   fs::remove(path_of(database_));
-  EXPECT_EQ(check_manifest(database_, examine_log_files(database_)), std::nullopt);
+  EXPECT_EQ(checked(database_), std::nullopt);
   fs::remove(database_ / "CURRENT");
-  EXPECT_EQ(check_manifest(database_, examine_log_files(database_)), std::nullopt);
+  EXPECT_EQ(checked(database_), std::nullopt);
 }
 
 }  // namespace

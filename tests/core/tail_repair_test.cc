@@ -196,6 +196,32 @@ TEST_F(TailRepairTest, AGarbledWriteIsRepairedAgain) {
   EXPECT_TRUE(fs::exists(directory() / "quarantine" / "2"));
 }
 
+// The first crash left a write cut short, which RocksDB forgives. The second one garbles another
+// write, and brings back the file of the first, whose removal was not on the disk yet.
+TEST_F(TailRepairTest, ASecondCrashMayBringBackTheLogOfTheFirst) {
+  fs::resize_file(log_file(), written_bytes_ - 3);
+  const fs::path first_log = log_file();
+  copy(first_log, temp_ / "first.log");
+  open();
+  (void)run(protein("after"));
+  copy(directory(), temp_ / "crashed again");
+  close();
+  ASSERT_FALSE(fs::exists(first_log));
+  copy(temp_ / "first.log", temp_ / "crashed again" / "db" / first_log.filename());
+  fs::remove_all(temp_ / "crashed");
+  fs::rename(temp_ / "crashed again", temp_ / "crashed");
+  restore();
+  const LogFilesEnd files = examine_log_files(directory() / "db");
+  ASSERT_TRUE(files.older_damaged);
+  garble(files.last->whole_bytes / 2);
+  open();
+  expect_sound();
+  EXPECT_EQ(run(protein("after")), "6");
+  reopen();
+  EXPECT_EQ(store().tail().tail, Position{6});
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
 TEST_F(TailRepairTest, ReadingLeavesItOutAndChangesNoFile) {
   garble_last_write();
   const auto before = files();
