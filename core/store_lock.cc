@@ -45,12 +45,6 @@ bool names_file(const std::filesystem::path& path) {
   return ::access(path.c_str(), F_OK) == 0 || errno != ENOENT;
 }
 
-// The file, or the directory that it is to be made in.
-bool may_write(const std::filesystem::path& store, const std::filesystem::path& path) {
-  const std::filesystem::path& what = names_file(path) ? path : store;
-  return ::eaccess(what.c_str(), W_OK) == 0;
-}
-
 // For the message of those who are refused: a full disk must not keep the owner out.
 void leave_name(const FileDescriptor& file, pid_t owner) {
   const std::string line = fmt::format("{}\n", owner);
@@ -60,11 +54,16 @@ void leave_name(const FileDescriptor& file, pid_t owner) {
 
 }  // namespace
 
+bool StoreLock::may_write(const std::filesystem::path& store) {
+  const std::filesystem::path path = store / kFileName;
+  return ::eaccess((names_file(path) ? path : store).c_str(), W_OK) == 0;
+}
+
 StoreLock::StoreLock(const std::filesystem::path& store, bool read_only,
                      const std::function<bool()>& wait)
     : owner_(::getpid()) {
   const std::filesystem::path path = store / kFileName;
-  const bool shared = read_only && !may_write(store, path);
+  const bool shared = read_only && !may_write(store);
   if (shared && !names_file(path)) return;
   file_ = open_file(path, shared ? O_RDONLY : O_RDWR | O_CREAT);
   struct flock lock = whole_file(shared ? F_RDLCK : F_WRLCK);

@@ -20,6 +20,9 @@ class StoreLock {
  public:
   static constexpr const char* kFileName = "OWNER.lock";
 
+  // Whether this process may own the store for more than reading: the file can be written, or made.
+  [[nodiscard]] static bool may_write(const std::filesystem::path& store);
+
   // `store` must exist. Throws UnavailableError naming the owner's process if there is one and
   // `wait` is empty or has returned false: it is called between tries, and waits a little. Where
   // the file cannot be written, who only reads shares the store with others who read, and is

@@ -28,8 +28,10 @@ class Command {
   virtual void declare(CLI::App& app) = 0;
   // Errors: the faults of core/error.h, Interrupted, ClosedPipe.
   [[nodiscard]] virtual ExitCode run(Session& session) = 0;
-  // Whether it needs the store open for writing; reading leaves every file of the store as it is.
-  [[nodiscard]] virtual bool writes() const { return false; }
+  // How it opens the store. Reading leaves every file of the store as it is; who reads for long
+  // opens it for writing where it may, so that others can write through it.
+  enum class Opens { kToRead, kToReadForLong, kToWrite };
+  [[nodiscard]] virtual Opens opens() const { return Opens::kToRead; }
 };
 
 [[nodiscard]] std::unique_ptr<Command> make_init_command();

@@ -205,7 +205,7 @@ class Applier {
 class ApplyCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "apply"; }
-  [[nodiscard]] bool writes() const override { return true; }
+  [[nodiscard]] Opens opens() const override { return Opens::kToWrite; }
   [[nodiscard]] std::string_view help() const override {
     return "Apply commands, one JSON object a line; one answer a line, in order, when durable.";
   }

@@ -48,7 +48,7 @@ CLI::Validator given() {
 class DoCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "do"; }
-  [[nodiscard]] bool writes() const override { return true; }
+  [[nodiscard]] Opens opens() const override { return Opens::kToWrite; }
   [[nodiscard]] std::string_view help() const override {
     return "Carry out one command, its fields given as options.";
   }

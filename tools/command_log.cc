@@ -112,6 +112,9 @@ class LogCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "log"; }
   [[nodiscard]] std::string_view help() const override { return "Print events, oldest first."; }
+  [[nodiscard]] Opens opens() const override {
+    return options_.follow ? Opens::kToReadForLong : Opens::kToRead;
+  }
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry log --tenant acme -p\n"
            "tenantry log --kind MemberAdded,MemberRemoved --after 7d\n"

@@ -29,6 +29,7 @@ const std::vector<Column>& project_columns() {
 class ProjectCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "project"; }
+  [[nodiscard]] Opens opens() const override { return Opens::kToReadForLong; }
   [[nodiscard]] std::string_view help() const override {
     return "Apply to the read model what the log has beyond its checkpoint. An empty one is "
            "loaded from the state when the log is long.";

@@ -130,6 +130,7 @@ void print_certificate(Session& session, const Certificate& certificate,
 class RebuildCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "rebuild"; }
+  [[nodiscard]] Opens opens() const override { return Opens::kToReadForLong; }
   [[nodiscard]] std::string_view help() const override {
     return "Bring the read model to the state of the log, whatever it holds, and prove it.";
   }

@@ -17,13 +17,10 @@ struct FollowStep {
   Position done;
 };
 
-// Calls `step` with the store now, and again whenever the log has grown. Between the steps the
-// store is closed: other processes may own it, and while one does, that is waited for and said
-// once. What is watched meanwhile is the note of what was answered, which needs no lock; in case an
-// owner was killed before it wrote that, the store itself is looked at every ten seconds. Returns
-// after a step that finishes, or when a stop was requested between steps. Throws what `step`
-// throws, ClosedPipe once nobody reads the output, UsageError `store_replaced` (exit 4) when
-// another store is in its place, CorruptionError when the log has become shorter.
+// Calls `step` with the store now, and again whenever the log has grown. An owner that lets nobody
+// in is waited for. Returns after a step that finishes, or when a stop was requested between steps.
+// Throws what `step` throws, ClosedPipe once nobody reads the output, UsageError `store_replaced`
+// (exit 4) when another store is in its place, CorruptionError when the log has become shorter.
 void follow(Session& session, const std::function<FollowStep(const TenancyStore&)>& step);
 
 }  // namespace tenantry::tools

@@ -146,7 +146,8 @@ ExitCode run(const std::vector<std::string>& arguments, const Interrupt& interru
   for (const auto& command : commands) {
     if (command->name() != chosen) continue;
     Session session(options, interrupt, out);
-    if (command->writes()) session.allow_writing();
+    if (command->opens() == Command::Opens::kToWrite) session.allow_writing();
+    if (command->opens() == Command::Opens::kToReadForLong) session.prefer_writing();
     try {
       const ExitCode code = command->run(session);
       session.close();

@@ -3,12 +3,16 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
+#include <optional>
+#include <utility>
 
 #include <poll.h>
 #include <unistd.h>
 
 #include "core/error.h"
-#include "core/store.h"
+#include "core/owner/shared_store.h"
+#include "core/store_lock.h"
 #include "events/text.h"
 #include "projections/postgres/postgres_read_model.h"
 #include "projections/sqlite/sqlite_read_model.h"
@@ -17,7 +21,10 @@
 namespace tenantry::tools {
 namespace {
 
+using std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kOwnerWait{2000};
+constexpr std::chrono::milliseconds kUnsaid{1000};  // Who owns it for less is not worth a word.
 constexpr std::chrono::milliseconds kOwnerPoll{20};
 
 void say(std::string_view text) {
@@ -48,42 +55,45 @@ Session::Session(const GlobalOptions& options, const Interrupt& interrupt, Outpu
 
 Session::~Session() = default;
 
-void Session::open(const std::function<bool()>& wait_for_owner) {
+void Session::prefer_writing() { writing_ = writing_ || StoreLock::may_write(options_.store); }
+
+void Session::open(std::function<bool()> wait_for_owner) {
   StoreOptions options;
   options.directory = options_.store;
   options.read_only = !writing_;
   // Who reads once and goes away gains nothing from a full cache.
   if (!writing_) options.memory.block_cache_bytes = std::size_t{8} << 20;
-  options.wait_for_owner = wait_for_owner;
+  options.wait_for_owner = std::move(wait_for_owner);
   options.warn = [this](const std::string& trouble) { remark("warning: " + trouble); };
-  store_ = open_store(options, *clock_, *ids_);
+  store_ = owner::open_shared_store(std::move(options), *clock_, *ids_);
 }
 
 TenancyStore& Session::store() {
   if (!store_) {
-    const auto deadline = std::chrono::steady_clock::now() + kOwnerWait;
-    open([&] {
+    open([this, deadline = std::optional<steady_clock::time_point>()]() mutable {
+      if (!deadline) deadline = steady_clock::now() + kOwnerWait;
       interrupt_.wait(kOwnerPoll);
       interrupt_.check();
-      return std::chrono::steady_clock::now() < deadline;
+      return steady_clock::now() < *deadline;
     });
   }
   return *store_;
 }
 
-TenancyStore* Session::store_if_free(std::string& owner) {
-  if (store_) return store_.get();
-  bool owned = false;
-  try {
-    open([&owned] {
-      owned = true;
-      return false;
+TenancyStore& Session::await_store() {
+  if (!store_) {
+    open([this, since = std::optional<steady_clock::time_point>(), said = false]() mutable {
+      if (!since) since = steady_clock::now();
+      if (!said && steady_clock::now() - *since >= kUnsaid) {
+        said = true;
+        remark("another process owns the store and lets nobody in; waiting for it");
+      }
+      interrupt_.wait(kOwnerPoll);
+      interrupt_.check();
+      return true;
     });
-  } catch (const UnavailableError& error) {
-    if (!owned) throw;
-    owner = error.what();
   }
-  return store_.get();
+  return *store_;
 }
 
 ReadModelTarget Session::read_model_target() const {

@@ -31,11 +31,12 @@ class Session {
   [[nodiscard]] const Interrupt& interrupt() const { return interrupt_; }
   [[nodiscard]] OutputStream& out() { return out_; }
 
-  // Throws UsageError `store_not_found` (exit 6) when there is no store, UnavailableError when
-  // another process owns it and keeps it for two seconds: who follows a log holds it for less.
+  // The store, opened here or used through the process that owns it. Throws UsageError
+  // `store_not_found` (exit 6) when there is no store, UnavailableError when its owner lets nobody
+  // in, and keeps it for two seconds.
   [[nodiscard]] TenancyStore& store();
-  // The store; null, with `owner` saying whose it is, when another process owns it now.
-  [[nodiscard]] TenancyStore* store_if_free(std::string& owner);
+  // The same, but waits for as long as it takes, and says so once.
+  [[nodiscard]] TenancyStore& await_store();
   [[nodiscard]] ReadModelTarget read_model_target() const;
   // `schema`: where the tables are in PostgreSQL; empty for `public`. Throws UsageError `usage` for
   // one in SQLite, and for one that no tables can be in.
@@ -46,6 +47,8 @@ class Session {
   [[nodiscard]] std::unique_ptr<projections::ReadModel> open_source(const std::string& url) const;
   // Before store(): it is opened for writing, not only for reading.
   void allow_writing() { writing_ = true; }
+  // The same where that is possible, so that others can write while this one reads for long.
+  void prefer_writing();
 
   // Format, fields and colours for standard output.
   [[nodiscard]] PrintOptions printing() const;
@@ -70,7 +73,7 @@ class Session {
   void close() { store_.reset(); }
 
  private:
-  void open(const std::function<bool()>& wait_for_owner);
+  void open(std::function<bool()> wait_for_owner);
 
   const GlobalOptions& options_;
   const Interrupt& interrupt_;

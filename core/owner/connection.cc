@@ -4,6 +4,7 @@
 #include <string>
 
 #include <capnp/rpc-twoparty.h>
+#include <sys/socket.h>
 
 #include "core/error.h"
 
@@ -14,6 +15,7 @@
 namespace tenantry::owner {
 namespace {
 
+constexpr int kLooksMax = 15;
 constexpr auto kEndMax = 5 * kj::SECONDS;  // For calls that nobody waits for any more.
 
 capnp::ReaderOptions limits() {
@@ -37,7 +39,8 @@ class FarewellServer final : public Caller::Server {
 
 }  // namespace
 
-Connection::Connection(FileDescriptor socket) {
+Connection::Connection(FileDescriptor socket, std::chrono::milliseconds look_every)
+    : look_every_(look_every.count() * kj::MILLISECONDS) {
   std::promise<void> ready;
   std::future<void> is_ready = ready.get_future();
   thread_ = std::jthread([this, &ready, descriptor = socket.release()] { run(descriptor, ready); });
@@ -50,8 +53,10 @@ Connection::~Connection() {
 }
 
 std::exception_ptr Connection::fault_of(const kj::Exception& error) const {
-  const std::string why = std::string("the process that owned the store did not answer: ") +
-                          error.getDescription().cStr();
+  const std::string why =
+      silent_ ? std::string("the process that owns the store does not answer any more")
+              : std::string("the process that owned the store did not answer: ") +
+                    error.getDescription().cStr();
   if (error.getType() != kj::Exception::Type::DISCONNECTED) {
     return std::make_exception_ptr(UnavailableError(why, "try again"));
   }
@@ -95,10 +100,28 @@ void Connection::serve(int descriptor, std::promise<void>& ready) {
   kj::TaskSet tasks(*this);
   tasks_ = &tasks;
   auto watching = network.onDisconnect().then([this] { lost_ = true; }).eagerlyEvaluate(nullptr);
+  kj::TaskSet pings(*this);
+  auto looking = watch(pings, descriptor).eagerlyEvaluate(nullptr);
   executor_.emplace(kj::getCurrentThreadExecutor().addRef());
   ready.set_value();
   stop.promise.wait(io.waitScope);
   tasks.onEmpty().exclusiveJoin(timer_->afterDelay(kEndMax)).wait(io.waitScope);
+}
+
+// An owner that is frozen keeps the connection, and would keep its callers. Its looks are counted,
+// not timed: this process may have been frozen itself.
+kj::Promise<void> Connection::watch(kj::TaskSet& pings, int descriptor) {
+  return timer_->afterDelay(look_every_).then([this, &pings, descriptor]() -> kj::Promise<void> {
+    if (unanswered_looks_ == 0) {
+      pings.add(door_->pingRequest().send().then([this](auto&&) { unanswered_looks_ = 0; }));
+    }
+    if (++unanswered_looks_ > kLooksMax) {
+      silent_ = true;
+      ::shutdown(descriptor, SHUT_RDWR);  // What is waited for ends, as if it were gone.
+      return kj::READY_NOW;
+    }
+    return watch(pings, descriptor);
+  });
 }
 
 }  // namespace tenantry::owner

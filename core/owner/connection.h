@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <future>
 #include <memory>
@@ -31,12 +32,14 @@ struct Reply {
   }
 };
 
-// The connection, with a thread of its own: whoever calls has what it wants done there.
+// The connection, with a thread of its own: whoever calls has what it wants done there. It looks
+// every `look_every` whether the owner is alive; one that has not answered fifteen looks is frozen,
+// and given up.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): nobody has it as its base.
 class Connection final : private kj::TaskSet::ErrorHandler {
  public:
   // Throws UnavailableError when there is no thread or descriptor to be had.
-  explicit Connection(FileDescriptor socket);
+  Connection(FileDescriptor socket, std::chrono::milliseconds look_every);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   // Waits a little for what nobody waits for any more.
@@ -66,14 +69,18 @@ class Connection final : private kj::TaskSet::ErrorHandler {
  private:
   void run(int descriptor, std::promise<void>& ready);
   void serve(int descriptor, std::promise<void>& ready);
+  kj::Promise<void> watch(kj::TaskSet& pings, int descriptor);
   void taskFailed(kj::Exception&& /*error*/) override {}  // Whoever asked was told.
 
+  const kj::Duration look_every_;
   std::atomic<bool> lost_ = false;      // Nobody is at the other end.
+  std::atomic<bool> silent_ = false;    // Somebody is, and did not answer for long.
   std::atomic<bool> farewell_ = false;  // What is not answered by now was not done.
   std::optional<kj::Own<const kj::Executor>> executor_;
   std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
   Door::Client* door_ = nullptr;
   kj::Timer* timer_ = nullptr;
+  int unanswered_looks_ = 0;  // Since a ping was sent that is not answered yet; 0: all are.
   kj::TaskSet* tasks_ = nullptr;
   std::jthread thread_;  // Last: it uses everything above.
 };

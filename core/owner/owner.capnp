@@ -9,6 +9,8 @@ interface Door {
   # What everybody gets who connects.
   greet @0 (version :Text, caller :Caller) -> (owner :Owner, greeting :Greeting);
   # Without an owner if the versions differ, or the process is leaving.
+  ping @1 ();
+  # Answered at once: who does not is frozen.
 }
 
 interface Caller {
@@ -35,8 +37,10 @@ interface Owner {
   tail @2 () -> (tail :Tail, fault :Fault);
   awaitTail @3 (beyond :UInt64, millis :UInt32) -> (tail :Tail, fault :Fault);
   # Answers once the log reaches beyond that position, or after that time.
-  readLog @4 (filter :LogFilter) -> (events :Data, ended :Bool, fault :Fault);
-  # As many events as make a good answer; the caller goes on behind the last one.
+  readLog @4 (filter :LogFilter)
+      -> (events :Data, reached :UInt64, ended :Bool, fault :Fault);
+  # As many events as make a good answer, or as are found in a while; the caller goes on from the
+  # position that was reached.
   positionAt @5 (time :Int64) -> (position :UInt64, fault :Fault);
   chainHashAt @6 (position :UInt64) -> (hash :Data, fault :Fault);
   # No bytes where the log does not reach it.

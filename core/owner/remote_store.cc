@@ -287,19 +287,14 @@ class Remote final : public RemoteStore {
     tenantry::LogFilter filter = asked;
     const Position end = tail().tail;
     filter.through = std::min(filter.through.value_or(end), end);
-    std::future<Reply<Piece>> next = ask_events(filter);
+    std::future<Reply<LogPiece>> next = ask_events(filter);
     while (true) {
-      const Piece piece = next.get().take();
+      const LogPiece piece = next.get().take();
       if (!piece.ended) {
-        const Position last = last_position(piece.bytes);
-        if (filter.reverse) {
-          filter.through = Position{last.value - 1};
-        } else {
-          filter.after = last;
-        }
+        go_on_behind(piece.reached, filter);
         next = ask_events(filter);
       }
-      for (Unpacker packed(piece.bytes); packed.more();) {
+      for (Unpacker packed(piece.events); packed.more();) {
         if (!visit(packed.event())) return;
       }
       if (piece.ended) return;
@@ -484,43 +479,48 @@ class Remote final : public RemoteStore {
       filter_.through = std::min(filter_.through.value_or(end), end);
     }
     bool holds(Position position) {
-      while (!ended_ && (positions_.empty() || positions_.back() < position)) fetch();
+      while (!ended_ && reached_ < position) fetch();
       return std::binary_search(positions_.begin(), positions_.end(), position);
     }
 
    private:
     void fetch() {
-      const Piece piece = store_.ask_events(filter_).get().take();
+      const LogPiece piece = store_.ask_events(filter_).get().take();
       positions_.clear();
-      for (Unpacker packed(piece.bytes); packed.more();) {
+      for (Unpacker packed(piece.events); packed.more();) {
         positions_.push_back(packed.event().position);
       }
+      reached_ = piece.reached;
       ended_ = piece.ended;
-      if (!positions_.empty()) filter_.after = positions_.back();
+      go_on_behind(reached_, filter_);
     }
 
     const Remote& store_;
     tenantry::LogFilter filter_;
     std::vector<Position> positions_;
+    Position reached_;
     bool ended_ = false;
   };
 
-  [[nodiscard]] std::future<Reply<Piece>> ask_events(const tenantry::LogFilter& filter) const {
-    return held_->begin<Piece>(
+  [[nodiscard]] std::future<Reply<LogPiece>> ask_events(const tenantry::LogFilter& filter) const {
+    return held_->begin<LogPiece>(
         [&](Owner::Client& owner) {
           auto request = owner.readLogRequest();
           write_filter(request.initFilter(), filter);
           return request;
         },
         [](auto& response) {
-          return Piece{std::string(bytes_of(response.getEvents())), response.getEnded()};
+          return LogPiece{std::string(bytes_of(response.getEvents())),
+                          Position{response.getReached()}, response.getEnded()};
         });
   }
 
-  static Position last_position(const std::string& bytes) {
-    Position last;
-    for (Unpacker packed(bytes); packed.more();) last = packed.event().position;
-    return last;
+  static void go_on_behind(Position reached, tenantry::LogFilter& filter) {
+    if (filter.reverse) {
+      filter.through = Position{reached.value - 1};
+    } else {
+      filter.after = reached;
+    }
   }
 
   const Greeted greeted_;
@@ -561,10 +561,11 @@ Welcome greet(const std::shared_ptr<Connection>& connection) {
 
 }  // namespace
 
-std::unique_ptr<RemoteStore> connect_to_owner(const fs::path& directory) {
+std::unique_ptr<RemoteStore> connect_to_owner(const fs::path& directory,
+                                              std::chrono::milliseconds look_every) {
   std::optional<FileDescriptor> socket = connect_in(directory);
   if (!socket) return nullptr;
-  const auto connection = std::make_shared<Connection>(std::move(*socket));
+  const auto connection = std::make_shared<Connection>(std::move(*socket), look_every);
   Welcome welcome;
   try {
     welcome = greet(connection);

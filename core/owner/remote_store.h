@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -34,7 +35,10 @@ class RemoteStore : public TenancyStore {
 };
 
 // Null when nobody listens in the directory, or only for another one, of which this is a copy.
-// Throws UnavailableError for an owner of another version, and where no socket can be used.
-[[nodiscard]] std::unique_ptr<RemoteStore> connect_to_owner(const std::filesystem::path& directory);
+// An owner that lives and does not answer for fifteen times `look_every` is given up. Throws
+// UnavailableError for an owner of another version, and where no socket can be used.
+[[nodiscard]] std::unique_ptr<RemoteStore> connect_to_owner(
+    const std::filesystem::path& directory,
+    std::chrono::milliseconds look_every = std::chrono::seconds(1));
 
 }  // namespace tenantry::owner

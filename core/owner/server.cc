@@ -40,6 +40,8 @@ constexpr std::size_t kThreadsMax = 256;
 constexpr std::size_t kLongCallsMax = 128;
 // About so many bytes of events, rows or keys are one answer.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+// In so many of them at most an answer looks for events that pass.
+constexpr std::uint64_t kScanEvents = 4096;
 // Of calls of one caller that are not answered yet; beyond that no more are read.
 constexpr std::size_t kCallWordsMax = std::size_t{4} << 20;
 constexpr auto kWaitMax = 10s;
@@ -420,6 +422,29 @@ class RehearsalServer final : public Rehearsal::Server {
   const std::shared_ptr<std::mutex> turn_ = std::make_shared<std::mutex>();
 };
 
+// From the beginning of what the filter lets pass.
+LogPiece read_piece(const TenancyStore& store, tenantry::LogFilter filter) {
+  const std::uint64_t first = filter.after.value + 1;
+  const std::uint64_t last = filter.through->value;
+  LogPiece piece;
+  if (last < first) return piece;
+  piece.ended = last - first < kScanEvents;
+  if (filter.reverse) {
+    piece.reached = Position{piece.ended ? first : last - kScanEvents + 1};
+    filter.after = Position{piece.reached.value - 1};
+  } else {
+    piece.reached = Position{piece.ended ? last : first + kScanEvents - 1};
+    filter.through = piece.reached;
+  }
+  store.read_log(filter, [&piece](const StoredEvent& event) {
+    append_event(piece.events, event);
+    if (piece.events.size() < kPieceBytes) return true;
+    piece.reached = event.position;
+    return piece.ended = false;
+  });
+  return piece;
+}
+
 class OwnerServer final : public Owner::Server {
  public:
   explicit OwnerServer(Desk& desk) : desk_(desk) {}
@@ -479,18 +504,14 @@ class OwnerServer final : public Owner::Server {
   }
 
   kj::Promise<void> readLog(ReadLogContext context) override {
-    return desk_.answer<Piece>(
+    return desk_.answer<LogPiece>(
         context,
         [&store = desk_.store, filter = read_filter(context.getParams().getFilter())] {
-          Piece piece;
-          store.read_log(filter, [&](const StoredEvent& event) {
-            append_event(piece.bytes, event);
-            return piece.ended = piece.bytes.size() < kPieceBytes;
-          });
-          return piece;
+          return read_piece(store, filter);
         },
-        [](auto& results, Piece& piece) {
-          results.setEvents(data_of(piece.bytes));
+        [](auto& results, LogPiece& piece) {
+          results.setEvents(data_of(piece.events));
+          results.setReached(piece.reached.value);
           results.setEnded(piece.ended);
         });
   }
@@ -595,6 +616,8 @@ class DoorServer final : public Door::Server {
     }
     return kj::READY_NOW;
   }
+
+  kj::Promise<void> ping(PingContext /*context*/) override { return kj::READY_NOW; }
 
  private:
   Desk& desk_;

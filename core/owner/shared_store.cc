@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/owner/remote_store.h"
 #include "core/owner/server.h"
+#include "core/owner/socket.h"
 
 namespace tenantry::owner {
 namespace {
@@ -21,6 +22,7 @@ constexpr std::chrono::milliseconds kHandoverPause{2};
 
 // The store as it is reached now: opened here, or in the process that owns it.
 struct Reached {
+  std::optional<LockIdentity> lock;  // Of the directory, when it was reached.
   std::unique_ptr<TenancyStore> store;
   std::unique_ptr<Server> server;  // Lets others in, when it is opened here. Goes first.
 };
@@ -151,13 +153,16 @@ class SharedStore final : public TenancyStore {
     });
   }
 
+  // Who waits for long may be left with a store that is no longer the one of that name.
   Position await_tail(Position beyond, std::chrono::milliseconds timeout) const override {
     const auto until = std::chrono::steady_clock::now() + timeout;
-    return ask([&](TenancyStore& store) {
+    const Position tail = ask([&](TenancyStore& store) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
           until - std::chrono::steady_clock::now());
       return store.await_tail(beyond, std::max(left, std::chrono::milliseconds(0)));
     });
+    if (lock_identity(options_.directory) != current()->lock) throw_replaced();
+    return tail;
   }
 
   Position position_at(events::Timestamp time) const override {
@@ -209,6 +214,11 @@ class SharedStore final : public TenancyStore {
     const std::unique_ptr<Rehearsal> rehearsal_;
   };
 
+  [[noreturn]] static void throw_replaced() {
+    throw UsageError("store_replaced", "another store, or a restored one, is in its place",
+                     "begin again", kConflictExit);
+  }
+
   [[noreturn]] static void throw_begin_again(const OwnerGone& gone) {
     throw UnavailableError(gone.what(), "repeat the command");
   }
@@ -254,10 +264,7 @@ class SharedStore final : public TenancyStore {
     const std::lock_guard lock(mutex_);
     if (reached_ != lost) return;  // Somebody else did.
     auto found = reach(/*handover=*/true);
-    if (found->store->identity() != identity_) {
-      throw UsageError("store_replaced", "another store, or a restored one, is in its place",
-                       "begin again", kConflictExit);
-    }
+    if (found->store->identity() != identity_) throw_replaced();
     reached_ = std::move(found);
   }
 
@@ -281,8 +288,10 @@ class SharedStore final : public TenancyStore {
       reached->store = open_store(options, clock_, ids_);
     } catch (const UnavailableError&) {
       if (!reached->store) throw;
+      reached->lock = lock_identity(options_.directory);
       return reached;
     }
+    reached->lock = lock_identity(options_.directory);
     try {
       reached->server = std::make_unique<Server>(
           *reached->store, ServerOptions{options_.directory, options_.read_only, options_.warn});

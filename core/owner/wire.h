@@ -81,6 +81,12 @@ struct Piece {
   std::string bytes;
   bool ended = true;  // Nothing comes behind it.
 };
+// Of a log, which was looked through to `reached`.
+struct LogPiece {
+  std::string events;
+  Position reached;
+  bool ended = true;
+};
 void append_event(std::string& to, const StoredEvent& event);
 void append_row(std::string& to, const StoredRow& row);
 void append_key(std::string& to, const RowKey& key);

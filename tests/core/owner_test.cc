@@ -192,6 +192,26 @@ TEST_F(OwnerTest, LongAnswersComeInPieces) {
   EXPECT_EQ(visited, 3U) << "a visitor that has enough";
 }
 
+TEST_F(OwnerTest, WhatIsRareIsFoundFarApart) {
+  const std::string marked = ",'correlation_id':'rare'";
+  std::vector<std::string> lines{protein("first", marked)};
+  for (int n = 0; n < 9000; ++n) {
+    lines.push_back(protein("p" + std::to_string(n), n == 4500 ? marked : ""));
+  }
+  lines.push_back(protein("last", marked));
+  (void)run_all(lines);
+  LogFilter filter;
+  filter.correlation_id = "rare";
+  const std::vector<std::string> rare = events_of(store(), filter);
+  EXPECT_EQ(rare.size(), 3U);
+  EXPECT_EQ(events_of(remote(), filter), rare);
+  filter.after = Position{1};
+  filter.reverse = true;
+  EXPECT_EQ(events_of(remote(), filter), events_of(store(), filter));
+  filter.correlation_id = "unheard of";
+  EXPECT_THAT(events_of(remote(), filter), IsEmpty());
+}
+
 TEST_F(OwnerTest, CommandsAreReadAgainAsTheStoreReadsThem) {
   fill(2, 200);
   for (const LogFilter& filter : {LogFilter{}, LogFilter{.scope = events::Scope::TENANTS},
@@ -418,6 +438,38 @@ TEST_F(SharedStoreTest, TheNextOneTakesOver) {
   EXPECT_EQ(second->tail().digest, third->tail().digest);
 }
 
+// It keeps the connection, and would keep whoever waits for it.
+TEST_F(SharedStoreTest, AnOwnerThatIsFrozenIsGivenUp) {
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    const auto mine = open_shared();
+    (void)::write(ready[1], "r", 1);
+    ::pause();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const auto remote = connect_to_owner(directory(), 10ms);
+  ASSERT_NE(remote, nullptr);
+  EXPECT_EQ(run_on(*remote, protein("Beef")), "1");
+  ASSERT_EQ(::kill(owner, SIGSTOP), 0);
+  ASSERT_EQ(::waitpid(owner, nullptr, WUNTRACED), owner);
+  try {
+    (void)run_on(*remote, protein("Pork"));
+    ADD_FAILURE() << "nobody can have answered";
+  } catch (const OwnerGone& gone) {
+    EXPECT_TRUE(gone.may_be_done());
+    EXPECT_THAT(gone.what(), HasSubstr("does not answer any more"));
+  }
+  EXPECT_THROW((void)remote->tail(), OwnerGone);
+  ASSERT_EQ(::kill(owner, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(owner, nullptr, 0), owner);
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
 // Nobody can say then whether a command that was on its way was done; one that is sent later goes
 // to the next owner.
 TEST_F(SharedStoreTest, AnOwnerThatIsKilledIsSucceeded) {
@@ -516,6 +568,19 @@ TEST_F(SharedStoreTest, AnotherStoreInItsPlaceIsNotTakenForIt) {
   init_store(directory(), clock_, ids_);
   try {
     (void)second->tail();
+    FAIL() << "it is another store";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "store_replaced");
+  }
+}
+
+TEST_F(SharedStoreTest, WhoWaitsNoticesThatItsStoreWasReplaced) {
+  const auto mine = open_shared();
+  EXPECT_EQ(mine->await_tail({}, 0ms), Position{0});
+  fs::rename(directory(), directory().string() + ".old");
+  init_store(directory(), clock_, ids_);
+  try {
+    (void)mine->await_tail({}, 0ms);
     FAIL() << "it is another store";
   } catch (const UsageError& error) {
     EXPECT_EQ(error.code(), "store_replaced");

@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -205,7 +206,7 @@ class Store:
         def copy_file(source, target):
             (os.link if source.endswith(".sst") else shutil.copy2)(source, target)
 
-        ignore = shutil.ignore_patterns("ballast")
+        ignore = shutil.ignore_patterns("ballast", "OWNER.sock")
         shutil.copytree(self.directory, directory, ignore=ignore, copy_function=copy_file)
         return Store(self.program, directory, read_model or self.read_model)
 
@@ -237,6 +238,29 @@ class Store:
             "env": environment(TENANTRY_STORE=self.directory, **(more or {})),
         }
         return start_process([*prefix, self.program, *arguments, *named], **{**plain, **options})
+
+    def start_owner(self):
+        """A process that owns the store, lets others in and asks for nothing itself."""
+        follow = ("log", "--follow", "-q", "--after", str(1 << 62))
+        process = self.start(*follow, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.is_let_in():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"no owner that lets others in: {finish(process)}")
+            time.sleep(0.001)
+        return process
+
+    def is_let_in(self):
+        """Whether somebody listens at the store's socket."""
+        directory = os.open(self.directory, os.O_PATH)
+        try:
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(f"/proc/self/fd/{directory}/OWNER.sock")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        finally:
+            os.close(directory)
+        return True
 
     def records(self, *arguments, **options):
         return self.run(*arguments, **options).expect(OK).records()
@@ -329,6 +353,15 @@ class Feed:
 
     def close_input(self):
         self.process.stdin.close()
+
+    def finish(self):
+        """Until all lines are answered, or it ends before; what it came to."""
+        self.run_until(len(self.lines), time.monotonic() + PATIENCE_SECONDS)
+        self.close_input()
+        while not self.ended:
+            select.select([self.process.stdout], [], [], PATIENCE_SECONDS)
+            self.receive()
+        return finish(self.process)
 
     def kill(self):
         """Whether it was killed before it ended; then takes what it had still answered."""

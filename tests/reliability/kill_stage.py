@@ -5,17 +5,32 @@ hold what was answered, each command wholly or not at all, and go on as if nothi
 its log and its answers are held against a history that was applied without a fault (history.py).
 
 Killed are `apply`, fed through a pipe: after some number of answers, after some time, while it
-opens the store, while it closes it; and `project` and `rebuild` into SQLite. One that has ended
-before it is killed does not count, and is drawn again.
+opens the store, while it closes it, while it goes through another process that owns the store, or
+that one under it; and `project` and `rebuild` into SQLite. One that has ended before it is killed
+does not count, and is drawn again.
 """
 
 import os
 import re
+import signal
 import time
 
 from cases import Stage, check, exit_with, never
 from commands import encode
-from driver import APPLIED, NOT_FOUND, OK, PATIENCE_SECONDS, TABLES, Feed, kill_after
+from driver import (
+    APPLIED,
+    INTERRUPTED,
+    NOT_FOUND,
+    OK,
+    PATIENCE_SECONDS,
+    TABLES,
+    UNAVAILABLE,
+    Feed,
+    end,
+    finish,
+    kill,
+    kill_after,
+)
 from history import Histories, generator, without_line, without_time
 
 SLICE = 150  # Commands that an `apply` is given at most;
@@ -28,7 +43,7 @@ OPENING = 0.03
 CLOSING = 0.012
 PROJECTING = 0.08
 
-APPLY_WAYS = ("answers", "answers", "answers", "delay", "opening", "closing")
+APPLY_WAYS = ("answers", "answers", "answers", "delay", "opening", "closing", "caller", "owner")
 READ_MODEL_WAYS = ("project", "project", "rebuild", "rebuild-in-place")
 READING = [
     *(("rows", table) for table in TABLES),
@@ -60,6 +75,7 @@ class Case:
         self.next = start  # The first command whose answer is not known.
         self.sent = start  # Commands that ever were in a pipe.
         self.read_model = False
+        self.owner = None  # Who lives beside what is killed, and has the store.
         self.facts = facts
 
     def run(self):
@@ -93,6 +109,8 @@ class Case:
             options += ["--batch", str(self.random.choice((1, 3, 10)))]
         pending = self.pending()
         lines = self.lines_of(pending)
+        if way in ("caller", "owner") and not self.owner:
+            self.owner = self.store.start_owner()
         feed = Feed(self.store.start("apply", *options), lines, self.window(way))
         now = time.monotonic()
         if way in ("answers", "closing"):
@@ -105,9 +123,31 @@ class Case:
         else:
             span = OPENING if way == "opening" else RUN
             feed.run_until(len(lines) + 1, now + self.random.random() * span)
-        killed = feed.kill()
+        killed = self.kill_owner(feed) if way == "owner" else feed.kill()
         self.take_answers(pending, feed)
         return killed
+
+    def kill_owner(self, feed):
+        """Whoever went through it goes on, or cannot know what became of what was under way."""
+        killed = kill(self.owner)
+        end(self.owner)
+        self.owner = None
+        done = feed.finish()
+        if done.code == UNAVAILABLE:
+            done.expect_error(UNAVAILABLE, "unavailable")
+            check("nobody knows" in done.err, f"{done}: not what an owner leaves behind")
+            check(len(feed.answers) < len(feed.lines), f"{done}: there was nothing under way")
+            self.facts["owner.unknown"] += 1
+        else:
+            done.expect(*APPLIED)
+            self.facts["owner.succeeded"] += 1
+        return killed
+
+    def dismiss_owner(self):
+        if self.owner:
+            self.owner.send_signal(signal.SIGTERM)
+            finish(self.owner).expect(INTERRUPTED)
+            self.owner = None
 
     def pending(self):
         """The commands that are sent next: those that have no answer, as a client would do.
@@ -164,6 +204,8 @@ class Case:
 
     def check_all(self):
         # Which of these opens the store after the kill is left to chance: each must do.
+        if self.random.random() < 0.5:
+            self.dismiss_owner()
         steps = [self.check_log]
         if self.random.random() < 0.5:
             steps.append(self.check_reading)
@@ -174,6 +216,7 @@ class Case:
         self.check_retries()
         if self.read_model or self.random.random() < 0.6:
             self.check_end()
+        self.dismiss_owner()
 
     def log_after_start(self):
         before = self.history.ends[self.start]
@@ -303,7 +346,8 @@ class KillStage(Stage):
         if cases < 50:
             return
         ways = sorted({*APPLY_WAYS, *READ_MODEL_WAYS})
-        facts_needed = ("unanswered_but_kept", "answers_before_kills", "retries_known")
+        facts_needed = ["unanswered_but_kept", "answers_before_kills", "retries_known"]
+        facts_needed += ["owner.unknown", "owner.succeeded"]
         yield from never(facts, [*("kills." + way for way in ways), *facts_needed])
         share = facts["kills.with_open_answers"] / facts["kills"]
         if share < 0.25:

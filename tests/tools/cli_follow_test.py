@@ -82,6 +82,15 @@ class FollowCase(CliTestCase):
         self.addCleanup(lock.close)
         return lock
 
+    def idle_owner(self):
+        """An `apply` that owns the store, and lets others in."""
+        owner = self.start("apply")
+        self.addCleanup(owner.communicate)
+        owner.stdin.write(json.dumps(command("register_user", username="owner")).encode() + b"\n")
+        owner.stdin.flush()
+        self.assertEqual("accepted", json.loads(owner.stdout.readline())["status"])
+        return owner
+
     def add_user(self, name):
         answers = self.apply(command("register_user", username=name))
         self.assertEqual(["accepted"], [a["status"] for a in answers], self.last.stderr)
@@ -191,6 +200,29 @@ class OwnerTest(FollowCase):
         self.assertIn(b"owns the store", result.stderr)
         self.assertGreater(time.monotonic() - started, 1.5)
 
+    def test_an_owner_that_is_frozen_is_named(self):
+        owner = self.idle_owner()
+        owner.send_signal(signal.SIGSTOP)
+        result = self.run_program("status")
+        owner.send_signal(signal.SIGCONT)
+        self.assert_error(6, "unavailable", result)
+        self.assertIn(f"pid {owner.pid}".encode(), result.stderr)
+        self.assert_exit(0, self.run_program("status"))
+
+    def test_a_killed_owner_is_succeeded_by_who_follows(self):
+        owner = self.idle_owner()
+        log = Follower(self, "log", "--follow")
+        log.wait_for_records(1)
+        owner.kill()
+        owner.wait()
+        self.add_user("ann")
+        log.wait_for_records(2)
+        self.add_user("bob")
+        self.assertEqual([1, 2, 3], [r["position"] for r in log.wait_for_records(3)])
+        self.assertEqual(130, log.stop())
+        self.assertEqual([], log.remarks)
+        self.assert_sound()
+
     def test_waiting_is_interrupted(self):
         self.owner()
         waiting = self.start("status")
@@ -230,15 +262,16 @@ class ProjectFollowTest(FollowCase):
 
     def test_what_another_one_applied_is_told(self):
         self.add_user("ann")
+        self.idle_owner()
         follower = Follower(self, "project", "--follow")
         follower.wait_for_records(1)
-        for position, name in ((2, "bob"), (3, "cem")):
-            time.sleep(0.5)  # Then it waits, and the store is free.
+        for position, name in ((3, "bob"), (4, "cem")):
+            time.sleep(0.5)  # Then it waits, and the read model is closed.
             follower.process.send_signal(signal.SIGSTOP)
             self.add_user(name)
             self.assert_exit(0, self.run_program("project", "-q"))
             follower.process.send_signal(signal.SIGCONT)
-            last = follower.wait_for_records(position)[-1]
+            last = follower.wait_for_records(position - 1)[-1]
             self.assertEqual((position, 0, 0), (last["checkpoint"], last["lag"], last["events"]))
         self.assertEqual(130, follower.stop())
 

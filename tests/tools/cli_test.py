@@ -240,16 +240,26 @@ class EverywhereTest(CliTestCase):
         self.assert_error(6, "unavailable", result)
         self.assertIn(b"hint: raise the limit of open files: ulimit -n", result.stderr)
 
-    def test_second_process_is_told_who_owns_the_store(self):
+    def test_a_second_process_uses_the_store_through_its_owner(self):
         owner = self.start("apply")
         owner.stdin.write(json.dumps(tenant("acme")).encode() + b"\n")
         owner.stdin.flush()
         self.assertEqual(
             "accepted", json.loads(owner.stdout.readline())["status"]
         )  # It owns the store now.
-        self.assert_error(6, "unavailable", self.run_program("log"))
+        before = self.records("log")
+        self.assertEqual(["TenantCreated"], [event["kind"] for event in before])
+        answers = self.apply(command("register_user", username="ann"), tenant("acme"))
+        self.assertEqual(["accepted", "rejected"], [answer["status"] for answer in answers])
+        self.assert_exit(0, self.run_program("project"))
+        self.assert_exit(0, self.run_program("verify"))
+        owner.stdin.write(json.dumps(command("register_user", username="ann")).encode() + b"\n")
+        owner.stdin.flush()
+        self.assertEqual("username_taken", json.loads(owner.stdout.readline())["code"])
         owner.communicate()
-        self.assertEqual(0, owner.returncode)
+        self.assertEqual(3, owner.returncode)
+        self.assertEqual(2, self.tail())
+        self.assertNotIn("OWNER.sock", os.listdir(self.store))
 
     def test_no_store(self):
         result = self.run_program("log", "--store", "nowhere")
