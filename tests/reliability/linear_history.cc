@@ -1,3 +1,4 @@
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <cstdint>
@@ -6,6 +7,8 @@
 #include <exception>
 #include <future>
 #include <latch>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -15,14 +18,17 @@
 
 #include <fmt/format.h>
 
+#include "core/owner/remote_store.h"
+#include "core/owner/server.h"
 #include "core/store.h"
 #include "events/commands.h"
 #include "tests/reliability/linear_script.h"
 #include "tests/support/temp_directory.h"
 #include "tools/json_builder.h"
 
-// Eight threads on one store: linear_history SEED [CALLS]. Prints every call of each, with the
-// moments, counted, between which it took effect, and its answer: NDJSON for linear_check.py.
+// Eight threads on one store: linear_history SEED [CALLS]. In half the histories every other thread
+// comes through the socket, as another process would. Prints every call of each, with the moments,
+// counted, between which it took effect, and its answer: NDJSON for linear_check.py.
 namespace tenantry {
 namespace {
 
@@ -233,12 +239,22 @@ void run_history(unsigned seed, std::size_t calls) {
   init_store(options.directory, *clock, *ids);
   const auto store = open_store(options, *clock, *ids);
 
+  std::optional<owner::Server> server;
+  if (seed / kGroups.size() % 2 == 1) {
+    server.emplace(*store, owner::ServerOptions{.directory = options.directory});
+  }
+  std::vector<std::unique_ptr<owner::RemoteStore>> callers;
+  const auto store_of = [&](unsigned thread) -> TenancyStore& {
+    if (!server || thread % 2 == 0) return *store;
+    return *callers.emplace_back(owner::connect_to_owner(options.directory));
+  };
+
   Moments moments;
   std::deque<Client> clients;
   std::vector<std::future<void>> ends;
   std::latch start(kThreads);
   for (unsigned thread = 0; thread < kThreads; ++thread) {
-    Client& client = clients.emplace_back(*store, moments, thread);
+    Client& client = clients.emplace_back(store_of(thread), moments, thread);
     ends.push_back(std::async(std::launch::async, [&client, &start, seed, thread, calls] {
       const auto script = LinearScript(seed, thread).calls(calls);
       start.arrive_and_wait();
