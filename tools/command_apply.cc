@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <limits>
@@ -18,6 +19,7 @@
 #include "tools/command.h"
 #include "tools/command_defaults.h"
 #include "tools/group_reader.h"
+#include "tools/visibility.h"
 
 namespace tenantry::tools {
 namespace {
@@ -30,6 +32,8 @@ struct ApplyOptions {
   bool stop_on_error = false;
   bool quiet_accepted = false;
   bool dry_run = false;
+  std::string wait;  // A read model; empty: for none.
+  std::uint64_t wait_seconds = kWaitSeconds;
 };
 
 // An open input; standard input stays open.
@@ -97,6 +101,7 @@ class Applier {
     if (printing.format != Format::kNdjson || !printing.fields.empty()) {
       printer_.emplace(session.out(), printing, answer_columns(true));
     }
+    if (!options.wait.empty()) visibility_.emplace(session, options.wait, options.wait_seconds);
   }
 
   void apply(GroupReader& reader, ProgressMeter& meter, std::uint64_t bytes_total) {
@@ -123,6 +128,14 @@ class Applier {
   }
 
  private:
+  static Position last_position(const std::vector<Answer>& answers) {
+    Position last;
+    for (const Answer& answer : answers) {
+      if (answer.count > 0) last = std::max(last, Position{answer.first.value + answer.count - 1});
+    }
+    return last;
+  }
+
   // Returns whether to go on.
   bool answer(const CommandGroup& group) {
     TenancyStore& store = session_.store();
@@ -135,6 +148,7 @@ class Applier {
         if (options_.dry_run && !rehearsal_) rehearsal_ = store.rehearse();
         answers = rehearsal_ ? rehearsal_->submit(group.requests, submit)
                              : store.submit(group.requests, submit);
+        if (visibility_) visibility_->await(last_position(answers));
       }
     } catch (const std::exception&) {
       print(group, answers);  // What is durable is answered, whatever came after.
@@ -193,6 +207,7 @@ class Applier {
   const ApplyOptions& options_;
   std::optional<Printer> printer_;        // None for plain NDJSON.
   std::unique_ptr<Rehearsal> rehearsal_;  // For a dry run.
+  std::optional<Visibility> visibility_;  // To wait for.
   JsonBuilder json_;
   std::uint64_t answered_ = 0;
   std::uint64_t accepted_ = 0;
@@ -213,6 +228,7 @@ class ApplyCommand final : public Command {
     return "tenantry apply commands.ndjson\n"
            "generate-commands | tenantry apply --defaults actor=system:sync,channel=import\n"
            "tenantry apply --dry-run --quiet-accepted commands.ndjson\n"
+           "tenantry apply --wait default commands.ndjson\n"
            "echo '{\"command\":\"activate_tenant\",\"data\":{\"tenant\":\"acme\"}}' | tenantry "
            "apply";
   }
@@ -228,7 +244,14 @@ class ApplyCommand final : public Command {
     app.add_flag("--stop-on-error", options_.stop_on_error,
                  "apply nothing after the first line that is refused");
     app.add_flag("--quiet-accepted", options_.quiet_accepted, "print refusals only");
-    app.add_flag("--dry-run", options_.dry_run, "answer without writing anything");
+    auto* const dry_run =
+        app.add_flag("--dry-run", options_.dry_run, "answer without writing anything");
+    app.add_option("--wait", options_.wait,
+                   "answer when the rows are visible in that read model; default: the one of "
+                   "--read-model")
+        ->type_name("READ_MODEL")
+        ->excludes(dry_run);
+    declare_wait_max(app, options_.wait_seconds);
   }
 
   [[nodiscard]] ExitCode run(Session& session) override {

@@ -16,6 +16,7 @@
 #include "tools/command_fields.h"
 #include "tools/error_report.h"
 #include "tools/near_matches.h"
+#include "tools/visibility.h"
 
 namespace tenantry::tools {
 namespace {
@@ -82,7 +83,14 @@ class DoCommand final : public Command {
         ->type_name("N|none");
     app.add_flag("--historic", historic_, "allow --at");
     app.add_option("--at", line_.at, "the time to record")->check(given())->type_name("TIME");
-    app.add_flag("--dry-run", dry_run_, "answer without writing anything");
+    auto* const dry_run = app.add_flag("--dry-run", dry_run_, "answer without writing anything");
+    app.add_option("--wait", wait_,
+                   "answer when the rows are visible in that read model; default: the one of "
+                   "--read-model")
+        ->check(given())
+        ->type_name("READ_MODEL")
+        ->excludes(dry_run);
+    declare_wait_max(app, wait_seconds_);
     app.require_subcommand(0, 1);
     // The commands are many: made only for whoever asks for them.
     app.preparse_callback([this, &app](std::size_t /*arguments*/) { declare_commands(app); });
@@ -99,11 +107,21 @@ class DoCommand final : public Command {
     if (auto* refusal = std::get_if<Refusal>(&parsed)) throw CommandRefused{std::move(*refusal)};
     const std::vector<events::CommandRequest> requests = {
         std::get<events::CommandRequest>(std::move(parsed))};
+    std::optional<Visibility> visibility;
+    if (!wait_.empty()) visibility.emplace(session, wait_, wait_seconds_);
     std::vector<Answer> answers = dry_run_ ? session.store().rehearse()->submit(requests, {})
                                            : session.store().submit(requests, {});
     Answer& answer = answers.at(0);
     if (answer.status != Answer::Status::kAccepted) throw CommandRefused{std::move(answer.refusal)};
+    const Position last{answer.first.value + answer.count - 1};
+    try {
+      if (visibility && answer.count > 0) visibility->await(last);
+    } catch (const std::runtime_error&) {
+      print(session, answer);  // It is durable all the same.
+      throw;
+    }
     print(session, answer);
+    session.interrupt().check();
     if (dry_run_) session.remark("dry run: nothing was written");
     return ExitCode::kDone;
   }
@@ -228,6 +246,8 @@ class DoCommand final : public Command {
   bool list_ = false;
   bool historic_ = false;
   bool dry_run_ = false;
+  std::string wait_;  // A read model; empty: for none.
+  std::uint64_t wait_seconds_ = kWaitSeconds;
   std::vector<std::string> nulls_;
   LineOptions line_;
   const CommandInfo* chosen_ = nullptr;

@@ -7,6 +7,7 @@
 #include "core/hash.h"
 #include "tools/command.h"
 #include "tools/json_builder.h"
+#include "tools/visibility.h"
 
 namespace tenantry::tools {
 namespace {
@@ -123,11 +124,23 @@ class StatusCommand final : public Command {
   }
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry status\n"
-           "tenantry status -o json --fields tail,read_model";
+           "tenantry status -o json --fields tail,read_model\n"
+           "tenantry status --wait-for 1200 --wait-max 5";
   }
-  void declare(CLI::App& /*app*/) override {}
+  void declare(CLI::App& app) override {
+    add_count(app, "--wait-for", wait_for_,
+              "wait until the read model shows that position; exit code 6 if it does not");
+    declare_wait_max(app, wait_seconds_);
+  }
+  [[nodiscard]] Opens opens() const override {
+    return wait_for_ > 0 ? Opens::kToReadForLong : Opens::kToRead;
+  }
 
   [[nodiscard]] ExitCode run(Session& session) override {
+    if (wait_for_ > 0) {
+      Visibility(session, "default", wait_seconds_).await(Position{wait_for_});
+      session.interrupt().check();
+    }
     const StoreStatus status = session.store().status();
     const std::vector<Cell> read_model = read_model_cells(session, status);
     const bool empty = status.tail.tail.value == 0;
@@ -156,6 +169,9 @@ class StatusCommand final : public Command {
   }
 
  private:
+  std::uint64_t wait_for_ = 0;  // A position; 0: for none.
+  std::uint64_t wait_seconds_ = kWaitSeconds;
+
   static void print_table(Session& session, const std::vector<Column>& columns,
                           const std::vector<std::vector<Cell>>& records) {
     session.out().write("\n");

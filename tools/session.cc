@@ -135,6 +135,11 @@ std::unique_ptr<projections::ReadModel> Session::open_read_model(bool read_only,
   return open_target(read_model_target(), read_only, schema);
 }
 
+std::unique_ptr<projections::ReadModel> Session::open_read_model_named(
+    const std::string& url) const {
+  return open_target(find_read_model(url, options_.store), /*read_only=*/true, {});
+}
+
 std::unique_ptr<projections::ReadModel> Session::open_source(const std::string& url) const {
   const ReadModelTarget source =
       find_read_model(url.empty() ? options_.read_model : url, options_.store);

@@ -42,6 +42,9 @@ class Session {
   // one in SQLite, and for one that no tables can be in.
   [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model(
       bool read_only, const std::string& schema = {}) const;
+  // The one of that URL, which is not empty, for reading.
+  [[nodiscard]] std::unique_ptr<projections::ReadModel> open_read_model_named(
+      const std::string& url) const;
   // A database named by an option or by the environment, for reading. Throws UsageError
   // `source_not_named` when none is, and what find_read_model() throws.
   [[nodiscard]] std::unique_ptr<projections::ReadModel> open_source(const std::string& url) const;

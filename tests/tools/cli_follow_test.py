@@ -232,7 +232,7 @@ class OwnerTest(FollowCase):
         self.assertIn(waiting.returncode, (130, -signal.SIGINT), errors)
 
 
-class ProjectFollowTest(FollowCase):
+class ReadModelCase(FollowCase):
     def setUp(self):
         super().setUp()
         self.read_model = os.path.join(self.store, "read_model.sqlite3")
@@ -244,6 +244,8 @@ class ProjectFollowTest(FollowCase):
         finally:
             database.close()
 
+
+class ProjectFollowTest(ReadModelCase):
     def test_rows_follow_the_log(self):
         self.add_user("ann")
         follower = Follower(self, "project", "--follow")
@@ -308,6 +310,108 @@ class ProjectFollowTest(FollowCase):
 
     def test_a_dry_run_follows_nothing(self):
         self.assert_error(2, "usage", self.run_program("project", "--follow", "--dry-run"))
+
+    def test_several_read_models_follow_at_their_own_pace(self):
+        self.add_user("ann")
+        other = f"sqlite:{self.directory}/other.sqlite3"
+        follower = Follower(self, "project", "--follow")
+        second = Follower(self, "project", "--follow", "--read-model", other)
+        for one in (follower, second):
+            one.wait_for_records(1)
+        second.process.send_signal(signal.SIGSTOP)
+        self.add_user("bob")
+        follower.wait_for_records(2)
+        second.process.send_signal(signal.SIGCONT)
+        second.wait_for_records(2)
+        follower.process.kill()  # It owned the store.
+        self.add_user("cem")
+        self.assertEqual(3, json.loads(second.wait_for_records(3) and second.lines[-1])["tail"])
+        self.assertEqual(130, second.stop())
+        self.assert_exit(0, self.run_program("verify", "--read-model", other))
+
+
+class WaitTest(ReadModelCase):
+    def follow(self):
+        follower = Follower(self, "project", "--follow")
+        follower.wait_for(lambda: os.path.exists(self.read_model), "read model")
+        return follower
+
+    def test_an_answer_comes_when_the_rows_are_visible(self):
+        self.follow()
+        applying = self.start("apply", "--wait", "default")
+        for name in ("ann", "bob", "cem"):
+            line = json.dumps(command("register_user", username=name)).encode()
+            applying.stdin.write(line + b"\n")
+            applying.stdin.flush()
+            self.assertEqual("accepted", json.loads(applying.stdout.readline())["status"])
+            self.assertEqual(name, self.usernames()[-1])
+        applying.communicate()
+        self.assertEqual(0, applying.returncode)
+        result = self.run_program("do", "register_user", "--username", "dot", "--wait", "default")
+        self.assert_exit(0, result)
+        self.assertEqual("dot", self.usernames()[-1])
+
+    def test_another_read_model_is_named_by_its_url(self):
+        self.follow()
+        url = f"sqlite:{self.read_model}"
+        result = self.run_program("do", "register_user", "--username", "ann", "--wait", url)
+        self.assert_exit(0, result)
+        self.assertEqual(["ann"], self.usernames())
+
+    def test_nobody_projects(self):
+        lines = json.dumps(command("register_user", username="ann")).encode()
+        arguments = ("--wait", "default", "--wait-max", "1")
+        result = self.run_program("apply", *arguments, stdin=lines)
+        self.assert_invisible(result, b"there is no file")
+        self.assert_exit(0, self.run_program("project"))
+        result = self.run_program("do", "register_user", "--username", "bob", *arguments)
+        self.assert_invisible(result, b"it is at position 1")
+        self.assertEqual(2, self.tail())
+
+    def assert_invisible(self, result, why):
+        """The answer is there, and then the error."""
+        self.assert_exit(6, result)
+        self.assertIn(b"error[not_visible]", result.stderr)
+        self.assertIn(why, result.stderr)
+        self.assertEqual("accepted", json.loads(result.stdout)["status"])
+
+    def test_a_stop_ends_waiting_after_the_answer(self):
+        doing = self.start("do", "register_user", "--username", "ann", "--wait", "default")
+        while not self.tail():
+            time.sleep(0.05)
+        doing.send_signal(signal.SIGINT)
+        out, errors = doing.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(130, doing.returncode, errors)
+        self.assertEqual("accepted", json.loads(out)["status"])
+
+    def test_the_read_model_of_another_store(self):
+        other = os.path.join(self.directory, "other")
+        self.run_program("init", TENANTRY_STORE=other)
+        self.run_program("do", "register_user", "--username", "x", TENANTRY_STORE=other)
+        self.assert_exit(0, self.run_program("project", TENANTRY_STORE=other))
+        url = f"sqlite:{other}/read_model.sqlite3"
+        result = self.run_program("do", "register_user", "--username", "ann", "--wait", url)
+        self.assert_error(4, "read_model_foreign", result)
+        self.assertEqual(0, self.tail())
+
+    def test_status_waits_for_a_position(self):
+        follower = self.follow()
+        waiting = self.start("status", "--wait-for", "2")
+        self.add_user("ann")
+        self.add_user("bob")
+        out, errors = waiting.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(0, waiting.returncode, errors)
+        self.assertEqual(2, json.loads(out)["read_model"]["checkpoint"])
+        self.assertEqual(130, follower.stop())
+        result = self.run_program("status", "--wait-for", "3", "--wait-max", "1")
+        self.assert_error(6, "not_visible", result)
+
+    def test_what_cannot_be_waited_for(self):
+        result = self.run_program("apply", "--dry-run", "--wait", "default")
+        self.assert_error(2, "usage", result)
+        result = self.run_program("apply", "--wait", "mysql:x")
+        self.assert_error(2, "unsupported_read_model", result)
+        self.assert_error(2, "usage", self.run_program("status", "--wait-for", "soon"))
 
 
 if __name__ == "__main__":
