@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "core/error.h"
+#include "core/owner/frame_guard.h"
 
 // The library's servers are destroyed by whoever made them, as what they are.
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
@@ -90,7 +91,8 @@ void Connection::serve(int descriptor, std::promise<void>& ready) {
       descriptor, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                       kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
                       kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
-  capnp::TwoPartyVatNetwork network(*stream, capnp::rpc::twoparty::Side::CLIENT, limits());
+  auto messages = guarded(*stream);
+  capnp::TwoPartyVatNetwork network(*messages, capnp::rpc::twoparty::Side::CLIENT, limits());
   auto rpc = capnp::makeRpcClient(network);
   capnp::MallocMessageBuilder message;
   auto owner = message.initRoot<capnp::rpc::twoparty::VatId>();

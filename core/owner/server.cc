@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/owner/frame_guard.h"
 #include "core/owner/long_calls.h"
 #include "core/owner/socket.h"
 #include "core/owner/wire.h"
@@ -189,6 +190,10 @@ class Desk {
 
   TenancyStore& store;
   const ServerOptions& options;
+  // What is no message ends its connection.
+  const std::function<void(const std::string&)> let_go = [this](const std::string& why) {
+    if (options.warn) options.warn("a caller was let go: " + why);
+  };
   std::atomic<bool> leaving = false;  // Any thread may ask.
   std::size_t callers = 0;
   std::map<std::uint64_t, Caller::Client> greeted;  // Who is told at the end, by a number.
@@ -214,7 +219,7 @@ const Item& item_at(const std::vector<Item>& items, std::uint32_t at) {
 
 class ViewServer final : public View::Server {
  public:
-  ViewServer(Desk& desk, std::shared_ptr<ServedView> held) : desk_(desk), held_(std::move(held)) {}
+  explicit ViewServer(std::shared_ptr<ServedView> held) : held_(std::move(held)) {}
   ViewServer(const ViewServer&) = delete;
   ViewServer& operator=(const ViewServer&) = delete;
   ~ViewServer() { held_->drop(); }
@@ -343,7 +348,6 @@ class ViewServer final : public View::Server {
     return Desk::deliver<Result>(context, kj::mv(promise.promise), std::move(fill));
   }
 
-  Desk& desk_;
   const std::shared_ptr<ServedView> held_;
 };
 
@@ -579,11 +583,11 @@ class OwnerServer final : public Owner::Server {
       // Has no effect once it is fulfilled.
       if (served->fault) (*fulfiller)->fulfill(fault_of<LogTail>(served->fault));
     });
-    return promise.promise.then([context, held, &desk = desk_](Parcel<LogTail>&& outcome) mutable {
+    return promise.promise.then([context, held](Parcel<LogTail>&& outcome) mutable {
       auto results = context.getResults();
       if (outcome->fault) return write_fault(results.initFault(), outcome->fault);
       write_tail(results.initTail(), *outcome->result);
-      results.setView(kj::heap<ViewServer>(desk, held));
+      results.setView(kj::heap<ViewServer>(held));
     });
   }
 
@@ -593,10 +597,8 @@ class OwnerServer final : public Owner::Server {
 
 class DoorServer final : public Door::Server {
  public:
-  explicit DoorServer(Desk& desk) : desk_(desk), number_(++desk.numbers) {}
-  DoorServer(const DoorServer&) = delete;
-  DoorServer& operator=(const DoorServer&) = delete;
-  ~DoorServer() { desk_.greeted.erase(number_); }
+  // `number` is its connection's.
+  DoorServer(Desk& desk, std::uint64_t number) : desk_(desk), number_(number) {}
 
   kj::Promise<void> greet(GreetContext context) override {
     auto results = context.getResults();
@@ -645,12 +647,15 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
   }
 
  private:
-  // One caller, for as long as it is connected.
+  // One caller, for as long as it is connected. What it gave of its own goes with it, and may well
+  // be what it got here.
   struct Connection {
-    Connection(kj::Own<kj::AsyncIoStream> connection, Desk& desk)
-        : stream(kj::mv(connection)),
-          network(*stream, capnp::rpc::twoparty::Side::SERVER, limits()),
-          rpc(capnp::makeRpcServer(network, kj::heap<DoorServer>(desk))) {
+    Connection(kj::Own<kj::AsyncIoStream> connection, Desk& its_desk)
+        : desk(its_desk),
+          stream(kj::mv(connection)),
+          messages(guarded(*stream, desk.let_go)),
+          network(*messages, capnp::rpc::twoparty::Side::SERVER, limits()),
+          rpc(capnp::makeRpcServer(network, kj::heap<DoorServer>(desk, number))) {
       rpc.setFlowLimit(kCallWordsMax);
     }
     static capnp::ReaderOptions limits() {
@@ -659,7 +664,14 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
       limits.nestingLimit = 16;
       return limits;
     }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection() { desk.greeted.erase(number); }
+
+    Desk& desk;
+    const std::uint64_t number = ++desk.numbers;
     kj::Own<kj::AsyncIoStream> stream;
+    kj::Own<kj::AsyncIoStream> messages;  // What of it is one.
     capnp::TwoPartyVatNetwork network;
     capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
   };

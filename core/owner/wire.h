@@ -16,8 +16,6 @@
 // throw events::MalformedError for what no writer here wrote.
 namespace tenantry::owner {
 
-// Of one message, in words of eight bytes: what a call may carry, and more than an answer does.
-inline constexpr std::uint64_t kMessageWordsMax = std::uint64_t{16} << 20;
 // Of the commands of one call, in bytes. Leaves room for what stands beside them.
 inline constexpr std::size_t kCommandsBytesMax = std::size_t{64} << 20;
 

@@ -235,7 +235,7 @@ std::vector<std::string> seeds_of(std::string_view target) {
   static const std::map<std::string_view, std::function<Seeds()>> kMakers = {
       {"event", event_seeds}, {"block", block_seeds},     {"stored", stored_seeds},
       {"files", files_seeds}, {"command", command_seeds}, {"json", json_seeds},
-      {"text", text_seeds},
+      {"text", text_seeds},   {"frames", frames_seeds},
   };
   return kMakers.at(target)();
 }

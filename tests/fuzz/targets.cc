@@ -8,8 +8,9 @@ namespace tenantry::fuzz {
 
 const std::vector<Target>& targets() {
   static const std::vector<Target> kAll = {
-      {"event", run_event},     {"block", run_block}, {"stored", run_stored}, {"files", run_files},
-      {"command", run_command}, {"json", run_json},   {"text", run_text},
+      {"event", run_event}, {"block", run_block},     {"stored", run_stored},
+      {"files", run_files}, {"command", run_command}, {"json", run_json},
+      {"text", run_text},   {"frames", run_frames},
   };
   return kAll;
 }
