@@ -17,7 +17,8 @@ class ManifestCheck {
  public:
   // Reads the manifest that CURRENT names.
   explicit ManifestCheck(const std::filesystem::path& database);
-  ManifestCheck(ManifestCheck&&) = delete;
+  ManifestCheck(const ManifestCheck&) = delete;
+  ManifestCheck& operator=(const ManifestCheck&) = delete;
   ~ManifestCheck();
 
   // Files of the write-ahead log with smaller numbers are not read any more. 0: it cannot be told.

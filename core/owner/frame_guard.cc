@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kWordBytes = 8;
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): nobody has it as its base.
 class GuardedStream final : public kj::AsyncIoStream {
  public:
   GuardedStream(kj::AsyncIoStream& stream, std::function<void(const std::string&)> refused)
