@@ -412,6 +412,23 @@ class SharedStoreTest : public StoreTestBase {
     options.read_only = read_only;
     return open_shared_store(options, clock_, ids_);
   }
+  // Another process that has the store, and does nothing with it.
+  pid_t owner_elsewhere() {
+    std::array<int, 2> ready{};
+    EXPECT_EQ(::pipe(ready.data()), 0);
+    const pid_t owner = ::fork();
+    if (owner == 0) {
+      const auto mine = open_shared();
+      (void)::write(ready[1], "r", 1);
+      ::pause();
+      ::_exit(0);
+    }
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    return owner;
+  }
   std::string run_on(TenancyStore& store, const std::string& line) {
     const auto command = request(line);
     return brief(store.submit({&command, 1}, {}).at(0));
@@ -440,17 +457,7 @@ TEST_F(SharedStoreTest, TheNextOneTakesOver) {
 
 // It keeps the connection, and would keep whoever waits for it.
 TEST_F(SharedStoreTest, AnOwnerThatIsFrozenIsGivenUp) {
-  std::array<int, 2> ready{};
-  ASSERT_EQ(::pipe(ready.data()), 0);
-  const pid_t owner = ::fork();
-  if (owner == 0) {
-    const auto mine = open_shared();
-    (void)::write(ready[1], "r", 1);
-    ::pause();
-    ::_exit(0);
-  }
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const pid_t owner = owner_elsewhere();
   const auto remote = connect_to_owner(directory(), 10ms);
   ASSERT_NE(remote, nullptr);
   EXPECT_EQ(run_on(*remote, protein("Beef")), "1");
@@ -466,24 +473,12 @@ TEST_F(SharedStoreTest, AnOwnerThatIsFrozenIsGivenUp) {
   EXPECT_THROW((void)remote->tail(), OwnerGone);
   ASSERT_EQ(::kill(owner, SIGKILL), 0);
   ASSERT_EQ(::waitpid(owner, nullptr, 0), owner);
-  ::close(ready[0]);
-  ::close(ready[1]);
 }
 
 // Nobody can say then whether a command that was on its way was done; one that is sent later goes
 // to the next owner.
 TEST_F(SharedStoreTest, AnOwnerThatIsKilledIsSucceeded) {
-  std::array<int, 2> ready{};
-  ASSERT_EQ(::pipe(ready.data()), 0);
-  const pid_t owner = ::fork();
-  if (owner == 0) {
-    const auto mine = open_shared();
-    (void)::write(ready[1], "r", 1);
-    ::pause();
-    ::_exit(0);
-  }
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const pid_t owner = owner_elsewhere();
   const auto mine = open_shared();
   EXPECT_EQ(run_on(*mine, protein("Beef")), "1");
   ASSERT_EQ(::kill(owner, SIGKILL), 0);
@@ -497,8 +492,6 @@ TEST_F(SharedStoreTest, AnOwnerThatIsKilledIsSucceeded) {
     }
   }
   EXPECT_EQ(answer, "2");
-  ::close(ready[0]);
-  ::close(ready[1]);
 }
 
 TEST_F(SharedStoreTest, ReadingGoesOnWhereItWas) {
