@@ -246,12 +246,7 @@ class ApplyCommand final : public Command {
     app.add_flag("--quiet-accepted", options_.quiet_accepted, "print refusals only");
     auto* const dry_run =
         app.add_flag("--dry-run", options_.dry_run, "answer without writing anything");
-    app.add_option("--wait", options_.wait,
-                   "answer when the rows are visible in that read model; default: the one of "
-                   "--read-model")
-        ->type_name("READ_MODEL")
-        ->excludes(dry_run);
-    declare_wait_max(app, options_.wait_seconds);
+    declare_wait(app, options_.wait, options_.wait_seconds, dry_run);
   }
 
   [[nodiscard]] ExitCode run(Session& session) override {

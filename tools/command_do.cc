@@ -84,13 +84,7 @@ class DoCommand final : public Command {
     app.add_flag("--historic", historic_, "allow --at");
     app.add_option("--at", line_.at, "the time to record")->check(given())->type_name("TIME");
     auto* const dry_run = app.add_flag("--dry-run", dry_run_, "answer without writing anything");
-    app.add_option("--wait", wait_,
-                   "answer when the rows are visible in that read model; default: the one of "
-                   "--read-model")
-        ->check(given())
-        ->type_name("READ_MODEL")
-        ->excludes(dry_run);
-    declare_wait_max(app, wait_seconds_);
+    declare_wait(app, wait_, wait_seconds_, dry_run);
     app.require_subcommand(0, 1);
     // The commands are many: made only for whoever asks for them.
     app.preparse_callback([this, &app](std::size_t /*arguments*/) { declare_commands(app); });

@@ -21,6 +21,19 @@ constexpr milliseconds kLongestPause{50};
 
 }  // namespace
 
+void declare_wait(CLI::App& app, std::string& read_model, std::uint64_t& seconds,
+                  CLI::Option* dry_run) {
+  app.add_option("--wait", read_model,
+                 "answer when the rows are visible in that read model; default: the one of "
+                 "--read-model")
+      ->check([](const std::string& text) {
+        return text.empty() ? std::string("must not be empty") : std::string();
+      })
+      ->type_name("READ_MODEL")
+      ->excludes(dry_run);
+  declare_wait_max(app, seconds);
+}
+
 void declare_wait_max(CLI::App& app, std::uint64_t& seconds) {
   add_count(app, "--wait-max", seconds,
             fmt::format("seconds to wait at most (default {})", kWaitSeconds));

@@ -8,12 +8,16 @@
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's own.
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace tenantry::tools {
 
 inline constexpr std::uint64_t kWaitSeconds = 30;
 
+// The option --wait, whose value Visibility takes, and --wait-max. Not with `dry_run`.
+void declare_wait(CLI::App& app, std::string& read_model, std::uint64_t& seconds,
+                  CLI::Option* dry_run);
 // The option --wait-max, for how long at most is waited.
 void declare_wait_max(CLI::App& app, std::uint64_t& seconds);
 
