@@ -72,12 +72,16 @@ translation_units() {
     awk -F '\t' 'NR == FNR { ours[$1] = 1; next } $1 in ours' "$wanted" -
 }
 
-# Lines "object<TAB>header of ours" from what ninja recorded when it compiled.
+# Lines "object<TAB>header of ours" from what ninja recorded when it compiled: with ccache's base
+# directory set, relative to where it ran.
 recorded_headers() {
   ninja -C "$build_directory" -t deps 2>/dev/null | grep -v '^ninja:' |
-    awk -v root="$PWD/" '
+    awk -v root="$PWD/" -v build="$build_directory/" -v up="${build_directory//[^\/]/}" '
+      BEGIN { gsub("/", "../", up); up = up "../" }
       /^[^ ]/ { object = $1; sub(/:$/, "", object); next }
-      index($1, root) == 1 { print object "\t" substr($1, length(root) + 1) }' || true
+      index($1, root) == 1 { print object "\t" substr($1, length(root) + 1); next }
+      index($1, up) == 1 { print object "\t" substr($1, length(up) + 1); next }
+      NF && substr($1, 1, 1) != "/" { print object "\t" build $1 }' || true
 }
 
 # Prints what decides the verdict on one translation unit: texts, flags, rules, program.
