@@ -108,12 +108,14 @@ constexpr std::array<Mishap, 5> kMishaps{{{0, EIO, true},
                                           {0, 0, true, Crash::kKill}}};
 
 // Each workload has so many cases: more than its changes times the ways, so that a run of as many
-// tries every number of a change, whatever seed it begins with.
+// tries every number of a change, whatever seed it begins with. Those beyond the last change begin
+// with the first again, and a disk that loses other things.
 constexpr std::uint64_t kCasesOfAWorkload = 6000;
+constexpr std::uint64_t kNextRound = 1'000'000;  // Far from the disk of any workload.
 
-Outcome live_with(std::uint64_t workload, const Mishap& mishap) {
+Outcome live_with(std::uint64_t workload, std::uint64_t round, const Mishap& mishap) {
   const TempDirectory directory(base());
-  return live(directory.path(), 1 + workload, plain_steps(workload), mishap);
+  return live(directory.path(), 1 + workload + round * kNextRound, plain_steps(workload), mishap);
 }
 
 int fail_changes(std::uint64_t seed, std::uint64_t count) {
@@ -123,7 +125,7 @@ int fail_changes(std::uint64_t seed, std::uint64_t count) {
     const std::uint64_t workload = at / kCasesOfAWorkload;
     const std::uint64_t number = at % kCasesOfAWorkload;
     if (at == seed || number == 0) {
-      sound = live_with(workload, {std::numeric_limits<std::uint32_t>::max(), EIO, true});
+      sound = live_with(workload, 0, {std::numeric_limits<std::uint32_t>::max(), EIO, true});
       print_wrong(at, sound);
       std::cout << fmt::format("the life of seed {} makes {} changes\n", at, sound.changes);
       if (sound.changes * kMishaps.size() > kCasesOfAWorkload) {
@@ -131,8 +133,9 @@ int fail_changes(std::uint64_t seed, std::uint64_t count) {
       }
     }
     Mishap mishap = kMishaps[number % kMishaps.size()];
-    mishap.change = 1 + number / kMishaps.size() % sound.changes;
-    const Outcome outcome = live_with(workload, mishap);
+    const std::uint64_t change = number / kMishaps.size();
+    mishap.change = 1 + change % sound.changes;
+    const Outcome outcome = live_with(workload, change / sound.changes, mishap);
     if (outcome.wrong.empty() && sound.wrong.empty()) continue;
     ++failed;
     std::cout << fmt::format("seed {}: change {}, error {}\n", at, mishap.change, mishap.error);
