@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -49,6 +50,12 @@ struct StoredEvent {
   std::string_view payload;
 };
 
+// The rows exactly as they are at one position, where the log has this end.
+struct RowsAt {
+  LogTail tail;
+  std::shared_ptr<const StateView> rows;  // Must not outlive the source that they come from.
+};
+
 // A row as its events make it; without values once it is removed.
 struct FoldedRow {
   const events::TableInfo* table = nullptr;
@@ -72,15 +79,11 @@ class EventSource {
   // the call), in order, until `visit` returns false.
   virtual void read_after(Position after, Position through,
                           const std::function<bool(const StoredEvent&)>& visit) const = 0;
-  // Calls `read` with the rows exactly as they are at the position that it is told; appends go on
-  // meanwhile.
-  virtual void read_state(
-      const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
-  // The same as they were at `position`, with the end that the log had there; folded in a scratch
-  // place. Throws UsageError `position_ahead` for one that the log does not reach.
-  virtual void read_state_at(
-      Position position, const Progress& progress,
-      const std::function<void(const LogTail&, const StateView&)>& read) const = 0;
+  // The rows as they are now, and stay for as long as they are held; appends go on meanwhile.
+  [[nodiscard]] virtual RowsAt rows_now() const = 0;
+  // The rows as they were at `position`, folded in a scratch place. Throws UsageError
+  // `position_ahead` for one that the log does not reach.
+  [[nodiscard]] virtual RowsAt rows_at(Position position, const Progress& progress) const = 0;
   // Computes the rows anew from the events through `through`, and from nothing else: calls `seen`
   // with each event, then `visit` with each row that there ever was, by table and id. Either ends
   // it by returning false.

@@ -1,5 +1,7 @@
 #include "core/past_state.h"
 
+#include <memory>
+
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -14,19 +16,18 @@ constexpr std::uint64_t kEventsPerProgress = 4096;
 
 }  // namespace
 
-void read_past_state(const EventSource& log, const std::filesystem::path& scratch,
-                     Position position, const Progress& progress,
-                     const std::function<void(const LogTail&, const StateView&)>& read) {
+RowsAt past_rows(const EventSource& log, const std::filesystem::path& scratch, Position position,
+                 const Progress& progress) {
   const Position tail = log.tail().tail;
   if (position > tail) {
     throw UsageError("position_ahead", fmt::format("the log ends at position {}", tail.value));
   }
-  Fold fold(scratch, position.value);
+  const auto fold = std::make_shared<Fold>(scratch, position.value);
   const StoreIdentity identity = log.identity();
   Head past;
   past.incarnation = identity.incarnation;
   log.read_after({}, position, [&](const StoredEvent& event) {
-    fold.apply(event);
+    fold->apply(event);
     past.tail = event.position;
     past.last_recorded = event.recorded_at;
     past.scopes[event.scope].seq = event.scope_seq;
@@ -36,7 +37,8 @@ void read_past_state(const EventSource& log, const std::filesystem::path& scratc
     }
     return true;
   });
-  read({past.tail, past.last_recorded, head_digest(identity.store, past)}, fold.state());
+  return {{past.tail, past.last_recorded, head_digest(identity.store, past)},
+          {fold, &fold->state()}};
 }
 
 void fold_log_rows(const EventSource& log, const std::filesystem::path& scratch, Position through,

@@ -9,10 +9,9 @@
 // EventSource, whose errors these have.
 namespace tenantry {
 
-// EventSource::read_state_at().
-void read_past_state(const EventSource& log, const std::filesystem::path& scratch,
-                     Position position, const Progress& progress,
-                     const std::function<void(const LogTail&, const StateView&)>& read);
+// EventSource::rows_at().
+[[nodiscard]] RowsAt past_rows(const EventSource& log, const std::filesystem::path& scratch,
+                               Position position, const Progress& progress);
 
 // EventSource::fold_rows().
 void fold_log_rows(const EventSource& log, const std::filesystem::path& scratch, Position through,

@@ -1,5 +1,6 @@
 #include "core/store.h"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -108,10 +109,13 @@ class Store final : public TenancyStore {
     reader().read_after(after, through, visit);
   }
 
-  void read_state(
-      const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    const Moment now = look();
-    read(tail_of(opened_.info, now.head), State(*now.view));
+  RowsAt rows_now() const override {
+    struct Held {
+      Moment now;
+      State state{*now.view};
+    };
+    const auto held = std::make_shared<Held>(look());
+    return {tail_of(opened_.info, held->now.head), {held, &held->state}};
   }
 
   std::optional<Hash> chain_hash_at(Position position) const override {
@@ -151,10 +155,8 @@ class Store final : public TenancyStore {
 
   Position position_at(events::Timestamp time) const override { return reader().position_at(time); }
 
-  void read_state_at(
-      Position position, const Progress& progress,
-      const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    read_past_state(*this, opened_.paths.scratch(), position, progress, read);
+  RowsAt rows_at(Position position, const Progress& progress) const override {
+    return past_rows(*this, opened_.paths.scratch(), position, progress);
   }
 
   void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
@@ -198,9 +200,10 @@ class Store final : public TenancyStore {
   }
 
   std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
-    const Head head = writer_.head();
-    return verify_store({*opened_.storage, opened_.info, head, opened_.paths.scratch()}, depth,
-                        progress);
+    const Moment now = look();
+    return verify_store(
+        {*opened_.storage, *now.view, opened_.info, now.head, opened_.paths.scratch()}, depth,
+        progress);
   }
 
  private:

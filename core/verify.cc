@@ -87,8 +87,8 @@ class LogWalk {
     std::vector<Cursor> cursors;
     for (const auto& [scope, end] : input_.head.scopes) {
       derived_.scopes[scope].epoch = end.epoch;
-      cursors.push_back({scope, scan_blocks(input_.storage, scope, {0}, input_.head.tail, false),
-                         std::nullopt, 0});
+      cursors.push_back(
+          {scope, scan_blocks(input_.view, scope, {0}, input_.head.tail, false), std::nullopt, 0});
       load(cursors.back());
     }
     while (Cursor* next = lowest(cursors)) {
@@ -279,10 +279,10 @@ void compare_counters(CheckResult& check, Family family, const Counters& expecte
 
 // The time marks have no other source than the log's times: each must name an event of its time.
 void check_time_marks(const VerifyInput& input, CheckResult& check) {
-  const LogReader reader(input.storage, input.info, input.head);
+  const LogReader reader(input.view, input.info, input.head);
   const std::string prefix(1, keys::kTimeIndex);
   const auto cursor =
-      input.storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/true);
+      input.view.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/true);
   for (cursor->seek_first(); cursor->valid(); cursor->next()) {
     if (cursor->value().size() != 16) throw CorruptionError("a time mark of the wrong length");
     const Position position{read_le<std::uint64_t>(cursor->value(), 0)};
@@ -342,7 +342,7 @@ void write_state(RowFold& fold, Scratch& scratch) {
 
 void check_fold(const VerifyInput& input, CheckResult& check, const Progress& progress) {
   RowFold fold(input.scratch, input.head.tail.value);
-  const LogReader reader(input.storage, input.info, input.head);
+  const LogReader reader(input.view, input.info, input.head);
   reader.read_after({}, input.head.tail, [&](const StoredEvent& event) {
     fold.take(event);
     if (progress && event.position.value % kProgressEvery == 0)
@@ -358,7 +358,7 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
   if (check.passed) return;
   Scratch expected(input.scratch, input.head.tail.value);
   write_state(fold, expected);
-  name_differences(check, expected.storage(), input.storage);
+  name_differences(check, expected.storage(), input.view);
 }
 
 void check_files(const VerifyInput& input, CheckResult& check) {
@@ -368,7 +368,7 @@ void check_files(const VerifyInput& input, CheckResult& check) {
 
 void check_family(const VerifyInput& input, Family family, const Counters* derived,
                   CheckResult& check) {
-  const Counters found = count_family(input.storage, family, check.examined);
+  const Counters found = count_family(input.view, family, check.examined);
   compare_counters(check, family, input.head.counters, found, "the head", "the store");
   if (derived != nullptr) compare_counters(check, family, *derived, found, "the log", "the store");
 }
@@ -397,7 +397,7 @@ std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth dept
     check_time_marks(input, check);
   }));
   checks.push_back(run_check("kept answers against log", [&](CheckResult& check) {
-    add_eventless_answers(input.storage, derived.counters);
+    add_eventless_answers(input.view, derived.counters);
     check_family(input, Family::kIdempotency, &derived.counters, check);
   }));
   checks.push_back(run_check("state entries counted", [&](CheckResult& check) {

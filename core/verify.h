@@ -11,9 +11,10 @@ namespace tenantry {
 
 // What is verified, and where a scratch fold may lie.
 struct VerifyInput {
-  const Storage& storage;
+  const Storage& storage;     // Its files.
+  const StorageReader& view;  // What is in it at one moment: others may write meanwhile.
   const StoreInfo& info;
-  const Head& head;
+  const Head& head;  // Of the same moment.
   std::filesystem::path scratch;
 };
 

@@ -38,17 +38,17 @@ std::variant<Adoption, Fenced> adopt(const EventSource& source, ReadModel& targe
                                      const VerifyOptions& options, bool dry_run) {
   check_unmarked(source, target.probe(), target.name());
   Adoption adoption;
-  source.read_state([&](const LogTail& tail, const StateView& state) {
+  const RowsAt now = source.rows_now();
+  {
     const auto view = target.read();
     for (const events::TableInfo& table : events::tables()) {
-      if (options.stop.stop_requested()) return;
-      adoption.tables.push_back(compare_table(table, state, *view, options));
+      if (options.stop.stop_requested()) return adoption;
+      adoption.tables.push_back(compare_table(table, *now.rows, *view, options));
     }
-    const StoreIdentity identity = source.identity();
-    adoption.mark = {identity.store, identity.incarnation, 1, tail.tail,
-                     digest_at(source, tail.tail)};
-  });
-  if (options.stop.stop_requested()) return adoption;
+  }
+  const StoreIdentity identity = source.identity();
+  const Position tail = now.tail.tail;
+  adoption.mark = {identity.store, identity.incarnation, 1, tail, digest_at(source, tail)};
   if (!std::ranges::all_of(adoption.tables, &TableVerification::equal) || dry_run) return adoption;
   if (auto fenced = target.adopt(adoption.mark)) return *std::move(fenced);
   adoption.adopted = true;

@@ -210,11 +210,10 @@ ImportOutcome import_rows(ReadModel& source, StoreImport& import, const ImportOp
   VerifyOptions compared;
   compared.all_columns = true;
   compared.stop = options.stop;
-  store->read_state([&](const LogTail& /*tail*/, const StateView& state) {
-    for (const TableInfo& table : events::tables()) {
-      if (goes_on()) outcome.tables.push_back(compare_table(table, state, *view, compared));
-    }
-  });
+  const RowsAt now = store->rows_now();
+  for (const TableInfo& table : events::tables()) {
+    if (goes_on()) outcome.tables.push_back(compare_table(table, *now.rows, *view, compared));
+  }
   outcome.stopped = !goes_on();
   return outcome;
 }

@@ -36,16 +36,17 @@ class Rebuild {
         options_.dry_run,
         options_.tenant,
         [this](const auto& table, const auto& id) { return was_known(table, id); }};
-    read_source([&](const LogTail& tail, const StateView& state) {
-      // Not before: a fold takes long, and the database would have a transaction idling.
-      load_ = target_.begin_load(load_options, probe.mark);
-      if (!options_.one_thread) start_pipe();
-      certificate_.mark = new_mark(probe, tail);
-      certificate_.log_digest = tail.digest;
-      if (options_.from_events) add_folded_rows(tail);
-      read_rows(state);
-    });
-    if (stopped() || !load_) return RebuildStopped{};
+    std::optional<RowsAt> source = read_source();
+    if (!source) return RebuildStopped{};
+    // Not before: a fold takes long, and the database would have a transaction idling.
+    load_ = target_.begin_load(load_options, probe.mark);
+    if (!options_.one_thread) start_pipe();
+    certificate_.mark = new_mark(probe, source->tail);
+    certificate_.log_digest = source->tail.digest;
+    if (options_.from_events) add_folded_rows(source->tail);
+    read_rows(*source->rows);
+    source.reset();
+    if (stopped()) return RebuildStopped{};
     if (pipe_) pipe_->finish();
     for (const auto& [table, id] : largest_ids_) load_->set_largest_id(*table, id);
     LoadOutcome outcome = load_->publish(certificate_.mark);
@@ -64,17 +65,18 @@ class Rebuild {
     check_owner(source_, shape, target_.name());
   }
 
-  void read_source(const std::function<void(const LogTail&, const StateView&)>& read) const {
-    if (!options_.as_of) return source_.read_state(read);
+  // None if it is stopped.
+  [[nodiscard]] std::optional<RowsAt> read_source() const {
+    if (!options_.as_of) return source_.rows_now();
     struct StoppedFolding {};
     const auto folding = [&](std::uint64_t done, std::uint64_t /*all*/) {
       if (stopped()) throw StoppedFolding{};
       if (options_.progress) options_.progress({nullptr, done});
     };
     try {
-      source_.read_state_at(*options_.as_of, folding, read);
+      return source_.rows_at(*options_.as_of, folding);
     } catch (const StoppedFolding&) {
-      return;
+      return std::nullopt;
     }
   }
 
@@ -83,14 +85,12 @@ class Rebuild {
   [[nodiscard]] bool was_known(const TableInfo& table, const events::Value& id) const {
     const bool has_type = table.integer_ids ? std::holds_alternative<std::int64_t>(id)
                                             : std::holds_alternative<events::Uuid>(id);
-    bool known = false;
-    if (!has_type) return known;
-    source_.read_state([&](const LogTail& /*tail*/, const StateView& state) {
-      // A row that is gone had two events at least; an id that was only reserved had one.
-      const events::Uuid key = events::entity_key(id);
-      known = state.stream_version(table, key).value > 1 || state.row_by_id(table, key).has_value();
-    });
-    return known;
+    if (!has_type) return false;
+    // A row that is gone had two events at least; an id that was only reserved had one.
+    const RowsAt now = source_.rows_now();
+    const events::Uuid key = events::entity_key(id);
+    return now.rows->stream_version(table, key).value > 1 ||
+           now.rows->row_by_id(table, key).has_value();
   }
 
   void choose_mode(const Probe& probe) {

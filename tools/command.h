@@ -28,8 +28,8 @@ class Command {
   virtual void declare(CLI::App& app) = 0;
   // Errors: the faults of core/error.h, Interrupted, ClosedPipe.
   [[nodiscard]] virtual ExitCode run(Session& session) = 0;
-  // How it opens the store. Reading leaves every file of the store as it is; who reads for long
-  // opens it for writing where it may, so that others can write through it.
+  // How it opens the store. Reading leaves every file of the store as it is, unless somebody else
+  // wants to write; who reads for long opens it for writing where it may.
   enum class Opens { kToRead, kToReadForLong, kToWrite };
   [[nodiscard]] virtual Opens opens() const { return Opens::kToRead; }
 };

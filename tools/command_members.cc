@@ -14,7 +14,6 @@
 #include "events/rows.capnp.h"
 #include "tools/command.h"
 #include "tools/near_matches.h"
-#include "tools/points.h"
 #include "tools/references.h"
 
 namespace tenantry::tools {
@@ -228,19 +227,8 @@ class MembersCommand final : public Command {
     std::optional<std::int64_t> user;
     if (!options_.tenant.empty()) tenant = find_tenant(store, options_.tenant);
     if (!options_.user.empty()) user = find_user(store, options_.user);
-    const auto print = [&](const StateView& state, Position at) {
-      AccessList(session, state, at).print(tenant, user, options_.role);
-    };
-    if (options_.as_of.empty()) {
-      store.read_state(
-          [&](const LogTail& tail, const StateView& state) { print(state, tail.tail); });
-    } else {
-      const Position point = parse_reached_point(store, options_.as_of, session.now());
-      ProgressMeter meter(session.progress_mode(false), "fold", "events");
-      store.read_state_at(
-          point, session.progress_of(meter),
-          [&](const LogTail& /*tail*/, const StateView& state) { print(state, point); });
-    }
+    const RowsAt at = session.rows_at(options_.as_of);
+    AccessList(session, *at.rows, at.tail.tail).print(tenant, user, options_.role);
     return ExitCode::kDone;
   }
 

@@ -11,7 +11,6 @@
 #include "events/encoding.h"
 #include "tools/command.h"
 #include "tools/near_matches.h"
-#include "tools/points.h"
 #include "tools/references.h"
 #include "tools/row_filter.h"
 
@@ -127,18 +126,7 @@ class RowsCommand final : public Command {
       tenant = find_tenant(session.store(), tenant_);
     }
     RowPrinter printer(session, table, names_);
-    if (as_of_.empty()) {
-      session.store().read_state([&](const LogTail& /*tail*/, const StateView& state) {
-        printer.print(state, filter, tenant);
-      });
-    } else {
-      const Position point = parse_reached_point(session.store(), as_of_, session.now());
-      ProgressMeter meter(session.progress_mode(false), "fold", "events");
-      session.store().read_state_at(point, session.progress_of(meter),
-                                    [&](const LogTail& /*tail*/, const StateView& state) {
-                                      printer.print(state, filter, tenant);
-                                    });
-    }
+    printer.print(*session.rows_at(as_of_).rows, filter, tenant);
     session.interrupt().check();
     return ExitCode::kDone;
   }

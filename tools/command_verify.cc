@@ -117,24 +117,16 @@ class VerifyCommand final : public Command {
     options.stop = session.interrupt().token();
     const auto mark = target->probe().mark;
     const Position at = mark ? mark->position : store.tail().tail;
-    std::optional<Verification> verification;
-    const auto compare_with = [&](const StateView& state) {
-      const auto state_at = [&](Position position) -> const StateView& {
-        if (position != at) throw UnavailableError("the read model moved while it was compared");
-        return state;
-      };
-      verification = projections::verify(store, state_at, *target, options);
-    };
-    if (at == store.tail().tail || at > store.tail().tail) {
-      store.read_state(
-          [&](const LogTail& /*tail*/, const StateView& state) { compare_with(state); });
-    } else {
+    RowsAt rows = store.rows_now();
+    if (at < rows.tail.tail) {
       ProgressMeter meter(session.progress_mode(true), "fold", "events");
-      store.read_state_at(
-          at, session.progress_of(meter),
-          [&](const LogTail& /*tail*/, const StateView& state) { compare_with(state); });
+      rows = store.rows_at(at, session.progress_of(meter));
     }
-    return std::move(verification).value();
+    const auto state_at = [&](Position position) -> const StateView& {
+      if (position != at) throw UnavailableError("the read model moved while it was compared");
+      return *rows.rows;
+    };
+    return projections::verify(store, state_at, *target, options);
   }
 
   static void add_shape(const Verification& verification, Checks& checks) {

@@ -36,11 +36,7 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 bool has_existed(const TenancyStore& store, const TableInfo& table, const Uuid& key) {
-  bool existed = false;
-  store.read_state([&](const LogTail& /*tail*/, const StateView& state) {
-    existed = state.stream_version(table, key).value > 0;
-  });
-  return existed;
+  return store.rows_now().rows->stream_version(table, key).value > 0;
 }
 
 // The key when `id` has the form of the table's ids.

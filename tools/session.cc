@@ -16,6 +16,7 @@
 #include "events/text.h"
 #include "projections/postgres/postgres_read_model.h"
 #include "projections/sqlite/sqlite_read_model.h"
+#include "tools/points.h"
 #include "tools/terminal.h"
 
 namespace tenantry::tools {
@@ -175,6 +176,13 @@ Progress Session::progress_of(ProgressMeter& meter) const {
     interrupt_.check();
     meter.update(done, total);
   };
+}
+
+RowsAt Session::rows_at(const std::string& point) {
+  if (point.empty()) return store().rows_now();
+  const Position position = parse_reached_point(store(), point, now());
+  ProgressMeter meter(progress_mode(false), "fold", "events");
+  return store().rows_at(position, progress_of(meter));
 }
 
 void Session::remark(const std::string& text) const {

@@ -63,6 +63,8 @@ class Session {
   [[nodiscard]] ProgressMeter::Mode progress_mode(bool streams) const;
   // A meter as a function that also throws Interrupted when a stop was asked for. Borrows `meter`.
   [[nodiscard]] Progress progress_of(ProgressMeter& meter) const;
+  // The rows as of a point that the log has reached (points.h); empty: as they are now.
+  [[nodiscard]] RowsAt rows_at(const std::string& point);
   // A line on standard error, unless quiet.
   void remark(const std::string& text) const;
   // Says `what` and asks for `expected` on a terminal; elsewhere --yes must have been given

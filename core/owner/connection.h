@@ -93,7 +93,7 @@ class Held {
       : connection_(std::move(connection)), client_(kj::heap<Client>(kj::mv(client))) {}
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
-  ~Held() {
+  ~Held() noexcept {
     try {
       connection_->wait<void>([this] { client_ = nullptr; });
     } catch (const std::runtime_error&) {

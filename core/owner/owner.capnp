@@ -7,7 +7,7 @@ $Cxx.namespace("tenantry::owner");
 
 interface Door {
   # What everybody gets who connects.
-  greet @0 (version :Text, caller :Caller) -> (owner :Owner, greeting :Greeting);
+  greet @0 (version :Text, caller :Caller, writes :Bool) -> (owner :Owner, greeting :Greeting);
   # Without an owner if the versions differ, or the process is leaving.
   ping @1 ();
   # Answered at once: who does not is frozen.

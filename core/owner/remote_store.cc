@@ -8,11 +8,11 @@
 
 #include <fmt/format.h>
 
-#include "core/command_reader.h"
 #include "core/error.h"
 #include "core/owner/connection.h"
+#include "core/owner/folded_by_caller.h"
+#include "core/owner/pieces.h"
 #include "core/owner/socket.h"
-#include "core/past_state.h"
 #include "core/version.h"
 
 namespace tenantry::owner {
@@ -23,13 +23,6 @@ namespace fs = std::filesystem;
 constexpr auto kGreetingTimeout = 2 * kj::SECONDS;
 constexpr std::uint32_t kVerifyStepMillis = 200;
 constexpr auto kAwaitMax = std::chrono::seconds(5);  // In one call.
-
-// For what is computed here from the events.
-fs::path scratch_place() {
-  std::error_code error;
-  const fs::path place = fs::temp_directory_path(error);
-  return error ? fs::path("/tmp") : place;
-}
 
 using HeldOwner = Held<Owner::Client>;
 using HeldView = Held<View::Client>;
@@ -98,7 +91,8 @@ class RemoteRehearsal final : public tenantry::Rehearsal {
 
 class RemoteView final : public StateView {
  public:
-  explicit RemoteView(const HeldView& held) : held_(held) {}
+  RemoteView(std::shared_ptr<Connection> connection, View::Client view)
+      : held_(std::move(connection), kj::mv(view)) {}
 
   [[nodiscard]] std::optional<StoredRow> row(const events::TableInfo& table,
                                              const RowKey& key) const override {
@@ -247,7 +241,7 @@ class RemoteView final : public StateView {
     return packed.more() ? std::optional(packed.row()) : std::nullopt;
   }
 
-  const HeldView& held_;
+  const HeldView held_;
 };
 
 // --- The store.
@@ -301,27 +295,22 @@ class Remote final : public RemoteStore {
     }
   }
 
-  void read_state(
-      const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    LogTail tail;
-    std::unique_ptr<HeldView> view = held_->call<std::unique_ptr<HeldView>>(
+  RowsAt rows_now() const override {
+    return held_->call<RowsAt>(
         [](Owner::Client& owner) { return owner.lookRequest(); },
         [&](auto& response) {
-          tail = read_tail(response.getTail());
-          return std::make_unique<HeldView>(held_->connection(), response.getView());
+          return RowsAt{read_tail(response.getTail()),
+                        std::make_shared<RemoteView>(held_->connection(), response.getView())};
         });
-    read(tail, RemoteView(*view));
   }
 
-  void read_state_at(
-      Position position, const Progress& progress,
-      const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    read_past_state(*this, scratch_place(), position, progress, read);
+  RowsAt rows_at(Position position, const Progress& progress) const override {
+    return fold_rows_at(*this, position, progress);
   }
 
   void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
                  const std::function<bool(const FoldedRow&)>& visit) const override {
-    fold_log_rows(*this, scratch_place(), through, seen, visit);
+    fold_every_row(*this, through, seen, visit);
   }
 
   std::optional<Hash> chain_hash_at(Position position) const override {
@@ -408,13 +397,9 @@ class Remote final : public RemoteStore {
         [](auto& response) { return Position{response.getPosition()}; });
   }
 
-  // The filter is the owner's to apply: of what passes, the positions are compared.
   void read_commands(const tenantry::LogFilter& filter, const Progress& progress,
                      const VisitCommand& visit) const override {
-    PassingEvents passing(*this, filter);
-    tenantry::read_commands(
-        *this, scratch_place(), filter.through,
-        [&](const StoredEvent& event) { return passing.holds(event.position); }, progress, visit);
+    fold_commands(*this, filter, progress, visit);
   }
 
   ResolveOutcome resolve(const tenantry::ResolveQuery& query) const override {
@@ -469,39 +454,6 @@ class Remote final : public RemoteStore {
   }
 
  private:
-  // Whether events pass a filter, asked in the order of the log.
-  class PassingEvents {
-   public:
-    PassingEvents(const Remote& store, tenantry::LogFilter filter)
-        : store_(store), filter_(std::move(filter)) {
-      filter_.reverse = false;
-      const Position end = store.tail().tail;
-      filter_.through = std::min(filter_.through.value_or(end), end);
-    }
-    bool holds(Position position) {
-      while (!ended_ && reached_ < position) fetch();
-      return std::binary_search(positions_.begin(), positions_.end(), position);
-    }
-
-   private:
-    void fetch() {
-      const LogPiece piece = store_.ask_events(filter_).get().take();
-      positions_.clear();
-      for (Unpacker packed(piece.events); packed.more();) {
-        positions_.push_back(packed.event().position);
-      }
-      reached_ = piece.reached;
-      ended_ = piece.ended;
-      go_on_behind(reached_, filter_);
-    }
-
-    const Remote& store_;
-    tenantry::LogFilter filter_;
-    std::vector<Position> positions_;
-    Position reached_;
-    bool ended_ = false;
-  };
-
   [[nodiscard]] std::future<Reply<LogPiece>> ask_events(const tenantry::LogFilter& filter) const {
     return held_->begin<LogPiece>(
         [&](Owner::Client& owner) {
@@ -513,14 +465,6 @@ class Remote final : public RemoteStore {
           return LogPiece{std::string(bytes_of(response.getEvents())),
                           Position{response.getReached()}, response.getEnded()};
         });
-  }
-
-  static void go_on_behind(Position reached, tenantry::LogFilter& filter) {
-    if (filter.reverse) {
-      filter.through = Position{reached.value - 1};
-    } else {
-      filter.after = reached;
-    }
   }
 
   const Greeted greeted_;
@@ -536,11 +480,12 @@ struct Welcome {
   std::unique_ptr<HeldOwner> owner;
 };
 
-Welcome greet(const std::shared_ptr<Connection>& connection) {
+Welcome greet(const std::shared_ptr<Connection>& connection, bool writes) {
   return connection->wait<Welcome>([&] {
     auto request = connection->door().greetRequest();
     request.setVersion(kSoftwareVersion);
     request.setCaller(connection->caller());
+    request.setWrites(writes);
     return connection->timer().timeoutAfter(
         kGreetingTimeout, request.send().then([&connection](auto&& response) {
           const auto greeting = response.getGreeting();
@@ -561,14 +506,14 @@ Welcome greet(const std::shared_ptr<Connection>& connection) {
 
 }  // namespace
 
-std::unique_ptr<RemoteStore> connect_to_owner(const fs::path& directory,
+std::unique_ptr<RemoteStore> connect_to_owner(const fs::path& directory, bool writes,
                                               std::chrono::milliseconds look_every) {
   std::optional<FileDescriptor> socket = connect_in(directory);
   if (!socket) return nullptr;
   const auto connection = std::make_shared<Connection>(std::move(*socket), look_every);
   Welcome welcome;
   try {
-    welcome = greet(connection);
+    welcome = greet(connection, writes);
   } catch (const OwnerGone&) {
     return nullptr;
   } catch (const UnavailableError&) {  // It did not answer in time.

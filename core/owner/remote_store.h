@@ -34,11 +34,12 @@ class RemoteStore : public TenancyStore {
   [[nodiscard]] virtual bool read_only() const = 0;
 };
 
-// Null when nobody listens in the directory, or only for another one, of which this is a copy.
+// Null when nobody listens in the directory, or only for another one, of which this is a copy. Who
+// `writes` says so: an owner that only reads may then make room.
 // An owner that lives and does not answer for fifteen times `look_every` is given up. Throws
 // UnavailableError for an owner of another version, and where no socket can be used.
 [[nodiscard]] std::unique_ptr<RemoteStore> connect_to_owner(
-    const std::filesystem::path& directory,
+    const std::filesystem::path& directory, bool writes = true,
     std::chrono::milliseconds look_every = std::chrono::seconds(1));
 
 }  // namespace tenantry::owner

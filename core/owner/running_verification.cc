@@ -1,4 +1,4 @@
-#include "core/owner/long_calls.h"
+#include "core/owner/running_verification.h"
 
 #include <utility>
 
@@ -11,40 +11,6 @@ namespace {
 struct Dropped {};
 
 }  // namespace
-
-void ServedView::drop() {
-  const std::lock_guard lock(mutex_);
-  dropped_ = true;
-  changed_.notify_all();
-}
-
-void ServedView::ask(std::function<void(const StateView&)> question) {
-  const std::lock_guard lock(mutex_);
-  questions_.push_back(std::move(question));
-  changed_.notify_all();
-}
-
-void ServedView::serve(const StateView& state, const std::atomic<bool>& leaving) {
-  std::unique_lock lock(mutex_);
-  while (!dropped_ && !leaving) {
-    if (questions_.empty()) {
-      changed_.wait_for(lock, kWaitStep);
-      continue;
-    }
-    const auto question = std::move(questions_.front());
-    questions_.pop_front();
-    lock.unlock();
-    question(state);
-    lock.lock();
-  }
-  ended_ = true;
-  questions_.clear();  // Their callers hear that nobody will answer.
-}
-
-bool ServedView::ended() {
-  const std::lock_guard lock(mutex_);
-  return ended_;
-}
 
 void RunningVerification::run(const TenancyStore& store, VerifyDepth depth,
                               const std::atomic<bool>& leaving) {

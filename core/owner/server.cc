@@ -20,7 +20,8 @@
 
 #include "core/error.h"
 #include "core/owner/frame_guard.h"
-#include "core/owner/long_calls.h"
+#include "core/owner/pieces.h"
+#include "core/owner/running_verification.h"
 #include "core/owner/socket.h"
 #include "core/owner/wire.h"
 #include "core/owner/workers.h"
@@ -39,13 +40,10 @@ constexpr std::size_t kCallersMax = 128;
 constexpr std::size_t kThreadsMax = 256;
 // Views, verifications and calls that wait for the log to grow: each has a thread of its own.
 constexpr std::size_t kLongCallsMax = 128;
-// About so many bytes of events, rows or keys are one answer.
-constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
-// In so many of them at most an answer looks for events that pass.
-constexpr std::uint64_t kScanEvents = 4096;
 // Of calls of one caller that are not answered yet; beyond that no more are read.
 constexpr std::size_t kCallWordsMax = std::size_t{4} << 20;
 constexpr auto kWaitMax = 10s;
+constexpr auto kWaitStep = 100ms;  // How often who waits looks whether to go on.
 // When the server ends: for what is under way, and for callers that do not listen.
 constexpr auto kDrainMax = 2s;
 constexpr auto kFarewellMax = 200 * kj::MILLISECONDS;
@@ -138,10 +136,15 @@ class Desk {
   // Has `work` done by another thread. Any number of them are done at a time, in no order.
   template <class Result>
   kj::Promise<Parcel<Result>> have_done(std::function<Result()> work) {
+    return have_done<Result>(std::move(work), workers);
+  }
+  // The same by a strand, then: in order.
+  template <class Result, class By>
+  static kj::Promise<Parcel<Result>> have_done(std::function<Result()> work, By& by) {
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Result>>();
     using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Result>>>;
     const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
-    workers.run(
+    by.run(
         [work = std::move(work), fulfiller] { (*fulfiller)->fulfill(outcome_of<Result>(work)); });
     return kj::mv(promise.promise);
   }
@@ -163,8 +166,12 @@ class Desk {
   // Both, unless the owner leaves.
   template <class Result, class Context, class Fill>
   kj::Promise<void> answer(Context context, std::function<Result()> work, Fill fill) {
+    return answer_by<Result>(workers, context, std::move(work), std::move(fill));
+  }
+  template <class Result, class By, class Context, class Fill>
+  kj::Promise<void> answer_by(By& by, Context context, std::function<Result()> work, Fill fill) {
     if (refuses(context)) return kj::READY_NOW;
-    return deliver<Result>(context, have_done<Result>(std::move(work)), std::move(fill));
+    return deliver<Result>(context, have_done<Result>(std::move(work), by), std::move(fill));
   }
 
   // Whether the owner leaves: then the results say so, and nothing is done.
@@ -175,17 +182,20 @@ class Desk {
     return refused;
   }
 
-  // The same of a call that has a thread for long. Who ends one that is not refused counts it out
-  // of `long_calls`.
+  // A place among those who take long, held until it is given up. Null if the owner leaves or there
+  // is none: then the results say so.
+  using Place = std::shared_ptr<void>;
   template <class Context>
-  bool refuses_long(Context& context) {
-    if (refuses(context)) return true;
-    if (long_calls.fetch_add(1) < kLongCallsMax) return false;
+  Place take_place(Context& context) {
+    if (refuses(context)) return nullptr;
+    if (long_calls.fetch_add(1) < kLongCallsMax) {
+      return {&long_calls, [](std::atomic<std::size_t>* count) { --*count; }};
+    }
     --long_calls;
     write_fault(context.getResults().initFault(),
                 std::make_exception_ptr(UnavailableError(
                     "too many callers read or watch the store at once", "try again")));
-    return true;
+    return nullptr;
   }
 
   TenancyStore& store;
@@ -198,7 +208,7 @@ class Desk {
   std::size_t callers = 0;
   std::map<std::uint64_t, Caller::Client> greeted;  // Who is told at the end, by a number.
   std::uint64_t numbers = 0;
-  std::atomic<std::size_t> long_calls = 0;
+  std::atomic<std::size_t> long_calls = 0;  // Any thread may end one.
   const LockIdentity lock = lock_identity(options.directory).value_or(LockIdentity{});
   Workers workers;
   Submissions submissions;
@@ -219,24 +229,23 @@ const Item& item_at(const std::vector<Item>& items, std::uint32_t at) {
 
 class ViewServer final : public View::Server {
  public:
-  explicit ViewServer(std::shared_ptr<ServedView> held) : held_(std::move(held)) {}
-  ViewServer(const ViewServer&) = delete;
-  ViewServer& operator=(const ViewServer&) = delete;
-  ~ViewServer() { held_->drop(); }
+  ViewServer(Desk& desk, Desk::Place place, std::shared_ptr<const StateView> rows)
+      : desk_(desk), place_(std::move(place)), rows_(std::move(rows)), strand_(desk.workers) {}
 
   kj::Promise<void> row(RowContext context) override {
     const auto params = context.getParams();
     const events::TableInfo& table = table_at(params.getTable());
     const RowKey key{read_uuid(params.getTenant()), read_uuid(params.getId())};
-    return rows(context, [&table, key](const StateView& state) { return state.row(table, key); });
+    return row_that(context,
+                    [&table, key](const StateView& state) { return state.row(table, key); });
   }
 
   kj::Promise<void> rowById(RowByIdContext context) override {
     const auto params = context.getParams();
     const events::TableInfo& table = table_at(params.getTable());
     const events::Uuid id = read_uuid(params.getId());
-    return rows(context,
-                [&table, id](const StateView& state) { return state.row_by_id(table, id); });
+    return row_that(context,
+                    [&table, id](const StateView& state) { return state.row_by_id(table, id); });
   }
 
   kj::Promise<void> claimHolders(ClaimHoldersContext context) override {
@@ -263,12 +272,7 @@ class ViewServer final : public View::Server {
     return answer<Piece>(
         context,
         [&table, tenant, after](const StateView& state) {
-          Piece piece;
-          state.scan_rows_after(table, tenant, after, [&](const StoredRow& row) {
-            append_row(piece.bytes, row);
-            return piece.ended = piece.bytes.size() < kPieceBytes;
-          });
-          return piece;
+          return read_rows_piece(state, table, tenant, after);
         },
         [](auto& results, Piece& piece) {
           results.setRows(data_of(piece.bytes));
@@ -286,14 +290,7 @@ class ViewServer final : public View::Server {
     return answer<Piece>(
         context,
         [&table, &lookup, first, last, skip](const StateView& state) {
-          Piece piece;
-          std::uint64_t seen = 0;
-          state.scan_lookup(table, lookup, first, last, [&](const RowKey& key) {
-            if (seen++ < skip) return true;
-            append_key(piece.bytes, key);
-            return piece.ended = piece.bytes.size() < kPieceBytes;
-          });
-          return piece;
+          return read_lookup_piece(state, table, lookup, first, last, skip);
         },
         [](auto& results, Piece& piece) {
           results.setKeys(data_of(piece.bytes));
@@ -320,8 +317,8 @@ class ViewServer final : public View::Server {
 
  private:
   template <class Context>
-  kj::Promise<void> rows(Context context,
-                         std::function<std::optional<StoredRow>(const StateView&)> find) {
+  kj::Promise<void> row_that(Context context,
+                             std::function<std::optional<StoredRow>(const StateView&)> find) {
     return answer<std::string>(
         context,
         [find = std::move(find)](const StateView& state) {
@@ -335,20 +332,16 @@ class ViewServer final : public View::Server {
   template <class Result, class Context, class Fill>
   kj::Promise<void> answer(Context context, std::function<Result(const StateView&)> question,
                            Fill fill) {
-    if (held_->ended()) {
-      context.getResults().initFault().setLeaving();
-      return kj::READY_NOW;
-    }
-    auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Result>>();
-    using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Result>>>;
-    const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
-    held_->ask([question = std::move(question), fulfiller](const StateView& state) {
-      (*fulfiller)->fulfill(outcome_of<Result>([&] { return question(state); }));
-    });
-    return Desk::deliver<Result>(context, kj::mv(promise.promise), std::move(fill));
+    return desk_.answer_by<Result>(
+        strand_, context,
+        [rows = rows_, question = std::move(question)] { return question(*rows); },
+        std::move(fill));
   }
 
-  const std::shared_ptr<ServedView> held_;
+  Desk& desk_;
+  const Desk::Place place_;
+  const std::shared_ptr<const StateView> rows_;
+  Strand strand_;
 };
 
 class VerificationServer final : public Verification::Server {
@@ -406,15 +399,14 @@ void fill_answers(Results& results, const Submitted& submitted) {
 class RehearsalServer final : public Rehearsal::Server {
  public:
   RehearsalServer(Desk& desk, std::shared_ptr<tenantry::Rehearsal> rehearsal)
-      : desk_(desk), rehearsal_(std::move(rehearsal)) {}
+      : desk_(desk), rehearsal_(std::move(rehearsal)), strand_(desk.workers) {}
 
   kj::Promise<void> submit(SubmitContext context) override {
     const auto params = context.getParams();
-    return desk_.answer<Submitted>(
-        context,
-        [rehearsal = rehearsal_, turn = turn_, commands = read_checked(params.getCommands()),
+    return desk_.answer_by<Submitted>(
+        strand_, context,
+        [rehearsal = rehearsal_, commands = read_checked(params.getCommands()),
          options = read_options(params.getOptions())] {
-          const std::lock_guard lock(*turn);
           return Submitted{rehearsal->submit(commands, options), nullptr};
         },
         [](auto& results, Submitted& submitted) { fill_answers(results, submitted); });
@@ -423,31 +415,8 @@ class RehearsalServer final : public Rehearsal::Server {
  private:
   Desk& desk_;
   const std::shared_ptr<tenantry::Rehearsal> rehearsal_;
-  const std::shared_ptr<std::mutex> turn_ = std::make_shared<std::mutex>();
+  Strand strand_;
 };
-
-// From the beginning of what the filter lets pass.
-LogPiece read_piece(const TenancyStore& store, tenantry::LogFilter filter) {
-  const std::uint64_t first = filter.after.value + 1;
-  const std::uint64_t last = filter.through->value;
-  LogPiece piece;
-  if (last < first) return piece;
-  piece.ended = last - first < kScanEvents;
-  if (filter.reverse) {
-    piece.reached = Position{piece.ended ? first : last - kScanEvents + 1};
-    filter.after = Position{piece.reached.value - 1};
-  } else {
-    piece.reached = Position{piece.ended ? last : first + kScanEvents - 1};
-    filter.through = piece.reached;
-  }
-  store.read_log(filter, [&piece](const StoredEvent& event) {
-    append_event(piece.events, event);
-    if (piece.events.size() < kPieceBytes) return true;
-    piece.reached = event.position;
-    return piece.ended = false;
-  });
-  return piece;
-}
 
 class OwnerServer final : public Owner::Server {
  public:
@@ -494,10 +463,10 @@ class OwnerServer final : public Owner::Server {
     const auto until = std::chrono::steady_clock::now() +
                        std::min<std::chrono::milliseconds>(
                            std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
-    if (desk_.refuses_long(context)) return kj::READY_NOW;
+    Desk::Place place = desk_.take_place(context);
+    if (!place) return kj::READY_NOW;
     return Desk::deliver<LogTail>(
-        context, desk_.have_done<LogTail>([&desk = desk_, beyond, until] {
-          const auto end = kj::defer([&desk] { --desk.long_calls; });
+        context, desk_.have_done<LogTail>([&desk = desk_, place = std::move(place), beyond, until] {
           while (desk.store.await_tail(beyond, kWaitStep) <= beyond) {
             if (desk.leaving) throw OwnerLeaves{};
             if (std::chrono::steady_clock::now() >= until) break;
@@ -511,7 +480,7 @@ class OwnerServer final : public Owner::Server {
     return desk_.answer<LogPiece>(
         context,
         [&store = desk_.store, filter = read_filter(context.getParams().getFilter())] {
-          return read_piece(store, filter);
+          return read_log_piece(store, filter);
         },
         [](auto& results, LogPiece& piece) {
           results.setEvents(data_of(piece.events));
@@ -556,39 +525,24 @@ class OwnerServer final : public Owner::Server {
   kj::Promise<void> verify(VerifyContext context) override {
     const auto depth = context.getParams().getFull() ? VerifyDepth::kFull : VerifyDepth::kQuick;
     const auto running = std::make_shared<RunningVerification>();
-    if (desk_.refuses_long(context)) return kj::READY_NOW;
-    desk_.workers.run([&desk = desk_, running, depth] {
+    Desk::Place place = desk_.take_place(context);
+    if (!place) return kj::READY_NOW;
+    desk_.workers.run([&desk = desk_, place = std::move(place), running, depth] {
       running->run(desk.store, depth, desk.leaving);
-      --desk.long_calls;
     });
     context.getResults().setVerification(kj::heap<VerificationServer>(desk_, running));
     return kj::READY_NOW;
   }
 
   kj::Promise<void> look(LookContext context) override {
-    if (desk_.refuses_long(context)) return kj::READY_NOW;
-    auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<LogTail>>();
-    const auto held = std::make_shared<ServedView>();
-    using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<LogTail>>>;
-    const auto fulfiller = std::make_shared<Fulfiller>(kj::mv(promise.fulfiller));
-    desk_.workers.run([&desk = desk_, held, fulfiller] {
-      const auto served = outcome_of<bool>([&] {
-        desk.store.read_state([&](const LogTail& tail, const StateView& state) {
-          (*fulfiller)->fulfill(kj::heap<Outcome<LogTail>>(Outcome<LogTail>{tail, nullptr}));
-          held->serve(state, desk.leaving);
+    Desk::Place place = desk_.take_place(context);
+    if (!place) return kj::READY_NOW;
+    return Desk::deliver<RowsAt>(
+        context, desk_.have_done<RowsAt>([&store = desk_.store] { return store.rows_now(); }),
+        [&desk = desk_, place = std::move(place)](auto& results, RowsAt& now) {
+          write_tail(results.initTail(), now.tail);
+          results.setView(kj::heap<ViewServer>(desk, place, std::move(now.rows)));
         });
-        return true;
-      });
-      --desk.long_calls;
-      // Has no effect once it is fulfilled.
-      if (served->fault) (*fulfiller)->fulfill(fault_of<LogTail>(served->fault));
-    });
-    return promise.promise.then([context, held](Parcel<LogTail>&& outcome) mutable {
-      auto results = context.getResults();
-      if (outcome->fault) return write_fault(results.initFault(), outcome->fault);
-      write_tail(results.initTail(), *outcome->result);
-      results.setView(kj::heap<ViewServer>(held));
-    });
   }
 
  private:
@@ -601,6 +555,9 @@ class DoorServer final : public Door::Server {
   DoorServer(Desk& desk, std::uint64_t number) : desk_(desk), number_(number) {}
 
   kj::Promise<void> greet(GreetContext context) override {
+    if (desk_.options.read_only && context.getParams().getWrites() && desk_.options.writer_came) {
+      desk_.options.writer_came();
+    }
     auto results = context.getResults();
     auto greeting = results.initGreeting();
     greeting.setVersion(kSoftwareVersion);

@@ -14,6 +14,9 @@ struct ServerOptions {
   bool read_only = false;           // The store takes no commands.
   // Told, in a sentence, about callers that were turned away. Empty: nobody.
   std::function<void(const std::string&)> warn{};
+  // Called, and not to wait for anything, when somebody wants to write and `read_only` is in the
+  // way.
+  std::function<void()> writer_came{};
 };
 
 // Lets other processes of this machine use a store that this one owns, through a socket in its

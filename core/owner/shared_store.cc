@@ -1,17 +1,23 @@
 #include "core/owner/shared_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
+#include "core/owner/folded_by_caller.h"
+#include "core/owner/pieces.h"
 #include "core/owner/remote_store.h"
 #include "core/owner/server.h"
 #include "core/owner/socket.h"
+#include "core/store_lock.h"
 
 namespace tenantry::owner {
 namespace {
@@ -19,110 +25,151 @@ namespace {
 constexpr int kConflictExit = 4;
 constexpr std::chrono::seconds kHandoverMax{2};
 constexpr std::chrono::milliseconds kHandoverPause{2};
+constexpr std::chrono::milliseconds kMakeRoomMax{1500};
 
 // The store as it is reached now: opened here, or in the process that owns it.
 struct Reached {
   std::optional<LockIdentity> lock;  // Of the directory, when it was reached.
   std::unique_ptr<TenancyStore> store;
-  std::unique_ptr<Server> server;  // Lets others in, when it is opened here. Goes first.
+  enum class Where : std::uint8_t { kElsewhere, kHere, kHereToRead } where = Where::kElsewhere;
+  std::atomic<bool> in_the_way = false;  // Of somebody who wants to write. Any thread may ask.
+  std::unique_ptr<Server> server;        // Lets others in, when it is opened here. Goes first.
+};
+
+// Rows that somebody showed, and who that was, unless they were computed here.
+struct Seen {
+  std::shared_ptr<Reached> from;
+  LogTail tail;
+  std::shared_ptr<const StateView> rows;
+};
+
+// What was seen last by one who reads rows. Threads: any.
+class Sight {
+ public:
+  explicit Sight(std::shared_ptr<const Seen> seen) : seen_(std::move(seen)) {}
+
+  [[nodiscard]] std::shared_ptr<const Seen> get() const {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+  void replace(const std::shared_ptr<const Seen>& lost, std::shared_ptr<const Seen> found) {
+    const std::lock_guard lock(mutex_);
+    if (seen_ == lost) seen_ = std::move(found);
+  }
+  // Keeps nobody who is in the way: then there are no rows, and they have to be seen again.
+  void make_room() {
+    const std::lock_guard lock(mutex_);
+    if (seen_->from && seen_->from->in_the_way) {
+      seen_ = std::make_shared<Seen>(Seen{nullptr, seen_->tail, nullptr});
+    }
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Seen> seen_;  // Guarded by mutex_.
 };
 
 class SharedStore final : public TenancyStore {
  public:
   SharedStore(StoreOptions options, const Clock& clock, IdSource& ids)
-      : options_(std::move(options)),
-        clock_(clock),
-        ids_(ids),
-        reached_(reach(/*handover=*/false)) {
+      : options_(std::move(options)), clock_(clock), ids_(ids), reads_only_(options_.read_only) {
+    const std::lock_guard lock(mutex_);
+    reached_ = reach(/*handover=*/false);
     identity_ = reached_->store->identity();
+  }
+  SharedStore(const SharedStore&) = delete;
+  SharedStore& operator=(const SharedStore&) = delete;
+  ~SharedStore() override {
+    const std::lock_guard lock(room_mutex_);
+    closing_ = true;  // Nobody makes room any more; who does it now is waited for below.
   }
 
   StoreIdentity identity() const override { return identity_; }
 
   LogTail tail() const override {
-    return ask([](TenancyStore& store) { return store.tail(); });
+    return ask([](const std::shared_ptr<Reached>& reached) { return reached->store->tail(); });
   }
 
   void read_after(Position after, Position through,
                   const std::function<bool(const StoredEvent&)>& visit) const override {
-    LogFilter filter;
+    tenantry::LogFilter filter;
     filter.after = after;
     filter.through = through;
     read_log(filter, visit);
   }
 
   // Goes on behind the last event that was visited. The end stays where it was at first.
-  void read_log(const LogFilter& asked,
+  void read_log(const tenantry::LogFilter& asked,
                 const std::function<bool(const StoredEvent&)>& visit) const override {
-    LogFilter filter = asked;
+    tenantry::LogFilter filter = asked;
     const Position end = tail().tail;
     filter.through = std::min(filter.through.value_or(end), end);
-    ask([&](TenancyStore& store) {
-      store.read_log(LogFilter(filter), [&](const StoredEvent& event) {
-        const Position position = event.position;
-        if (!visit(event)) return false;
-        if (filter.reverse) {
-          filter.through = Position{position.value - 1};
-        } else {
-          filter.after = position;
-        }
-        return true;
-      });
-    });
+    bool goes_on = true;
+    while (goes_on) {
+      const auto piece =
+          ask([&](const std::shared_ptr<Reached>& reached) -> std::optional<LogPiece> {
+            if (reached->where == Reached::Where::kHereToRead) {
+              return read_log_piece(*reached->store, filter);
+            }
+            reached->store->read_log(tenantry::LogFilter(filter), [&](const StoredEvent& event) {
+              go_on_behind(event.position, filter);
+              return visit(event);
+            });
+            return std::nullopt;
+          });
+      if (!piece) return;
+      for (Unpacker packed(piece->events); goes_on && packed.more();) {
+        goes_on = visit(packed.event());
+      }
+      go_on_behind(piece->reached, filter);
+      goes_on = goes_on && !piece->ended;
+    }
   }
 
-  void read_state(
-      const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    bool begun = false;
-    ask([&](TenancyStore& store) {
-      once(begun, [&](const std::function<void()>& begin) {
-        store.read_state([&](const LogTail& tail, const StateView& state) {
-          begin();
-          read(tail, state);
-        });
-      });
-    });
+  RowsAt rows_now() const override {
+    const auto now = look();
+    const LogTail tail = now->tail;
+    const auto sight = std::make_shared<Sight>(now);
+    {
+      const std::lock_guard lock(sights_mutex_);
+      std::erase_if(sights_, [](const std::weak_ptr<Sight>& one) { return one.expired(); });
+      sights_.push_back(sight);
+    }
+    return {tail, std::make_shared<SharedView>(*this, sight)};
   }
 
-  void read_state_at(
-      Position position, const Progress& progress,
-      const std::function<void(const LogTail&, const StateView&)>& read) const override {
-    bool begun = false;
-    ask([&](TenancyStore& store) {
-      once(begun, [&](const std::function<void()>& begin) {
-        store.read_state_at(position, progress, [&](const LogTail& tail, const StateView& state) {
-          begin();
-          read(tail, state);
-        });
-      });
-    });
+  RowsAt rows_at(Position position, const Progress& progress) const override {
+    const std::shared_ptr<Reached> reached = here_to_stay();
+    return reached ? reached->store->rows_at(position, progress)
+                   : fold_rows_at(*this, position, progress);
   }
 
   void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
                  const std::function<bool(const FoldedRow&)>& visit) const override {
-    bool begun = false;
-    ask([&](TenancyStore& store) {
-      once(begun, [&](const std::function<void()>& begin) {
-        store.fold_rows(
-            through,
-            [&](const StoredEvent& event) {
-              begin();
-              return seen(event);
-            },
-            visit);
-      });
-    });
+    const std::shared_ptr<Reached> reached = here_to_stay();
+    if (reached) return reached->store->fold_rows(through, seen, visit);
+    fold_every_row(*this, through, seen, visit);
+  }
+
+  void read_commands(const tenantry::LogFilter& filter, const Progress& progress,
+                     const VisitCommand& visit) const override {
+    const std::shared_ptr<Reached> reached = here_to_stay();
+    if (reached) return reached->store->read_commands(filter, progress, visit);
+    fold_commands(*this, filter, progress, visit);
   }
 
   std::optional<Hash> chain_hash_at(Position position) const override {
-    return ask([&](TenancyStore& store) { return store.chain_hash_at(position); });
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      return reached->store->chain_hash_at(position);
+    });
   }
 
-  std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
-                             SubmitOptions options) override {
-    return ask([&](TenancyStore& store) {
+  std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
+                                       tenantry::SubmitOptions options) override {
+    require_writable();
+    return ask([&](const std::shared_ptr<Reached>& reached) {
       try {
-        return store.submit(commands, options);
+        return reached->store->submit(commands, options);
       } catch (const OwnerGone& gone) {
         if (gone.may_be_done()) throw_unknown(gone);
         throw;
@@ -132,11 +179,15 @@ class SharedStore final : public TenancyStore {
 
   // What an owner that ends leaves undone is not given to the next one: what came later may be
   // before it there.
-  std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
-                                                SubmitOptions options) override {
-    const std::shared_ptr<Reached> reached = current();
-    if (reached->server) return reached->store->submit_later(std::move(commands), options);
-    auto answers = ask([&](TenancyStore& store) { return store.submit_later(commands, options); });
+  std::future<std::vector<tenantry::Answer>> submit_later(
+      std::vector<events::CommandRequest> commands, tenantry::SubmitOptions options) override {
+    require_writable();
+    if (const auto reached = here_to_stay()) {
+      return reached->store->submit_later(std::move(commands), options);
+    }
+    auto answers = ask([&](const std::shared_ptr<Reached>& reached) {
+      return reached->store->submit_later(commands, options);
+    });
     return std::async(std::launch::deferred, [answers = std::move(answers)]() mutable {
       try {
         return answers.get();
@@ -147,61 +198,173 @@ class SharedStore final : public TenancyStore {
     });
   }
 
-  std::unique_ptr<Rehearsal> rehearse() override {
-    return ask([&](TenancyStore& store) -> std::unique_ptr<Rehearsal> {
-      return std::make_unique<SharedRehearsal>(current(), store.rehearse());
+  std::unique_ptr<tenantry::Rehearsal> rehearse() override {
+    return ask([](const std::shared_ptr<Reached>& reached) -> std::unique_ptr<tenantry::Rehearsal> {
+      return std::make_unique<SharedRehearsal>(reached, reached->store->rehearse());
     });
   }
 
   // Who waits for long may be left with a store that is no longer the one of that name.
   Position await_tail(Position beyond, std::chrono::milliseconds timeout) const override {
     const auto until = std::chrono::steady_clock::now() + timeout;
-    const Position tail = ask([&](TenancyStore& store) {
+    const Position tail = ask([&](const std::shared_ptr<Reached>& reached) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
           until - std::chrono::steady_clock::now());
-      return store.await_tail(beyond, std::max(left, std::chrono::milliseconds(0)));
+      return reached->store->await_tail(beyond, std::max(left, std::chrono::milliseconds(0)));
     });
     if (lock_identity(options_.directory) != current()->lock) throw_replaced();
     return tail;
   }
 
   Position position_at(events::Timestamp time) const override {
-    return ask([&](TenancyStore& store) { return store.position_at(time); });
+    return ask(
+        [&](const std::shared_ptr<Reached>& reached) { return reached->store->position_at(time); });
   }
 
-  void read_commands(const LogFilter& filter, const Progress& progress,
-                     const VisitCommand& visit) const override {
-    bool begun = false;
-    ask([&](TenancyStore& store) {
-      once(begun, [&](const std::function<void()>& begin) {
-        store.read_commands(filter, progress, [&](const events::CommandRequest& command) {
-          begin();
-          return visit(command);
-        });
+  ResolveOutcome resolve(const tenantry::ResolveQuery& query) const override {
+    return ask(
+        [&](const std::shared_ptr<Reached>& reached) { return reached->store->resolve(query); });
+  }
+
+  StoreStatus status() const override {
+    return ask([](const std::shared_ptr<Reached>& reached) { return reached->store->status(); });
+  }
+
+  std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      return reached->store->verify(depth, [&](std::uint64_t done, std::uint64_t total) {
+        if (reached->in_the_way) throw OwnerGone("somebody wants to write", /*may_be_done=*/false);
+        if (progress) progress(done, total);
       });
     });
   }
 
-  ResolveOutcome resolve(const ResolveQuery& query) const override {
-    return ask([&](TenancyStore& store) { return store.resolve(query); });
-  }
-
-  StoreStatus status() const override {
-    return ask([](TenancyStore& store) { return store.status(); });
-  }
-
-  std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
-    return ask([&](TenancyStore& store) { return store.verify(depth, progress); });
-  }
-
  private:
-  // Keeps the store that it is of.
-  class SharedRehearsal final : public Rehearsal {
+  // Rows at one position, whoever shows them. Once its owner is gone the next one is asked; if the
+  // log has grown by then, they are computed anew from the events.
+  class SharedView final : public StateView {
    public:
-    SharedRehearsal(std::shared_ptr<Reached> reached, std::unique_ptr<Rehearsal> rehearsal)
+    SharedView(const SharedStore& store, std::shared_ptr<Sight> sight)
+        : store_(store), sight_(std::move(sight)) {}
+
+    std::optional<StoredRow> row(const events::TableInfo& table, const RowKey& key) const override {
+      return ask([&](const StateView& rows) { return rows.row(table, key); });
+    }
+    std::optional<StoredRow> row_by_id(const events::TableInfo& table,
+                                       const events::Uuid& id) const override {
+      return ask([&](const StateView& rows) { return rows.row_by_id(table, id); });
+    }
+    std::optional<RowKey> claim_holder(const events::TableInfo& table,
+                                       const events::ClaimInfo& claim,
+                                       std::string_view value) const override {
+      return ask([&](const StateView& rows) { return rows.claim_holder(table, claim, value); });
+    }
+    std::vector<RowKey> claim_holders(const events::TableInfo& table,
+                                      const events::ClaimInfo& claim,
+                                      std::string_view value) const override {
+      return ask([&](const StateView& rows) { return rows.claim_holders(table, claim, value); });
+    }
+    void scan_rows(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
+                   const std::function<bool(const StoredRow&)>& visit) const override {
+      scan_rows_after(table, tenant, std::nullopt, visit);
+    }
+    // Goes on behind the last row that was visited.
+    void scan_rows_after(const events::TableInfo& table, const std::optional<events::Uuid>& tenant,
+                         const std::optional<RowKey>& after,
+                         const std::function<bool(const StoredRow&)>& visit) const override {
+      std::optional<RowKey> last = after;
+      for (bool goes_on = true; goes_on;) {
+        const auto piece = ask_seen([&](const Seen& seen) -> std::optional<Piece> {
+          if (may_be_in_the_way(seen)) return read_rows_piece(*seen.rows, table, tenant, last);
+          seen.rows->scan_rows_after(table, tenant, std::optional(last), [&](const StoredRow& row) {
+            last = row.key;
+            return visit(row);
+          });
+          return std::nullopt;
+        });
+        if (!piece) return;
+        for (Unpacker packed(piece->bytes); goes_on && packed.more();) {
+          const StoredRow row = packed.row();
+          last = row.key;
+          goes_on = visit(row);
+        }
+        goes_on = goes_on && !piece->ended;
+      }
+    }
+    // Keys come in the same order again.
+    void scan_lookup(const events::TableInfo& table, const events::LookupInfo& lookup,
+                     std::int64_t first, std::int64_t last,
+                     const std::function<bool(const RowKey&)>& visit) const override {
+      std::uint64_t visited = 0;
+      for (bool goes_on = true; goes_on;) {
+        const Piece piece = ask([&](const StateView& rows) {
+          return read_lookup_piece(rows, table, lookup, first, last, visited);
+        });
+        for (Unpacker packed(piece.bytes); goes_on && packed.more(); ++visited) {
+          goes_on = visit(packed.key());
+        }
+        goes_on = goes_on && !piece.ended;
+      }
+    }
+    std::int64_t largest_id(const events::TableInfo& table) const override {
+      return ask([&](const StateView& rows) { return rows.largest_id(table); });
+    }
+    Version stream_version(const events::TableInfo& table, const events::Uuid& id) const override {
+      return ask([&](const StateView& rows) { return rows.stream_version(table, id); });
+    }
+
+   private:
+    static bool may_be_in_the_way(const Seen& seen) {
+      return seen.from && seen.from->where == Reached::Where::kHereToRead;
+    }
+
+    template <class Question>
+    std::invoke_result_t<Question, const StateView&> ask(Question&& question) const {
+      return ask_seen([&](const Seen& seen) { return question(*seen.rows); });
+    }
+
+    template <class Question>
+    std::invoke_result_t<Question, const Seen&> ask_seen(Question&& question) const {
+      while (true) {
+        const std::shared_ptr<const Seen> seen = sight_->get();
+        try {
+          if (seen->rows) return question(*seen);
+        } catch (const OwnerGone&) {
+          (void)seen;  // Somebody else shows them, below.
+        }
+        see_again(seen);
+      }
+    }
+
+    void see_again(const std::shared_ptr<const Seen>& lost) const {
+      auto found = store_.look();
+      if (found->tail.digest != lost->tail.digest) {
+        RowsAt then = store_.rows_at(lost->tail.tail, {});
+        if (then.tail.digest != lost->tail.digest) throw_replaced();
+        found = std::make_shared<Seen>(Seen{nullptr, then.tail, std::move(then.rows)});
+      }
+      sight_->replace(lost, std::move(found));
+    }
+
+    const SharedStore& store_;
+    const std::shared_ptr<Sight> sight_;
+  };
+
+  [[nodiscard]] std::shared_ptr<const Seen> look() const {
+    return ask([](const std::shared_ptr<Reached>& reached) {
+      RowsAt now = reached->store->rows_now();
+      return std::make_shared<Seen>(Seen{reached, now.tail, std::move(now.rows)});
+    });
+  }
+
+  // Keeps the store that it is of.
+  class SharedRehearsal final : public tenantry::Rehearsal {
+   public:
+    SharedRehearsal(std::shared_ptr<Reached> reached,
+                    std::unique_ptr<tenantry::Rehearsal> rehearsal)
         : reached_(std::move(reached)), rehearsal_(std::move(rehearsal)) {}
-    std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
-                               SubmitOptions options) override {
+    std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
+                                         tenantry::SubmitOptions options) override {
       try {
         return rehearsal_->submit(commands, options);
       } catch (const OwnerGone& gone) {
@@ -211,7 +374,7 @@ class SharedStore final : public TenancyStore {
 
    private:
     const std::shared_ptr<Reached> reached_;
-    const std::unique_ptr<Rehearsal> rehearsal_;
+    const std::unique_ptr<tenantry::Rehearsal> rehearsal_;
   };
 
   [[noreturn]] static void throw_replaced() {
@@ -230,55 +393,109 @@ class SharedStore final : public TenancyStore {
         "only once");
   }
 
-  // Does `work`, which calls what it is given once what it has shown can no longer be taken back:
-  // from there on a lost owner is an error.
-  template <class Work>
-  static void once(bool& begun, Work&& work) {
-    try {
-      work([&begun] { begun = true; });
-    } catch (const OwnerGone& gone) {
-      if (begun) throw_begin_again(gone);
-      throw;
+  // Asks the store, and whoever has it next when its owner is gone.
+  template <class Question>
+  std::invoke_result_t<Question, const std::shared_ptr<Reached>&> ask(Question&& question) const {
+    while (true) {
+      std::shared_ptr<Reached> reached = current();
+      const std::weak_ptr<Reached> lost = reached;
+      try {
+        return question(std::as_const(reached));
+      } catch (const OwnerGone&) {
+        reached.reset();  // Somebody may be waiting for that.
+      }
+      reach_again(lost);
     }
   }
 
-  // Asks the store, and whoever has it next when its owner is gone.
-  template <class Question>
-  std::invoke_result_t<Question, TenancyStore&> ask(Question&& question) const {
-    while (true) {
-      const std::shared_ptr<Reached> reached = current();
-      try {
-        return question(*reached->store);
-      } catch (const OwnerGone&) {
-        reach_again(reached);
-      }
-    }
+  void require_writable() const {
+    if (options_.read_only) throw UsageError("read_only", "the store is open for reading only");
   }
 
   [[nodiscard]] std::shared_ptr<Reached> current() const {
     const std::lock_guard lock(mutex_);
+    if (!reached_) reached_ = reach_same();
     return reached_;
   }
 
-  void reach_again(const std::shared_ptr<Reached>& lost) const {
+  // Null unless the store is opened here and stays: nobody finds it in the way.
+  [[nodiscard]] std::shared_ptr<Reached> here_to_stay() const {
+    std::shared_ptr<Reached> reached = current();
+    return reached->where == Reached::Where::kHere ? reached : nullptr;
+  }
+
+  void reach_again(const std::weak_ptr<Reached>& lost) const {
     const std::lock_guard lock(mutex_);
-    if (reached_ != lost) return;  // Somebody else did.
+    const bool changed = lost.owner_before(reached_) || reached_.owner_before(lost);
+    if (!changed) reached_ = reach_same();
+  }
+
+  // With mutex_ held.
+  [[nodiscard]] std::shared_ptr<Reached> reach_same() const {
     auto found = reach(/*handover=*/true);
     if (found->store->identity() != identity_) throw_replaced();
-    reached_ = std::move(found);
+    return found;
+  }
+
+  // Somebody wants to write what is opened here to read. Does not wait.
+  void begin_making_room() const {
+    const std::lock_guard lock(room_mutex_);
+    if (closing_ || making_room_ || !StoreLock::may_write(options_.directory)) return;
+    making_room_ = true;
+    room_maker_ = std::jthread([this] {
+      make_room();
+      making_room_ = false;
+    });
+  }
+
+  // Opens the store for writing instead, so that others can use it through this process. Whoever
+  // reads here keeps nothing of it between two pieces, and goes on.
+  void make_room() const {
+    const std::lock_guard lock(mutex_);
+    if (!reached_ || reached_->where != Reached::Where::kHereToRead) return;
+    const std::weak_ptr<Reached> left = reached_;
+    reached_->in_the_way = true;
+    reached_.reset();
+    const auto until = std::chrono::steady_clock::now() + kMakeRoomMax;
+    while (!left.expired()) {
+      if (std::chrono::steady_clock::now() >= until && (reached_ = left.lock())) {
+        reached_->in_the_way = false;  // What is under way takes too long. Whoever comes next asks
+        return;                        // again.
+      }
+      {
+        const std::lock_guard sights(sights_mutex_);
+        for (const std::weak_ptr<Sight>& one : sights_) {
+          if (const auto sight = one.lock()) sight->make_room();
+        }
+      }
+      std::this_thread::sleep_for(kHandoverPause);
+    }
+    reads_only_ = false;
+    try {
+      reached_ = reach_same();
+    } catch (const std::exception&) {
+      reads_only_ = true;  // For who writes to find out; who reads here tries again.
+    }
   }
 
   // Opens the store, or finds its owner: whichever comes first. While one owner follows another
-  // there is none for a moment, for which nobody needs to be asked.
+  // there is none for a moment, for which nobody needs to be asked; nor while one that only reads
+  // makes room. With mutex_ held.
   [[nodiscard]] std::shared_ptr<Reached> reach(bool handover) const {
     auto reached = std::make_shared<Reached>();
-    const auto handed_over =
-        std::chrono::steady_clock::now() + (handover ? kHandoverMax : std::chrono::seconds(0));
+    const auto begun = std::chrono::steady_clock::now();
     StoreOptions options = options_;
+    options.read_only = reads_only_;
+    bool changes_hands = handover;
     options.wait_for_owner = [&, goes_on = options_.wait_for_owner] {
-      reached->store = through_owner();
-      if (reached->store) return false;
-      if (std::chrono::steady_clock::now() < handed_over) {
+      std::unique_ptr<RemoteStore> owner = connect_to_owner(options_.directory, !reads_only_);
+      const bool in_the_way = owner && owner->read_only() && !reads_only_;
+      changes_hands = changes_hands || in_the_way;
+      if (owner && !in_the_way) {
+        reached->store = std::move(owner);
+        return false;
+      }
+      if (changes_hands && std::chrono::steady_clock::now() < begun + kHandoverMax) {
         std::this_thread::sleep_for(kHandoverPause);
         return true;
       }
@@ -286,6 +503,7 @@ class SharedStore final : public TenancyStore {
     };
     try {
       reached->store = open_store(options, clock_, ids_);
+      reached->where = reads_only_ ? Reached::Where::kHereToRead : Reached::Where::kHere;
     } catch (const UnavailableError&) {
       if (!reached->store) throw;
       reached->lock = lock_identity(options_.directory);
@@ -294,10 +512,13 @@ class SharedStore final : public TenancyStore {
     reached->lock = lock_identity(options_.directory);
     try {
       reached->server = std::make_unique<Server>(
-          *reached->store, ServerOptions{options_.directory, options_.read_only, options_.warn});
+          *reached->store, ServerOptions{.directory = options_.directory,
+                                         .read_only = reads_only_,
+                                         .warn = options_.warn,
+                                         .writer_came = [this] { begin_making_room(); }});
     } catch (const UnavailableError& error) {
       // Where nothing can be written there is no socket either.
-      if (options_.warn && !options_.read_only) {
+      if (options_.warn && !reads_only_) {
         options_.warn(std::string("other processes cannot use the store meanwhile: ") +
                       error.what());
       }
@@ -305,19 +526,19 @@ class SharedStore final : public TenancyStore {
     return reached;
   }
 
-  // Null while there is none that would do.
-  [[nodiscard]] std::unique_ptr<TenancyStore> through_owner() const {
-    std::unique_ptr<RemoteStore> remote = connect_to_owner(options_.directory);
-    if (!remote || (remote->read_only() && !options_.read_only)) return nullptr;
-    return remote;
-  }
-
   const StoreOptions options_;
   const Clock& clock_;
   IdSource& ids_;
+  mutable std::mutex sights_mutex_;
+  mutable std::vector<std::weak_ptr<Sight>> sights_;  // Guarded by sights_mutex_.
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<Reached> reached_;  // Guarded by mutex_.
+  mutable bool reads_only_;  // Guarded by mutex_, as are the next two.
   StoreIdentity identity_;
+  mutable std::shared_ptr<Reached> reached_;  // Null while it has to be reached again.
+  mutable std::mutex room_mutex_;
+  bool closing_ = false;  // Guarded by room_mutex_, as is room_maker_.
+  mutable std::atomic<bool> making_room_ = false;
+  mutable std::jthread room_maker_;  // Last: it uses everything above.
 };
 
 }  // namespace

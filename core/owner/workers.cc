@@ -42,4 +42,24 @@ void Workers::serve() {
   }
 }
 
+void Strand::run(std::function<void()> work) {
+  {
+    const std::lock_guard lock(line_->mutex);
+    line_->queue.push_back(std::move(work));
+    if (line_->busy) return;
+    line_->busy = true;
+  }
+  workers_.run([line = line_] {
+    std::unique_lock lock(line->mutex);
+    while (!line->queue.empty()) {
+      const std::function<void()> next = std::move(line->queue.front());
+      line->queue.pop_front();
+      lock.unlock();
+      next();
+      lock.lock();
+    }
+    line->busy = false;
+  });
+}
+
 }  // namespace tenantry::owner

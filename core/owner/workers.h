@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -35,6 +36,26 @@ class Workers {
   std::size_t idle_ = 0;
   bool closing_ = false;
   std::vector<std::jthread> threads_;
+};
+
+// Has what it is given done by workers, which outlive it, one after the other and in order.
+// Threads: any. What was given when it goes away is done all the same.
+class Strand {
+ public:
+  explicit Strand(Workers& workers) : workers_(workers) {}
+
+  // `work` throws nothing.
+  void run(std::function<void()> work);
+
+ private:
+  struct Line {
+    std::mutex mutex;
+    std::deque<std::function<void()>> queue;  // Guarded by mutex, as is the next.
+    bool busy = false;
+  };
+
+  Workers& workers_;
+  const std::shared_ptr<Line> line_ = std::make_shared<Line>();
 };
 
 }  // namespace tenantry::owner

@@ -30,24 +30,14 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class OwnerTest : public StoreTestBase {
+class ReadingTest : public StoreTestBase {
  protected:
-  OwnerTest() { serve(); }
-  ~OwnerTest() override {
-    remote_.reset();
-    server_.reset();
-  }
-
-  void serve() {
-    server_.emplace(store(), ServerOptions{.directory = directory()});
-    remote_ = connect_to_owner(directory());
-  }
-  [[nodiscard]] RemoteStore& remote() { return *remote_; }
-
-  void fill(unsigned seed, int commands) {
+  // Commands of all sorts.
+  [[nodiscard]] std::vector<std::string> history_of(unsigned seed, int commands) const {
     RandomHistory history(seed, clock_.now());
-    for (const std::string& line : RandomHistory::opening_lines()) (void)run(line);
-    for (int n = 0; n < commands; ++n) (void)run(history.next_line());
+    std::vector<std::string> lines = RandomHistory::opening_lines();
+    for (int n = 0; n < commands; ++n) lines.push_back(history.next_line());
+    return lines;
   }
 
   // Every event that is read, in words.
@@ -121,6 +111,25 @@ class OwnerTest : public StoreTestBase {
     }
     return words;
   }
+};
+
+class OwnerTest : public ReadingTest {
+ protected:
+  OwnerTest() { serve(); }
+  ~OwnerTest() override {
+    remote_.reset();
+    server_.reset();
+  }
+
+  void serve() {
+    server_.emplace(store(), ServerOptions{.directory = directory()});
+    remote_ = connect_to_owner(directory());
+  }
+  [[nodiscard]] RemoteStore& remote() { return *remote_; }
+
+  void fill(unsigned seed, int commands) {
+    for (const std::string& line : history_of(seed, commands)) (void)run(line);
+  }
 
   std::optional<Server> server_;
   std::unique_ptr<RemoteStore> remote_;
@@ -149,16 +158,11 @@ TEST_F(OwnerTest, EveryReadingIsThatOfTheStore) {
   for (const LogFilter& filter : filters) {
     EXPECT_EQ(events_of(remote(), filter), events_of(store(), filter));
   }
-  std::vector<std::string> rows;
-  store().read_state([&](const LogTail&, const StateView& state) { rows = rows_of(state); });
-  remote().read_state([&](const LogTail& tail, const StateView& state) {
-    EXPECT_EQ(tail.digest, store().tail().digest);
-    EXPECT_EQ(rows_of(state), rows);
-  });
-  store().read_state_at(middle, {},
-                        [&](const LogTail&, const StateView& state) { rows = rows_of(state); });
-  remote().read_state_at(
-      middle, {}, [&](const LogTail&, const StateView& state) { EXPECT_EQ(rows_of(state), rows); });
+  const RowsAt now = remote().rows_now();
+  EXPECT_EQ(now.tail.digest, store().tail().digest);
+  EXPECT_EQ(rows_of(*now.rows), rows_of(*store().rows_now().rows));
+  EXPECT_EQ(rows_of(*remote().rows_at(middle, {}).rows),
+            rows_of(*store().rows_at(middle, {}).rows));
   EXPECT_EQ(remote().chain_hash_at(middle), store().chain_hash_at(middle));
   EXPECT_EQ(remote().chain_hash_at({1'000'000}), std::nullopt);
   EXPECT_EQ(remote().position_at(clock_.now()), store().position_at(clock_.now()));
@@ -179,12 +183,9 @@ TEST_F(OwnerTest, LongAnswersComeInPieces) {
     lines.push_back(protein("p" + std::to_string(n), ",'reason':'" + reason + "'"));
   }
   (void)run_all(lines);
-  std::vector<std::string> rows;
-  store().read_state([&](const LogTail&, const StateView& state) { rows = keys_of(state); });
-  remote().read_state([&](const LogTail&, const StateView& state) {
-    EXPECT_EQ(keys_of(state), rows);
-    EXPECT_EQ(rows.size(), 6000U);
-  });
+  const std::vector<std::string> rows = keys_of(*store().rows_now().rows);
+  EXPECT_EQ(keys_of(*remote().rows_now().rows), rows);
+  EXPECT_EQ(rows.size(), 6000U);
   EXPECT_EQ(events_of(remote(), {}), events_of(store(), {}));
   EXPECT_EQ(events_of(remote(), {.reverse = true}), events_of(store(), {.reverse = true}));
   std::size_t visited = 0;
@@ -249,7 +250,7 @@ TEST_F(OwnerTest, CommandsAreAnsweredAsTheStoreAnswersThem) {
 
 TEST_F(OwnerTest, FaultsComeWithTheirWords) {
   try {
-    remote().read_state_at({9}, {}, [](const LogTail&, const StateView&) {});
+    (void)remote().rows_at({9}, {});
     FAIL() << "there is no position 9";
   } catch (const UsageError& error) {
     EXPECT_EQ(error.code(), "position_ahead");
@@ -300,16 +301,15 @@ TEST_F(OwnerTest, ManyCallersShareTheStore) {
 
 TEST_F(OwnerTest, AViewStaysAsItWas) {
   (void)run(protein("Beef"));
-  remote().read_state([&](const LogTail& tail, const StateView& state) {
-    (void)run(protein("Pork"));
-    EXPECT_EQ(tail.tail, Position{1});
-    std::size_t rows = 0;
-    state.scan_rows(*events::find_table("core_protein"), std::nullopt, [&](const StoredRow&) {
-      ++rows;
-      return true;
-    });
-    EXPECT_EQ(rows, 1U);
+  const RowsAt at = remote().rows_now();
+  (void)run(protein("Pork"));
+  EXPECT_EQ(at.tail.tail, Position{1});
+  std::size_t rows = 0;
+  at.rows->scan_rows(*events::find_table("core_protein"), std::nullopt, [&](const StoredRow&) {
+    ++rows;
+    return true;
   });
+  EXPECT_EQ(rows, 1U);
 }
 
 TEST_F(OwnerTest, WhenTheOwnerEndsItsCallersHearOfIt) {
@@ -330,8 +330,8 @@ TEST_F(OwnerTest, WhoLeavesInTheMiddleHarmsNobody) {
   for (int n = 0; n < 150; ++n) {  // More than may look at a time.
     const auto caller = connect_to_owner(directory());
     try {
-      caller->read_state(
-          [](const LogTail&, const StateView&) { throw std::runtime_error("left"); });
+      const RowsAt at = caller->rows_now();
+      throw std::runtime_error("left");
     } catch (const std::runtime_error&) {
       continue;
     }
@@ -402,7 +402,7 @@ TEST_F(OwnerTest, APathMayBeLongerThanAnAddress) {
 
 // --- A store wherever it is open.
 
-class SharedStoreTest : public StoreTestBase {
+class SharedStoreTest : public ReadingTest {
  protected:
   SharedStoreTest() { close(); }
 
@@ -458,7 +458,7 @@ TEST_F(SharedStoreTest, TheNextOneTakesOver) {
 // It keeps the connection, and would keep whoever waits for it.
 TEST_F(SharedStoreTest, AnOwnerThatIsFrozenIsGivenUp) {
   const pid_t owner = owner_elsewhere();
-  const auto remote = connect_to_owner(directory(), 10ms);
+  const auto remote = connect_to_owner(directory(), /*writes=*/true, 10ms);
   ASSERT_NE(remote, nullptr);
   EXPECT_EQ(run_on(*remote, protein("Beef")), "1");
   ASSERT_EQ(::kill(owner, SIGSTOP), 0);
@@ -521,36 +521,183 @@ TEST_F(SharedStoreTest, ReadingGoesOnWhereItWas) {
   }
 }
 
-TEST_F(SharedStoreTest, RowsAreNotReadHalfFromAnother) {
+// Whoever shows the rows: they are those of the moment when somebody first asked for them.
+TEST_F(SharedStoreTest, RowsAreReadOnAsTheyWere) {
   auto first = open_shared();
-  for (int n = 0; n < 10; ++n) (void)run_on(*first, protein("p" + std::to_string(n)));
-  const auto second = open_shared();
-  const events::TableInfo& table = *events::find_table("core_protein");
-  const auto read_rows = [&](const std::function<void()>& meanwhile) {
-    std::size_t rows = 0;
-    second->read_state([&](const LogTail&, const StateView& state) {
-      meanwhile();
-      state.scan_rows(table, std::nullopt, [&](const StoredRow&) { return ++rows > 0; });
-    });
-    return rows;
-  };
-  EXPECT_THROW((void)read_rows([&] { first.reset(); }), UnavailableError);
-  EXPECT_EQ(read_rows([] {}), 10U);
+  for (const std::string& line : history_of(1, 300)) (void)run_on(*first, line);
+  const std::vector<std::string> then = rows_of(*first->rows_now().rows);
+  for (const bool grown : {false, true}) {
+    const auto second = open_shared();
+    const RowsAt at = second->rows_now();
+    first.reset();
+    if (grown) (void)run_on(*second, protein("Seitan"));
+    EXPECT_EQ(rows_of(*at.rows), then);
+    first = open_shared();
+    EXPECT_EQ(rows_of(*at.rows), then) << "through whom it was does not matter any more";
+    first.reset();
+  }
+  EXPECT_NE(rows_of(*open_shared()->rows_now().rows), then);
 }
 
-TEST_F(SharedStoreTest, WhoWritesDoesNotGoThroughOneThatReads) {
-  auto reader = open_shared(/*read_only=*/true);
-  EXPECT_EQ(open_shared(/*read_only=*/true)->tail().tail, Position{0});
+// Also in the middle of a scan, whose rows come in pieces.
+TEST_F(SharedStoreTest, AScanGoesOnBehindTheLastRow) {
+  auto first = open_shared();
+  std::vector<events::CommandRequest> commands;
+  for (int n = 0; n < 6000; ++n) commands.push_back(request(protein("p" + std::to_string(n))));
+  (void)first->submit(commands, {});
+  const std::vector<std::string> then = keys_of(*first->rows_now().rows);
+  ASSERT_EQ(then.size(), 6000U);
+  for (const bool grown : {false, true}) {
+    if (!first) first = open_shared();
+    const auto second = open_shared();
+    std::vector<std::string> seen;
+    const RowsAt at = second->rows_now();
+    at.rows->scan_rows(
+        *events::find_table("core_protein"), std::nullopt, [&](const StoredRow& row) {
+          seen.push_back(words_of(row));
+          if (seen.size() == 3) {
+            first.reset();
+            if (grown) {
+              EXPECT_EQ(run_on(*second, "{'command':'remove_protein','data':{'protein':'p5999'}}"),
+                        "6001");
+            }
+          }
+          return true;
+        });
+    EXPECT_EQ(seen, then);
+  }
+}
+
+// What is computed from the events outlives their owner, too.
+TEST_F(SharedStoreTest, FoldingGoesOnWhereItWas) {
+  auto first = open_shared();
+  for (const std::string& line : history_of(2, 300)) (void)run_on(*first, line);
+  const Position end = first->tail().tail;
+  const auto commands_of = [](const TenancyStore& store, const std::function<void()>& meanwhile) {
+    std::vector<std::string> commands;
+    store.read_commands({}, {}, [&](const events::CommandRequest& command) {
+      commands.push_back(command.command);
+      if (commands.size() == 20) meanwhile();
+      return true;
+    });
+    return commands;
+  };
+  const auto folded = [&](const TenancyStore& store, const std::function<void()>& meanwhile) {
+    std::vector<std::string> rows;
+    store.fold_rows(
+        end,
+        [&](const StoredEvent& event) {
+          if (event.position == Position{20}) meanwhile();
+          return true;
+        },
+        [&](const FoldedRow& row) {
+          rows.push_back(row.table->name + events::format_uuid(row.id) +
+                         (row.values ? events::encode_row(*row.table, *row.values) : "gone"));
+          return true;
+        });
+    return rows;
+  };
+  const auto nothing = [] {};
+  const std::vector<std::string> commands = commands_of(*first, nothing);
+  const std::vector<std::string> rows = folded(*first, nothing);
+  const auto second = open_shared();
+  EXPECT_EQ(commands_of(*second, [&] { first.reset(); }), commands);
+  first = open_shared();
+  const auto third = open_shared();
+  EXPECT_EQ(folded(*third, [&] { first.reset(); }), rows);
+}
+
+TEST_F(SharedStoreTest, WhoReadsMakesRoomForWhoWrites) {
+  const auto reader = open_shared(/*read_only=*/true);
+  const auto other_reader = open_shared(/*read_only=*/true);
+  EXPECT_EQ(other_reader->tail().tail, Position{0});
+  const auto writer = open_shared();
+  EXPECT_EQ(run_on(*writer, protein("Beef")), "1");
+  for (const auto* store : {&reader, &other_reader}) {
+    EXPECT_EQ((*store)->tail().digest, writer->tail().digest);
+    const auto pork = request(protein("Pork"));
+    EXPECT_THROW((void)(*store)->submit({&pork, 1}, {}), UsageError) << "it is there to read";
+  }
+}
+
+// Also of one whose reader is busy with something else, such as a pipe that is full.
+TEST_F(SharedStoreTest, WhoReadsMakesRoomInTheMiddleOfReading) {
+  std::vector<events::CommandRequest> commands;
+  for (int n = 0; n < 6000; ++n) commands.push_back(request(protein("p" + std::to_string(n))));
+  (void)open_shared()->submit(commands, {});
+  int written = 6000;
+  const auto write = [&] {
+    const std::string name = "q" + std::to_string(++written);
+    EXPECT_EQ(run_on(*open_shared(), protein(name)), std::to_string(written));
+  };
+  std::size_t seen = 0;
+  const auto write_once = [&] {
+    if (++seen == 3) write();
+    return true;
+  };
+  const auto expect_all = [&](int all) {
+    EXPECT_EQ(seen, static_cast<std::size_t>(all)) << "what was there when it began";
+    seen = 0;
+  };
+  for (const bool reverse : {false, true}) {
+    const auto reader = open_shared(/*read_only=*/true);
+    const int all = written;
+    reader->read_log({.reverse = reverse}, [&](const StoredEvent&) { return write_once(); });
+    expect_all(all);
+  }
+  const events::TableInfo& proteins = *events::find_table("core_protein");
+  {
+    const auto reader = open_shared(/*read_only=*/true);
+    const int all = written;
+    const RowsAt at = reader->rows_now();
+    at.rows->scan_rows(proteins, std::nullopt, [&](const StoredRow&) { return write_once(); });
+    expect_all(all);
+    EXPECT_EQ(keys_of(*at.rows).size(), static_cast<std::size_t>(all));
+  }
+  {
+    const auto reader = open_shared(/*read_only=*/true);
+    const int all = written;
+    reader->read_commands({}, {}, [&](const events::CommandRequest&) { return write_once(); });
+    expect_all(all);
+  }
+  {
+    const auto reader = open_shared(/*read_only=*/true);
+    (void)reader->rows_at({5000}, [&](std::uint64_t, std::uint64_t) { write(); });
+    reader->fold_rows(
+        {6000}, [&](const StoredEvent&) { return write_once(); },
+        [](const FoldedRow&) { return true; });
+    expect_all(6000);
+  }
+  {
+    const auto reader = open_shared(/*read_only=*/true);
+    bool begun = false;
+    std::future<void> writing;
+    for (const CheckResult& check :
+         reader->verify(VerifyDepth::kFull, [&](std::uint64_t, std::uint64_t) {
+           if (!std::exchange(begun, true)) writing = std::async(std::launch::async, write);
+         })) {
+      EXPECT_TRUE(check.passed) << check.name;
+    }
+    writing.get();
+  }
+}
+
+// What cannot be interrupted is waited for, for a while.
+TEST_F(SharedStoreTest, WhoWritesIsRefusedWhileOneThatReadsCannotMakeRoom) {
+  const auto reader = open_shared(/*read_only=*/true);
+  auto rehearsal = reader->rehearse();
   EXPECT_THROW((void)open_shared(), UnavailableError);
+  EXPECT_EQ(reader->tail().tail, Position{0});
   StoreOptions options;
   options.directory = directory();
   int asked = 0;
   options.wait_for_owner = [&] {
-    if (++asked == 3) reader.reset();
+    if (++asked == 3) rehearsal.reset();
     return true;
   };
   const auto writer = open_shared_store(options, clock_, ids_);
   EXPECT_EQ(run_on(*writer, protein("Beef")), "1");
+  EXPECT_EQ(reader->tail().tail, Position{1});
 }
 
 TEST_F(SharedStoreTest, AnotherStoreInItsPlaceIsNotTakenForIt) {

@@ -101,14 +101,13 @@ TEST_F(StoreImportTest, RowsAreThereAsTheyWereFound) {
     const auto store = import.open();
     EXPECT_EQ(store->tail().tail, Position{7}) << "six rows, and the users' ids up to 12";
     expect_sound(*store);
-    store->read_state([](const LogTail& /*tail*/, const StateView& state) {
-      const TableInfo& users = table_of(EntityKind::USER);
-      const auto row = state.row_by_id(users, events::entity_key(std::int64_t{9}));
-      ASSERT_TRUE(row.has_value());
-      EXPECT_EQ(events::decode_row(users, row->bytes), user(9, "Ann"));
-      EXPECT_EQ(state.largest_id(users), 12);
-      EXPECT_EQ(state.largest_id(table_of(EntityKind::MEMBER)), 4);
-    });
+    const RowsAt at = store->rows_now();
+    const TableInfo& users = table_of(EntityKind::USER);
+    const auto row = at.rows->row_by_id(users, events::entity_key(std::int64_t{9}));
+    ASSERT_TRUE(row.has_value());
+    EXPECT_EQ(events::decode_row(users, row->bytes), user(9, "Ann"));
+    EXPECT_EQ(at.rows->largest_id(users), 12);
+    EXPECT_EQ(at.rows->largest_id(table_of(EntityKind::MEMBER)), 4);
     LogFilter by_actor;
     by_actor.actor = "system:import";
     int seen = 0;

@@ -240,6 +240,21 @@ TEST_F(StoreTest, ATenantWithManyMembersGoesInOneCommand) {
   EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
+TEST_F(StoreTest, WhatIsWrittenMeanwhileIsNoDamage) {
+  for (int n = 0; n < 200; ++n) (void)run(protein("p" + std::to_string(n)));
+  std::atomic<bool> verified = false;
+  std::atomic<int> written = 0;
+  const auto writer = std::async(std::launch::async, [&] {
+    while (!verified) (void)run(protein("q" + std::to_string(++written)));
+  });
+  for (int times = 0; times < 5 || written < 20; ++times) {
+    for (const CheckResult& check : store().verify(VerifyDepth::kFull, {})) {
+      EXPECT_TRUE(check.passed) << check.name << ": " << ::testing::PrintToString(check.problems);
+    }
+  }
+  verified = true;
+}
+
 TEST_F(StoreTest, NoReaderMeetsAnOlderLogThanWhatWasReadBefore) {
   std::atomic<bool> written = false;
   const auto writer = std::async(std::launch::async, [&] {
@@ -249,8 +264,7 @@ TEST_F(StoreTest, NoReaderMeetsAnOlderLogThanWhatWasReadBefore) {
     written = true;
   });
   while (!written) {
-    Position seen;
-    store().read_state([&](const LogTail& tail, const StateView&) { seen = tail.tail; });
+    const Position seen = store().rows_now().tail.tail;
     ASSERT_GE(store().tail().tail, seen);
     ASSERT_TRUE(store().chain_hash_at(seen)) << "the log does not have " << seen.value;
   }
@@ -420,12 +434,8 @@ class StoreReadTest : public StoreTestBase {
         "}");
   }
   events::Uuid tenant(const std::string& slug) {
-    events::Uuid found;
-    store().read_state([&](const LogTail&, const StateView& state) {
-      const auto& table = *events::find_table("tenants_tenant");
-      found = state.claim_holder(table, claim_on(table, {"slug"}), slug)->id;
-    });
-    return found;
+    const auto& table = *events::find_table("tenants_tenant");
+    return store().rows_now().rows->claim_holder(table, claim_on(table, {"slug"}), slug)->id;
   }
 };
 
@@ -490,10 +500,9 @@ TEST_F(StoreReadTest, TheStateAtAPositionIsThatOfTheEventsBefore) {
   const auto& domains = *events::find_table("tenants_tenantdomain");
   std::vector<events::Uuid> owners;
   for (const std::uint64_t position : {2U, 3U, 7U}) {
-    store().read_state_at({position}, {}, [&](const LogTail& /*tail*/, const StateView& state) {
-      const auto row = state.row_by_id(domains, events::entity_key(std::int64_t{1}));
-      owners.push_back(row ? row->key.tenant : events::Uuid{});
-    });
+    const RowsAt at = store().rows_at({position}, {});
+    const auto row = at.rows->row_by_id(domains, events::entity_key(std::int64_t{1}));
+    owners.push_back(row ? row->key.tenant : events::Uuid{});
   }
   EXPECT_THAT(owners, ElementsAre(events::Uuid{}, tenant("a"), tenant("b")));
 }
@@ -501,19 +510,17 @@ TEST_F(StoreReadTest, TheStateAtAPositionIsThatOfTheEventsBefore) {
 TEST_F(StoreReadTest, TheLogEndedThenAsItSaidThen) {
   const LogTail then = store().tail();
   (void)user("ben");
-  store().read_state_at(then.tail, {}, [&](const LogTail& tail, const StateView& /*state*/) {
-    EXPECT_EQ(tail.tail, then.tail);
-    EXPECT_EQ(tail.digest, then.digest);
-    EXPECT_EQ(tail.last_recorded, then.last_recorded);
-  });
+  const LogTail again = store().rows_at(then.tail, {}).tail;
+  EXPECT_EQ(again.tail, then.tail);
+  EXPECT_EQ(again.digest, then.digest);
+  EXPECT_EQ(again.last_recorded, then.last_recorded);
 }
 
 TEST_F(StoreReadTest, ReadersOfTheStateSeeOneMoment) {
-  store().read_state([&](const LogTail& tail, const StateView& state) {
-    (void)user("ben");
-    EXPECT_EQ(tail.tail, Position{7});
-    EXPECT_EQ(state.largest_id(*events::find_table("auth_user")), 1);
-  });
+  const RowsAt at = store().rows_now();
+  (void)user("ben");
+  EXPECT_EQ(at.tail.tail, Position{7});
+  EXPECT_EQ(at.rows->largest_id(*events::find_table("auth_user")), 1);
   EXPECT_EQ(store().tail().tail, Position{8});
 }
 

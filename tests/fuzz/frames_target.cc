@@ -148,15 +148,14 @@ std::vector<std::string> frames_seeds() {
       [](TenancyStore& store) { (void)store.verify(VerifyDepth::kQuick, {}); },
       [](TenancyStore& store) { (void)store.await_tail({}, std::chrono::milliseconds(0)); },
       [](TenancyStore& store) {
-        store.read_state([](const LogTail&, const StateView& state) {
-          const events::TableInfo& table = events::tables().front();
-          state.scan_rows(table, std::nullopt, [](const StoredRow&) { return true; });
-          (void)state.row(table, {});
-          (void)state.row_by_id(table, {});
-          (void)state.largest_id(table);
-          (void)state.stream_version(table, {});
-          (void)state.claim_holder(table, table.claims.front(), "x");
-        });
+        const RowsAt at = store.rows_now();
+        const events::TableInfo& table = events::tables().front();
+        at.rows->scan_rows(table, std::nullopt, [](const StoredRow&) { return true; });
+        (void)at.rows->row(table, {});
+        (void)at.rows->row_by_id(table, {});
+        (void)at.rows->largest_id(table);
+        (void)at.rows->stream_version(table, {});
+        (void)at.rows->claim_holder(table, table.claims.front(), "x");
       },
   };
   std::vector<std::string> seeds;

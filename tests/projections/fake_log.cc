@@ -263,10 +263,9 @@ LogTail FakeLog::tail() const {
   return {end(), time_of(end()), chain_hash_at(end()).value_or(Hash{})};
 }
 
-void FakeLog::read_state_at(
-    Position position, const Progress& /*progress*/,
-    const std::function<void(const LogTail&, const StateView&)>& read) const {
-  read({position, time_of(position), chain_hash_at(position).value()}, fold(position));
+RowsAt FakeLog::rows_at(Position position, const Progress& /*progress*/) const {
+  return {{position, time_of(position), chain_hash_at(position).value()},
+          std::make_shared<FakeState>(fold(position))};
 }
 
 void FakeLog::read_after(Position after, Position through,
@@ -284,9 +283,7 @@ void FakeLog::read_after(Position after, Position through,
   }
 }
 
-void FakeLog::read_state(const std::function<void(const LogTail&, const StateView&)>& read) const {
-  read(tail(), state_);
-}
+RowsAt FakeLog::rows_now() const { return {tail(), {std::shared_ptr<const StateView>(), &state_}}; }
 
 void FakeLog::fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
                         const std::function<bool(const FoldedRow&)>& visit) const {

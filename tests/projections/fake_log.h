@@ -56,10 +56,8 @@ class FakeLog final : public EventSource {
   [[nodiscard]] LogTail tail() const override;
   void read_after(Position after, Position through,
                   const std::function<bool(const StoredEvent&)>& visit) const override;
-  void read_state(const std::function<void(const LogTail&, const StateView&)>& read) const override;
-  void read_state_at(
-      Position position, const Progress& progress,
-      const std::function<void(const LogTail&, const StateView&)>& read) const override;
+  [[nodiscard]] RowsAt rows_now() const override;
+  [[nodiscard]] RowsAt rows_at(Position position, const Progress& progress) const override;
   void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
                  const std::function<bool(const FoldedRow&)>& visit) const override;
   [[nodiscard]] std::optional<Hash> chain_hash_at(Position position) const override;

@@ -93,10 +93,12 @@ TEST_F(ImportTest, IdsThatWereGivenOutAreNeverGivenOutAgain) {
   target();
   database_->set_last_id("auth_user", 41);
   EXPECT_TRUE(run_import().equal());
-  open_imported()->read_state([](const LogTail& /*tail*/, const StateView& state) {
-    EXPECT_EQ(state.largest_id(events::table_of(EntityKind::USER)), 41);
-    EXPECT_EQ(state.largest_id(events::table_of(EntityKind::PROTEIN)), 7);
-  });
+  {
+    const auto store = open_imported();
+    const RowsAt at = store->rows_now();
+    EXPECT_EQ(at.rows->largest_id(events::table_of(EntityKind::USER)), 41);
+    EXPECT_EQ(at.rows->largest_id(events::table_of(EntityKind::PROTEIN)), 7);
+  }
   drop();
   (void)rebuild(*open_imported(), target(), {});
   EXPECT_EQ(database_->last_id("auth_user"), 41);
@@ -145,13 +147,12 @@ TEST_F(ImportTest, ADomainWithoutItsActiveFlagIsActive) {
   reopen();
   sql("ALTER TABLE tenants_tenantdomain DROP COLUMN is_active");
   EXPECT_TRUE(run_import().equal());
-  open_imported()->read_state([](const LogTail& /*tail*/, const StateView& state) {
-    const events::TableInfo& domains = events::table_of(EntityKind::DOMAIN);
-    const auto row = state.row_by_id(domains, events::entity_key(std::int64_t{4}));
-    ASSERT_TRUE(row.has_value());
-    EXPECT_EQ(events::decode_row(domains, row->bytes)[domains.find_column("is_active").value()],
-              events::Value(true));
-  });
+  const auto store = open_imported();
+  const events::TableInfo& domains = events::table_of(EntityKind::DOMAIN);
+  const auto row = store->rows_now().rows->row_by_id(domains, events::entity_key(std::int64_t{4}));
+  ASSERT_TRUE(row.has_value());
+  EXPECT_EQ(events::decode_row(domains, row->bytes)[domains.find_column("is_active").value()],
+            events::Value(true));
 }
 
 TEST_F(ImportTest, TablesThatCannotBeReadAreNamedAndNothingIsMade) {

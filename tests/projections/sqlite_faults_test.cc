@@ -153,11 +153,9 @@ TEST_F(SqliteFaultsTest, AFullDiskLeavesAnInPlaceRebuildAsItWas) {
 TEST_F(SqliteFaultsTest, RowsThatReferToNothingAreNotPublished) {
   const auto load = target().begin_load({.mode = LoadMode::kFresh}, std::nullopt);
   const events::TableInfo& members = *events::find_table("tenants_tenant_user");
-  log_.read_state([&](const LogTail&, const StateView& state) {
-    state.scan_rows(members, std::nullopt, [&](const StoredRow& row) {
-      load->add(members, events::decode_row(members, row.bytes));
-      return true;
-    });
+  log_.rows_now().rows->scan_rows(members, std::nullopt, [&](const StoredRow& row) {
+    load->add(members, events::decode_row(members, row.bytes));
+    return true;
   });
   EXPECT_EQ(usage_code([&] { (void)load->publish(Mark{}); }), "read_model_referenced");
   EXPECT_EQ(target().probe().presence, Presence::kAbsent);
@@ -174,15 +172,14 @@ TEST_F(SqliteFaultsTest, AFailureAtAnyRowLeavesEverythingAsItWas) {
     auto load = target().begin_load({.mode = LoadMode::kInPlace}, target().probe().mark);
     try {
       std::uint64_t rows = 0;
-      log_.read_state([&](const LogTail&, const StateView& state) {
-        for (const events::TableInfo& table : events::tables()) {
-          state.scan_rows(table, std::nullopt, [&](const StoredRow& row) {
-            if (rows++ == after) throw Failure{};
-            load->add(table, events::decode_row(table, row.bytes));
-            return true;
-          });
-        }
-      });
+      const RowsAt at = log_.rows_now();
+      for (const events::TableInfo& table : events::tables()) {
+        at.rows->scan_rows(table, std::nullopt, [&](const StoredRow& row) {
+          if (rows++ == after) throw Failure{};
+          load->add(table, events::decode_row(table, row.bytes));
+          return true;
+        });
+      }
       break;
     } catch (const Failure&) {
       load.reset();

@@ -179,10 +179,8 @@ class Client {
       write_down(call, called, [&](tools::JsonBuilder& json) { build(json, answers); });
     } else if (call.kind == Kind::kReadState) {
       tools::JsonBuilder state;
-      store_.read_state([&](const LogTail& tail, const StateView& rows) {
-        state.clear();
-        build_state(state, tail, rows);
-      });
+      const RowsAt at = store_.rows_now();
+      build_state(state, at.tail, *at.rows);
       write_down(call, called, [&](tools::JsonBuilder& json) { json.value(state.document()); });
     } else if (call.kind == Kind::kTail) {
       const Position tail = store_.tail().tail;

@@ -9,6 +9,7 @@ machine does not allow is said and left out, beside the same by other means.
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import struct
@@ -33,6 +34,7 @@ from driver import (
 
 WAYS = (
     "second-process",
+    "readers-that-are-stuck",
     "other-paths",
     "bind-mount",
     "forked-child-of-a-killed-owner",
@@ -57,6 +59,8 @@ REBUILD = ("rebuild", "--yes")
 WRITING = (("apply",), ("do", "register_user", "--username", "second"))
 SECOND = (*READING, REBUILD, *WRITING)
 AT_ONCE = 8
+STUCK = (("export",), ("log",), ("rows", "auth_user"))
+PIPE_BYTES = 1 << 16  # What a pipe takes that nobody reads.
 
 
 class Owner:
@@ -174,6 +178,26 @@ class Case:
     def second_process(self):
         owner = self.owner()
         self.let_in_all()
+        self.check_owner(owner)
+
+    def readers_that_are_stuck(self):
+        """Whoever only reads makes room, though nobody reads what it prints, and reads on."""
+        lines = [
+            {"command": "register_user", "data": {"username": f"user{n}"}} for n in range(1500)
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        self.added = len(self.store.run("apply", "-q", stdin=text).expect(OK).records())
+        wanted = [self.store.run(*words).expect(OK).out for words in STUCK]
+        check(min(map(len, wanted)) > 2 * PIPE_BYTES, "the readers would not be stuck")
+        readers = []
+        for words in STUCK:
+            readers.append(self.store.start(*words))
+            check(select.select([readers[-1].stdout], [], [], PATIENCE_SECONDS)[0], "no output")
+        self.let_in_all()
+        owner = self.owner()
+        for reader, output in zip(readers, wanted):
+            done = finish(reader).expect(OK)
+            check(done.out == output, f"{done}: it printed something else, having been stuck")
         self.check_owner(owner)
 
     def other_paths(self):

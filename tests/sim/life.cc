@@ -381,15 +381,14 @@ void Life::check_heir() {
     options.disk = disk_options();
     const auto heir = open_store(options, clock_, ids_);
     PlainModel::Tables found;
-    heir->read_state([&](const LogTail& /*tail*/, const StateView& state) {
-      for (const events::TableInfo& table : events::tables()) {
-        PlainModel::Rows& rows = found[&table];
-        state.scan_rows(table, std::nullopt, [&](const StoredRow& stored) {
-          rows[stored.key.id] = events::decode_row(table, stored.bytes);
-          return true;
-        });
-      }
-    });
+    const RowsAt at = heir->rows_now();
+    for (const events::TableInfo& table : events::tables()) {
+      PlainModel::Rows& rows = found[&table];
+      at.rows->scan_rows(table, std::nullopt, [&](const StoredRow& stored) {
+        rows[stored.key.id] = events::decode_row(table, stored.bytes);
+        return true;
+      });
+    }
     require(model_.compare_rows(*heir_at_, found, /*all_columns=*/false));
     for (const CheckResult& check : heir->verify(VerifyDepth::kFull, {})) {
       if (!check.passed) throw Wrong{{"the imported store: " + check.name}};
@@ -528,9 +527,7 @@ void Life::leave_ruined_read_model() {
 
 void Life::check_store() {
   require(model_.compare_log(*store_));
-  store_->read_state([this](const LogTail& /*tail*/, const StateView& state) {
-    require(model_.compare_state(state));
-  });
+  require(model_.compare_state(*store_->rows_now().rows));
   require(model_.broken_rules());
   // What was in doubt is asked again; what was answered is answered alike.
   std::vector<events::CommandRequest> again;

@@ -68,22 +68,21 @@ class Copy {
   // Every row of every table, with its version and last position; secrets left out if asked.
   [[nodiscard]] Lines rows(bool secrets) const {
     Lines rows;
-    store_->read_state([&](const LogTail& tail, const StateView& state) {
-      rows.push_back(std::to_string(tail.tail.value));
-      for (const events::TableInfo& table : events::tables()) {
-        state.scan_rows(table, std::nullopt, [&](const StoredRow& row) {
-          events::RowValues values = events::decode_row(table, row.bytes);
-          for (const std::string_view name : kSecretColumns) {
-            const auto place = table.find_column(name);
-            if (place && !secrets) values[*place] = std::string("left out");
-          }
-          rows.push_back(table.name + " " + std::to_string(row.version.value) + " " +
-                         std::to_string(row.last.value) + " " +
-                         events::hex(events::encode_row(table, values)));
-          return true;
-        });
-      }
-    });
+    const RowsAt at = store_->rows_now();
+    rows.push_back(std::to_string(at.tail.tail.value));
+    for (const events::TableInfo& table : events::tables()) {
+      at.rows->scan_rows(table, std::nullopt, [&](const StoredRow& row) {
+        events::RowValues values = events::decode_row(table, row.bytes);
+        for (const std::string_view name : kSecretColumns) {
+          const auto place = table.find_column(name);
+          if (place && !secrets) values[*place] = std::string("left out");
+        }
+        rows.push_back(table.name + " " + std::to_string(row.version.value) + " " +
+                       std::to_string(row.last.value) + " " +
+                       events::hex(events::encode_row(table, values)));
+        return true;
+      });
+    }
     return rows;
   }
 

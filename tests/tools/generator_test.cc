@@ -239,13 +239,11 @@ class GeneratedHistoryTest : public ::testing::TestWithParam<GeneratorOptions> {
   // How many members each tenant has, the largest first.
   [[nodiscard]] std::vector<std::size_t> sizes() const {
     std::map<events::Uuid, std::size_t> counts;
-    store_->read_state([&](const LogTail& /*tail*/, const StateView& state) {
-      state.scan_rows(events::table_of(events::EntityKind::MEMBER), std::nullopt,
-                      [&](const StoredRow& row) {
-                        ++counts[row.key.tenant];
-                        return true;
-                      });
-    });
+    store_->rows_now().rows->scan_rows(events::table_of(events::EntityKind::MEMBER), std::nullopt,
+                                       [&](const StoredRow& row) {
+                                         ++counts[row.key.tenant];
+                                         return true;
+                                       });
     std::vector<std::size_t> sizes;
     sizes.reserve(counts.size());
     for (const auto& [tenant, count] : counts) sizes.push_back(count);
