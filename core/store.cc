@@ -170,6 +170,10 @@ class Store final : public TenancyStore {
                             progress, visit);
   }
 
+  std::optional<ResolveOutcome> resolve_at_once(const ResolveQuery& query) const override {
+    return resolved_.find(query);
+  }
+
   ResolveOutcome resolve(const ResolveQuery& query) const override {
     if (auto kept = resolved_.find(query)) return std::move(*kept);
     const Moment now = look();

@@ -53,6 +53,7 @@ struct LogFilter {
   std::optional<std::string> correlation_id{};
   std::set<std::uint32_t> kinds{};  // Empty: all.
   bool reverse = false;             // Newest first.
+  bool operator==(const LogFilter&) const = default;
 };
 
 struct ResolveQuery {
@@ -157,6 +158,11 @@ class TenancyStore : public EventSource {
                              const VisitCommand& visit) const = 0;
 
   [[nodiscard]] virtual ResolveOutcome resolve(const ResolveQuery& query) const = 0;
+  // The same without waiting for the disk; nullopt if that cannot be.
+  [[nodiscard]] virtual std::optional<ResolveOutcome> resolve_at_once(
+      const ResolveQuery& /*query*/) const {
+    return std::nullopt;
+  }
   [[nodiscard]] virtual StoreStatus status() const = 0;
   // Every check of the store itself. Damage is a failed check, not an exception.
   [[nodiscard]] virtual std::vector<CheckResult> verify(VerifyDepth depth,

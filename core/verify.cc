@@ -44,6 +44,20 @@ CheckResult run_check(const char* name, Run&& run) {
   return check;
 }
 
+// Lets whoever waits stop what has no figure of its own, once the log is walked.
+class Ticker {
+ public:
+  Ticker(const Progress& progress, Position tail) : progress_(progress), tail_(tail) {}
+  void tick() {
+    if (++ticks_ % kProgressEvery == 0 && progress_) progress_(tail_.value, tail_.value);
+  }
+
+ private:
+  const Progress& progress_;
+  const Position tail_;
+  std::uint64_t ticks_ = 0;
+};
+
 // What walking the log finds out about everything beside it.
 struct Derived {
   Counters counters;  // Of index entries (but time marks) and answers.
@@ -237,12 +251,14 @@ void add_eventless_answers(const StorageReader& storage, Counters& counters) {
 }
 
 // What a family holds, by kind.
-Counters count_family(const StorageReader& storage, Family family, std::uint64_t& examined) {
+Counters count_family(const StorageReader& storage, Family family, std::uint64_t& examined,
+                      Ticker& ticker) {
   Counters counters;
   const auto cursor = storage.cursor(family, {}, {}, /*scan=*/true);
   for (cursor->seek_first(); cursor->valid(); cursor->next()) {
     counters.add(family, cursor->key(), cursor->value());
     ++examined;
+    ticker.tick();
   }
   return counters;
 }
@@ -278,12 +294,13 @@ void compare_counters(CheckResult& check, Family family, const Counters& expecte
 }
 
 // The time marks have no other source than the log's times: each must name an event of its time.
-void check_time_marks(const VerifyInput& input, CheckResult& check) {
+void check_time_marks(const VerifyInput& input, CheckResult& check, Ticker& ticker) {
   const LogReader reader(input.view, input.info, input.head);
   const std::string prefix(1, keys::kTimeIndex);
   const auto cursor =
       input.view.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/true);
   for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    ticker.tick();
     if (cursor->value().size() != 16) throw CorruptionError("a time mark of the wrong length");
     const Position position{read_le<std::uint64_t>(cursor->value(), 0)};
     const bool found = reader.read_one(position, [&](const StoredEvent& event) {
@@ -350,8 +367,10 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
     return true;
   });
   Counters counters;
+  Ticker ticker(progress, input.head.tail);
   emit_state(fold, [&](const std::string& key, const std::string& value) {
     counters.add(Family::kState, key, value);
+    ticker.tick();
   });
   check.examined = input.head.tail.value;
   compare_counters(check, Family::kState, counters, input.head.counters, "the fold", "the head");
@@ -367,8 +386,8 @@ void check_files(const VerifyInput& input, CheckResult& check) {
 }
 
 void check_family(const VerifyInput& input, Family family, const Counters* derived,
-                  CheckResult& check) {
-  const Counters found = count_family(input.view, family, check.examined);
+                  CheckResult& check, Ticker& ticker) {
+  const Counters found = count_family(input.view, family, check.examined, ticker);
   compare_counters(check, family, input.head.counters, found, "the head", "the store");
   if (derived != nullptr) compare_counters(check, family, *derived, found, "the log", "the store");
 }
@@ -387,21 +406,22 @@ std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth dept
     derived = LogWalk(input, check, progress).walk();
   }));
   if (depth == VerifyDepth::kQuick) return checks;
+  Ticker ticker(progress, input.head.tail);
   checks.push_back(run_check("indexes against log", [&](CheckResult& check) {
     for (const auto& [key, sum] : input.head.counters.sums()) {
       const bool mark =
           key.family == Family::kIndex && key.kind == static_cast<std::uint8_t>(keys::kTimeIndex);
       if (mark) derived.counters.set(key, sum);  // Checked one by one below.
     }
-    check_family(input, Family::kIndex, &derived.counters, check);
-    check_time_marks(input, check);
+    check_family(input, Family::kIndex, &derived.counters, check, ticker);
+    check_time_marks(input, check, ticker);
   }));
   checks.push_back(run_check("kept answers against log", [&](CheckResult& check) {
     add_eventless_answers(input.view, derived.counters);
-    check_family(input, Family::kIdempotency, &derived.counters, check);
+    check_family(input, Family::kIdempotency, &derived.counters, check, ticker);
   }));
   checks.push_back(run_check("state entries counted", [&](CheckResult& check) {
-    check_family(input, Family::kState, nullptr, check);
+    check_family(input, Family::kState, nullptr, check, ticker);
   }));
   checks.push_back(run_check("state against events",
                              [&](CheckResult& check) { check_fold(input, check, progress); }));

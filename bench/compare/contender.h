@@ -63,6 +63,7 @@ inline constexpr const char* kRaw7 = "raw RocksDB, 7 keys";
 inline constexpr const char* kRaw10 = "raw RocksDB, 10 keys";
 inline constexpr const char* kRawLog = "raw RocksDB, log alone";
 inline constexpr const char* kStore = "tenantry";
+inline constexpr const char* kStoreSocket = "tenantry, through its socket";
 inline constexpr const char* kStoreNoIds = "tenantry, no ids";
 inline constexpr const char* kStoreImport = "tenantry, import of users";
 inline constexpr const char* kStoreImportDomains = "tenantry, import of domains";

@@ -36,6 +36,7 @@ std::vector<Contender> make_contenders(const Options& options) {
           raw_rocksdb_contender(names::kRaw10, records),
           raw_rocksdb_contender(names::kRawLog, records),
           store_contender(names::kStore),
+          store_contender(names::kStoreSocket),
           store_contender(names::kStoreNoIds),
           store_contender(names::kStoreImport),
           store_contender(names::kStoreImportDomains),

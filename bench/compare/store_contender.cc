@@ -8,6 +8,8 @@
 
 #include "bench/compare/contender.h"
 #include "bench/workload.h"
+#include "core/owner/remote_store.h"
+#include "core/owner/server.h"
 #include "core/record.h"
 #include "core/store.h"
 #include "events/encoding.h"
@@ -31,19 +33,25 @@ void require_accepted(const std::vector<Answer>& answers) {
 class StoreRun final : public Run {
  public:
   StoreRun(const std::filesystem::path& directory, const WorkloadOptions& workload,
-           const Load& load)
-      : load_(load), commands_(draw_commands(workload, load.events)) {
+           const Load& load, bool through_socket)
+      : directory_(directory), load_(load), commands_(draw_commands(workload, load.events)) {
     init_store(directory, *clock_, *ids_);
-    open(directory);
+    open();
     require_accepted(store_->submit(make_tenants(workload.tenants), {}));
     tenants_end_ = store_->tail().tail;
+    if (through_socket) server_ = std::make_unique<owner::Server>(*store_, serving());
     if (!load.reads) return;
     require_accepted(store_->submit(commands_, {}));
-    open(directory);  // What is read lies in files.
+    open();  // What is read lies in files.
   }
 
+  // Through the socket each caller has a connection of its own.
   [[nodiscard]] std::unique_ptr<Session> connect(std::size_t) override {
-    return std::make_unique<StoreSession>(*this);
+    if (!server_) return std::make_unique<StoreSession>(*this, *store_, nullptr);
+    auto remote = owner::connect_to_owner(directory_);
+    if (!remote) throw std::runtime_error("the store lets nobody in");
+    TenancyStore& store = *remote;
+    return std::make_unique<StoreSession>(*this, store, std::move(remote));
   }
 
   // Every field of every event is decoded; no hash is computed.
@@ -69,7 +77,8 @@ class StoreRun final : public Run {
  private:
   class StoreSession final : public Session {
    public:
-    explicit StoreSession(StoreRun& run) : run_(run) {}
+    StoreSession(StoreRun& run, TenancyStore& store, std::unique_ptr<TenancyStore> connection)
+        : run_(run), connection_(std::move(connection)), store_(store) {}
     StoreSession(const StoreSession&) = delete;
     StoreSession& operator=(const StoreSession&) = delete;
     ~StoreSession() override = default;
@@ -77,13 +86,13 @@ class StoreRun final : public Run {
     void append(std::size_t first, std::size_t count) override {
       const auto commands = std::span(run_.commands_).subspan(first, count);
       if (run_.load_.calls_in_flight == 1) {
-        require_accepted(run_.store_->submit(commands, {}));
+        require_accepted(store_.submit(commands, {}));
         return;
       }
       if (under_way_.size() == run_.load_.calls_in_flight) await_first();
       const std::size_t commit = count > 1 ? count : 0;  // Lone commands share commits.
-      under_way_.push_back(run_.store_->submit_later({commands.begin(), commands.end()},
-                                                     {.commit_commands_max = commit}));
+      under_way_.push_back(
+          store_.submit_later({commands.begin(), commands.end()}, {.commit_commands_max = commit}));
     }
     void finish() override {
       while (!under_way_.empty()) await_first();
@@ -96,25 +105,30 @@ class StoreRun final : public Run {
     }
 
     StoreRun& run_;
+    const std::unique_ptr<TenancyStore> connection_;
+    TenancyStore& store_;
     std::deque<std::future<std::vector<Answer>>> under_way_;
   };
 
-  void open(const std::filesystem::path& directory) {
+  void open() {
     store_.reset();
-    store_ = open_store({.directory = directory}, *clock_, *ids_);
+    store_ = open_store({.directory = directory_}, *clock_, *ids_);
   }
+  [[nodiscard]] owner::ServerOptions serving() const { return {.directory = directory_}; }
 
+  const std::filesystem::path directory_;
   const Load load_;
   const std::vector<events::CommandRequest> commands_;
   std::unique_ptr<Clock> clock_ = make_system_clock();
   std::unique_ptr<IdSource> ids_ = make_random_ids();
   std::unique_ptr<TenancyStore> store_;
+  std::unique_ptr<owner::Server> server_;
   Position tenants_end_;
 };
 
 WorkloadOptions workload_of(const std::string& name) {
   WorkloadOptions workload;
-  workload.with_ids = name == names::kStore;
+  workload.with_ids = name == names::kStore || name == names::kStoreSocket;
   if (name == names::kStoreImport) workload.mix = Mix::kImportUsers;
   if (name == names::kStoreImportDomains) workload.mix = Mix::kImportDomains;
   return workload;
@@ -124,11 +138,11 @@ WorkloadOptions workload_of(const std::string& name) {
 
 Contender store_contender(const std::string& name) {
   return {name,
-          [workload = workload_of(name)](const std::filesystem::path& directory,
-                                         const Load& load) -> std::unique_ptr<Run> {
+          [workload = workload_of(name), through_socket = name == names::kStoreSocket](
+              const std::filesystem::path& directory, const Load& load) -> std::unique_ptr<Run> {
             WorkloadOptions fitting = workload;
             fitting.tenants = std::min(kTenants, load.events);
-            return std::make_unique<StoreRun>(directory, fitting, load);
+            return std::make_unique<StoreRun>(directory, fitting, load, through_socket);
           },
           {}};
 }

@@ -31,8 +31,13 @@ class PassingEvents {
     filter_.reverse = false;
     const Position end = log.tail().tail;
     filter_.through = std::min(filter_.through.value_or(end), end);
+    LogFilter all;
+    all.after = filter_.after;
+    all.through = filter_.through;
+    all_pass_ = filter_ == all;
   }
   bool holds(Position position) {
+    if (all_pass_) return first_ < position && position <= *filter_.through;
     while (!ended_ && filter_.after < position) fetch();
     return std::binary_search(positions_.begin(), positions_.end(), position);
   }
@@ -50,6 +55,8 @@ class PassingEvents {
 
   const TenancyStore& log_;
   tenantry::LogFilter filter_;  // `after`: so far it was asked.
+  const Position first_ = filter_.after;
+  bool all_pass_ = false;  // But for those before and behind.
   std::vector<Position> positions_;
   bool ended_ = false;
 };

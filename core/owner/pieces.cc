@@ -13,10 +13,10 @@ constexpr std::uint64_t kScanEvents = 4096;
 }  // namespace
 
 LogPiece read_log_piece(const TenancyStore& store, tenantry::LogFilter filter) {
+  LogPiece piece;
+  if (filter.after >= *filter.through) return piece;
   const std::uint64_t first = filter.after.value + 1;
   const std::uint64_t last = filter.through->value;
-  LogPiece piece;
-  if (last < first) return piece;
   piece.ended = last - first < kScanEvents;
   if (filter.reverse) {
     piece.reached = Position{piece.ended ? first : last - kScanEvents + 1};

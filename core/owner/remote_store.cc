@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -410,6 +411,33 @@ class Remote final : public RemoteStore {
           return request;
         },
         [](auto& response) { return read_outcome(response.getOutcome()); });
+  }
+
+  std::vector<ResolveOutcome> resolve_all(
+      std::span<const tenantry::ResolveQuery> queries) const override {
+    using Answer = Reply<ResolveOutcome>;
+    held_->connection()->check_there();
+    auto answers = held_->connection()->wait<std::vector<Answer>>([&] {
+      auto asked = kj::heapArrayBuilder<kj::Promise<Answer>>(queries.size());
+      for (const tenantry::ResolveQuery& query : queries) {
+        auto request = held_->client().resolveRequest();
+        write_query(request.initQuery(), query);
+        asked.add(request.send().then([](auto&& response) {
+          Answer answer;
+          answer.fault = read_fault(response.getFault());
+          if (!answer.fault) answer.result.emplace(read_outcome(response.getOutcome()));
+          return answer;
+        }));
+      }
+      return kj::joinPromises(asked.finish()).then([](kj::Array<Answer>&& all) {
+        return std::vector<Answer>(std::make_move_iterator(all.begin()),
+                                   std::make_move_iterator(all.end()));
+      });
+    });
+    std::vector<ResolveOutcome> outcomes;
+    outcomes.reserve(answers.size());
+    for (Answer& answer : answers) outcomes.push_back(answer.take());
+    return outcomes;
   }
 
   StoreStatus status() const override {

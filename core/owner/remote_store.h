@@ -3,8 +3,10 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -32,6 +34,9 @@ class RemoteStore : public TenancyStore {
  public:
   [[nodiscard]] virtual pid_t owner_process() const = 0;
   [[nodiscard]] virtual bool read_only() const = 0;
+  // resolve() for each, all of them under way at once.
+  [[nodiscard]] virtual std::vector<ResolveOutcome> resolve_all(
+      std::span<const ResolveQuery> queries) const = 0;
 };
 
 // Null when nobody listens in the directory, or only for another one, of which this is a copy. Who

@@ -506,11 +506,14 @@ class OwnerServer final : public Owner::Server {
   }
 
   kj::Promise<void> resolve(ResolveContext context) override {
+    if (desk_.refuses(context)) return kj::READY_NOW;
+    tenantry::ResolveQuery query = read_query(context.getParams().getQuery());
+    if (const auto known = desk_.store.resolve_at_once(query)) {
+      write_outcome(context.getResults().initOutcome(), *known);
+      return kj::READY_NOW;
+    }
     return desk_.answer<ResolveOutcome>(
-        context,
-        [&store = desk_.store, query = read_query(context.getParams().getQuery())] {
-          return store.resolve(query);
-        },
+        context, [&store = desk_.store, query = std::move(query)] { return store.resolve(query); },
         [](auto& results, ResolveOutcome& outcome) {
           write_outcome(results.initOutcome(), outcome);
         });
@@ -555,9 +558,6 @@ class DoorServer final : public Door::Server {
   DoorServer(Desk& desk, std::uint64_t number) : desk_(desk), number_(number) {}
 
   kj::Promise<void> greet(GreetContext context) override {
-    if (desk_.options.read_only && context.getParams().getWrites() && desk_.options.writer_came) {
-      desk_.options.writer_came();
-    }
     auto results = context.getResults();
     auto greeting = results.initGreeting();
     greeting.setVersion(kSoftwareVersion);
@@ -570,6 +570,8 @@ class DoorServer final : public Door::Server {
     greeting.setReadOnly(desk_.options.read_only);
     greeting.setLeaving(desk_.leaving);
     if (!greeting.getLeaving() && context.getParams().getVersion() == kSoftwareVersion) {
+      const bool is_in_the_way = desk_.options.read_only && context.getParams().getWrites();
+      if (is_in_the_way && desk_.options.writer_came) desk_.options.writer_came();
       results.setOwner(kj::heap<OwnerServer>(desk_));
       desk_.greeted.insert_or_assign(number_, context.getParams().getCaller());
     }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -74,14 +75,18 @@ class SharedStore final : public TenancyStore {
   SharedStore(StoreOptions options, const Clock& clock, IdSource& ids)
       : options_(std::move(options)), clock_(clock), ids_(ids), reads_only_(options_.read_only) {
     const std::lock_guard lock(mutex_);
-    reached_ = reach(/*handover=*/false);
+    reached_ = reach(Patience::kAsks);
     identity_ = reached_->store->identity();
   }
   SharedStore(const SharedStore&) = delete;
   SharedStore& operator=(const SharedStore&) = delete;
   ~SharedStore() override {
-    const std::lock_guard lock(room_mutex_);
-    closing_ = true;  // Nobody makes room any more; who does it now is waited for below.
+    {
+      const std::lock_guard lock(room_mutex_);
+      closing_ = true;  // Nobody makes room from here on.
+    }
+    if (room_maker_.joinable()) room_maker_.join();
+    reached_.reset();
   }
 
   StoreIdentity identity() const override { return identity_; }
@@ -240,6 +245,10 @@ class SharedStore final : public TenancyStore {
   }
 
  private:
+  // How long an owner is waited for that lets nobody in: as `wait_for_owner` says; the same after
+  // as long as it takes to hand a store over; no longer than that, by a thread that is nobody's.
+  enum class Patience : std::uint8_t { kAsks, kAsksLater, kHandover };
+
   // Rows at one position, whoever shows them. Once its owner is gone the next one is asked; if the
   // log has grown by then, they are computed anew from the events.
   class SharedView final : public StateView {
@@ -297,13 +306,23 @@ class SharedStore final : public TenancyStore {
                      const std::function<bool(const RowKey&)>& visit) const override {
       std::uint64_t visited = 0;
       for (bool goes_on = true; goes_on;) {
-        const Piece piece = ask([&](const StateView& rows) {
-          return read_lookup_piece(rows, table, lookup, first, last, visited);
+        const auto piece = ask_seen([&](const Seen& seen) -> std::optional<Piece> {
+          if (may_be_in_the_way(seen)) {
+            return read_lookup_piece(*seen.rows, table, lookup, first, last, visited);
+          }
+          std::uint64_t at = 0;
+          seen.rows->scan_lookup(table, lookup, first, last, [&](const RowKey& key) {
+            if (at++ < visited) return true;
+            ++visited;
+            return visit(key);
+          });
+          return std::nullopt;
         });
-        for (Unpacker packed(piece.bytes); goes_on && packed.more(); ++visited) {
+        if (!piece) return;
+        for (Unpacker packed(piece->bytes); goes_on && packed.more(); ++visited) {
           goes_on = visit(packed.key());
         }
-        goes_on = goes_on && !piece.ended;
+        goes_on = goes_on && !piece->ended;
       }
     }
     std::int64_t largest_id(const events::TableInfo& table) const override {
@@ -339,6 +358,7 @@ class SharedStore final : public TenancyStore {
     void see_again(const std::shared_ptr<const Seen>& lost) const {
       auto found = store_.look();
       if (found->tail.digest != lost->tail.digest) {
+        found.reset();  // Folding takes long, and nobody is to be in the way meanwhile.
         RowsAt then = store_.rows_at(lost->tail.tail, {});
         if (then.tail.digest != lost->tail.digest) throw_replaced();
         found = std::make_shared<Seen>(Seen{nullptr, then.tail, std::move(then.rows)});
@@ -414,7 +434,7 @@ class SharedStore final : public TenancyStore {
 
   [[nodiscard]] std::shared_ptr<Reached> current() const {
     const std::lock_guard lock(mutex_);
-    if (!reached_) reached_ = reach_same();
+    if (!reached_) reached_ = reach_same(Patience::kAsksLater);
     return reached_;
   }
 
@@ -427,12 +447,15 @@ class SharedStore final : public TenancyStore {
   void reach_again(const std::weak_ptr<Reached>& lost) const {
     const std::lock_guard lock(mutex_);
     const bool changed = lost.owner_before(reached_) || reached_.owner_before(lost);
-    if (!changed) reached_ = reach_same();
+    // What is opened here is not lost: it could not make room.
+    if (!changed && reached_->where == Reached::Where::kElsewhere) {
+      reached_ = reach_same(Patience::kAsksLater);
+    }
   }
 
   // With mutex_ held.
-  [[nodiscard]] std::shared_ptr<Reached> reach_same() const {
-    auto found = reach(/*handover=*/true);
+  [[nodiscard]] std::shared_ptr<Reached> reach_same(Patience patience) const {
+    auto found = reach(patience);
     if (found->store->identity() != identity_) throw_replaced();
     return found;
   }
@@ -442,10 +465,14 @@ class SharedStore final : public TenancyStore {
     const std::lock_guard lock(room_mutex_);
     if (closing_ || making_room_ || !StoreLock::may_write(options_.directory)) return;
     making_room_ = true;
-    room_maker_ = std::jthread([this] {
-      make_room();
-      making_room_ = false;
-    });
+    try {
+      room_maker_ = std::jthread([this] {
+        make_room();
+        making_room_ = false;
+      });
+    } catch (const std::system_error&) {
+      making_room_ = false;  // There is no thread to be had. Whoever comes next asks again.
+    }
   }
 
   // Opens the store for writing instead, so that others can use it through this process. Whoever
@@ -470,23 +497,26 @@ class SharedStore final : public TenancyStore {
       }
       std::this_thread::sleep_for(kHandoverPause);
     }
+    if (closing_) return;
     reads_only_ = false;
     try {
-      reached_ = reach_same();
+      reached_ = reach_same(Patience::kHandover);
     } catch (const std::exception&) {
-      reads_only_ = true;  // For who writes to find out; who reads here tries again.
+      (void)reached_;  // For who writes to find out; who reads here tries again.
     }
+    // Whoever wants to write may have been faster. What is opened for writing stays.
+    reads_only_ = !reached_ || reached_->where != Reached::Where::kHere;
   }
 
   // Opens the store, or finds its owner: whichever comes first. While one owner follows another
   // there is none for a moment, for which nobody needs to be asked; nor while one that only reads
   // makes room. With mutex_ held.
-  [[nodiscard]] std::shared_ptr<Reached> reach(bool handover) const {
+  [[nodiscard]] std::shared_ptr<Reached> reach(Patience patience) const {
     auto reached = std::make_shared<Reached>();
     const auto begun = std::chrono::steady_clock::now();
     StoreOptions options = options_;
     options.read_only = reads_only_;
-    bool changes_hands = handover;
+    bool changes_hands = patience != Patience::kAsks;
     options.wait_for_owner = [&, goes_on = options_.wait_for_owner] {
       std::unique_ptr<RemoteStore> owner = connect_to_owner(options_.directory, !reads_only_);
       const bool in_the_way = owner && owner->read_only() && !reads_only_;
@@ -499,7 +529,7 @@ class SharedStore final : public TenancyStore {
         std::this_thread::sleep_for(kHandoverPause);
         return true;
       }
-      return goes_on && goes_on();
+      return patience != Patience::kHandover && goes_on && goes_on();
     };
     try {
       reached->store = open_store(options, clock_, ids_);
@@ -536,9 +566,9 @@ class SharedStore final : public TenancyStore {
   StoreIdentity identity_;
   mutable std::shared_ptr<Reached> reached_;  // Null while it has to be reached again.
   mutable std::mutex room_mutex_;
-  bool closing_ = false;  // Guarded by room_mutex_, as is room_maker_.
+  std::atomic<bool> closing_ = false;
   mutable std::atomic<bool> making_room_ = false;
-  mutable std::jthread room_maker_;  // Last: it uses everything above.
+  mutable std::jthread room_maker_;  // Guarded by room_mutex_. Last: it uses everything above.
 };
 
 }  // namespace
