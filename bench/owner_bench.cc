@@ -55,8 +55,8 @@ std::vector<ResolveQuery> hosts() {
   return queries;
 }
 
-// `range(0)` queries under way on one connection; 0: without the socket. The store knows them all
-// by then, as it does between two commits.
+// `range(0)` queries in each call, on one connection; 0: without the socket. The store knows them
+// all by then, as it does between two commits.
 void resolve_through_socket(benchmark::State& state) {
   const OwnedStore owned;
   const std::vector<ResolveQuery> queries = hosts();

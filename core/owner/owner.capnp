@@ -44,7 +44,7 @@ interface Owner {
   positionAt @5 (time :Int64) -> (position :UInt64, fault :Fault);
   chainHashAt @6 (position :UInt64) -> (hash :Data, fault :Fault);
   # No bytes where the log does not reach it.
-  resolve @7 (query :ResolveQuery) -> (outcome :Resolution, fault :Fault);
+  resolve @7 (queries :List(ResolveQuery)) -> (outcomes :List(Resolution), fault :Fault);
   status @8 () -> (status :Status, fault :Fault);
   verify @9 (full :Bool) -> (verification :Verification, fault :Fault);
   look @10 () -> (view :View, tail :Tail, fault :Fault);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <future>
-#include <iterator>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -404,40 +403,28 @@ class Remote final : public RemoteStore {
   }
 
   ResolveOutcome resolve(const tenantry::ResolveQuery& query) const override {
-    return held_->call<ResolveOutcome>(
-        [&](Owner::Client& owner) {
-          auto request = owner.resolveRequest();
-          write_query(request.initQuery(), query);
-          return request;
-        },
-        [](auto& response) { return read_outcome(response.getOutcome()); });
+    return std::move(resolve_all({&query, 1}).front());
   }
 
   std::vector<ResolveOutcome> resolve_all(
       std::span<const tenantry::ResolveQuery> queries) const override {
-    using Answer = Reply<ResolveOutcome>;
-    held_->connection()->check_there();
-    auto answers = held_->connection()->wait<std::vector<Answer>>([&] {
-      auto asked = kj::heapArrayBuilder<kj::Promise<Answer>>(queries.size());
-      for (const tenantry::ResolveQuery& query : queries) {
-        auto request = held_->client().resolveRequest();
-        write_query(request.initQuery(), query);
-        asked.add(request.send().then([](auto&& response) {
-          Answer answer;
-          answer.fault = read_fault(response.getFault());
-          if (!answer.fault) answer.result.emplace(read_outcome(response.getOutcome()));
-          return answer;
-        }));
-      }
-      return kj::joinPromises(asked.finish()).then([](kj::Array<Answer>&& all) {
-        return std::vector<Answer>(std::make_move_iterator(all.begin()),
-                                   std::make_move_iterator(all.end()));
-      });
-    });
-    std::vector<ResolveOutcome> outcomes;
-    outcomes.reserve(answers.size());
-    for (Answer& answer : answers) outcomes.push_back(answer.take());
-    return outcomes;
+    return held_->call<std::vector<ResolveOutcome>>(
+        [&](Owner::Client& owner) {
+          auto request = owner.resolveRequest();
+          auto list = request.initQueries(static_cast<unsigned int>(queries.size()));
+          for (unsigned int n = 0; n < list.size(); ++n) write_query(list[n], queries[n]);
+          return request;
+        },
+        [&](auto& response) {
+          std::vector<ResolveOutcome> outcomes;
+          for (const auto outcome : response.getOutcomes()) {
+            outcomes.push_back(read_outcome(outcome));
+          }
+          if (outcomes.size() != queries.size()) {
+            throw events::MalformedError("an answer to other questions");
+          }
+          return outcomes;
+        });
   }
 
   StoreStatus status() const override {

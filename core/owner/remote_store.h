@@ -34,7 +34,7 @@ class RemoteStore : public TenancyStore {
  public:
   [[nodiscard]] virtual pid_t owner_process() const = 0;
   [[nodiscard]] virtual bool read_only() const = 0;
-  // resolve() for each, all of them under way at once.
+  // resolve() for each, in one call.
   [[nodiscard]] virtual std::vector<ResolveOutcome> resolve_all(
       std::span<const ResolveQuery> queries) const = 0;
 };

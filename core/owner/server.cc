@@ -505,17 +505,33 @@ class OwnerServer final : public Owner::Server {
         });
   }
 
+  // What the store knows by heart needs no worker.
   kj::Promise<void> resolve(ResolveContext context) override {
     if (desk_.refuses(context)) return kj::READY_NOW;
-    tenantry::ResolveQuery query = read_query(context.getParams().getQuery());
-    if (const auto known = desk_.store.resolve_at_once(query)) {
-      write_outcome(context.getResults().initOutcome(), *known);
+    std::vector<tenantry::ResolveQuery> queries;
+    for (const auto query : context.getParams().getQueries()) queries.push_back(read_query(query));
+    std::vector<ResolveOutcome> known;
+    for (const tenantry::ResolveQuery& query : queries) {
+      auto outcome = desk_.store.resolve_at_once(query);
+      if (!outcome) break;
+      known.push_back(*std::move(outcome));
+    }
+    if (known.size() == queries.size()) {
+      auto results = context.getResults();
+      write_outcomes(results, known);
       return kj::READY_NOW;
     }
-    return desk_.answer<ResolveOutcome>(
-        context, [&store = desk_.store, query = std::move(query)] { return store.resolve(query); },
-        [](auto& results, ResolveOutcome& outcome) {
-          write_outcome(results.initOutcome(), outcome);
+    return desk_.answer<std::vector<ResolveOutcome>>(
+        context,
+        [&store = desk_.store, queries = std::move(queries)] {
+          std::vector<ResolveOutcome> outcomes;
+          for (const tenantry::ResolveQuery& query : queries) {
+            outcomes.push_back(store.resolve(query));
+          }
+          return outcomes;
+        },
+        [](auto& results, std::vector<ResolveOutcome>& outcomes) {
+          write_outcomes(results, outcomes);
         });
   }
 
@@ -549,6 +565,12 @@ class OwnerServer final : public Owner::Server {
   }
 
  private:
+  template <class Results>
+  static void write_outcomes(Results& results, const std::vector<ResolveOutcome>& outcomes) {
+    auto list = results.initOutcomes(static_cast<unsigned int>(outcomes.size()));
+    for (unsigned int n = 0; n < list.size(); ++n) write_outcome(list[n], outcomes[n]);
+  }
+
   Desk& desk_;
 };
 
