@@ -111,8 +111,9 @@ class Store final : public TenancyStore {
 
   RowsAt rows_now() const override {
     struct Held {
+      explicit Held(Moment moment) : now(std::move(moment)), state(*now.view) {}
       Moment now;
-      State state{*now.view};
+      State state;
     };
     const auto held = std::make_shared<Held>(look());
     return {tail_of(opened_.info, held->now.head), {held, &held->state}};
