@@ -153,8 +153,11 @@ ExitCode run(const std::vector<std::string>& arguments, const Interrupt& interru
       session.close();
       out.flush();
       return code;
-    } catch (const std::runtime_error&) {
+    } catch (const std::runtime_error& fault) {
       out.flush();  // What was found before the fault stands.
+      // A server that was given up for a stop is no fault.
+      const bool unavailable = dynamic_cast<const UnavailableError*>(&fault) != nullptr;
+      if (unavailable && interrupt.requested()) throw Interrupted{};
       throw;
     }
   }

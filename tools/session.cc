@@ -111,7 +111,8 @@ void check_schema(const std::string& schema) {
 }
 
 std::unique_ptr<projections::ReadModel> open_target(const ReadModelTarget& target, bool read_only,
-                                                    const std::string& schema) {
+                                                    const std::string& schema,
+                                                    std::stop_token stop) {
   if (const auto* file = std::get_if<SqliteLocation>(&target.location)) {
     if (!schema.empty()) {
       throw UsageError("usage", "a SQLite file has no schemas",
@@ -122,6 +123,7 @@ std::unique_ptr<projections::ReadModel> open_target(const ReadModelTarget& targe
   projections::PostgresOptions options;
   options.connection = std::get<PostgresLocation>(target.location).connection;
   options.read_only = read_only;
+  options.stop = std::move(stop);
   if (!schema.empty()) {
     check_schema(schema);
     options.schema = schema;
@@ -133,12 +135,13 @@ std::unique_ptr<projections::ReadModel> open_target(const ReadModelTarget& targe
 
 std::unique_ptr<projections::ReadModel> Session::open_read_model(bool read_only,
                                                                  const std::string& schema) const {
-  return open_target(read_model_target(), read_only, schema);
+  return open_target(read_model_target(), read_only, schema, interrupt_.token());
 }
 
 std::unique_ptr<projections::ReadModel> Session::open_read_model_named(
     const std::string& url) const {
-  return open_target(find_read_model(url, options_.store), /*read_only=*/true, {});
+  return open_target(find_read_model(url, options_.store), /*read_only=*/true, {},
+                     interrupt_.token());
 }
 
 std::unique_ptr<projections::ReadModel> Session::open_source(const std::string& url) const {
@@ -148,7 +151,7 @@ std::unique_ptr<projections::ReadModel> Session::open_source(const std::string& 
     throw UsageError("source_not_named", "no database is named",
                      "--from postgresql://USER@HOST/DATABASE, or --from sqlite:PATH");
   }
-  return open_target(source, /*read_only=*/true, {});
+  return open_target(source, /*read_only=*/true, {}, interrupt_.token());
 }
 
 PrintOptions Session::printing() const {

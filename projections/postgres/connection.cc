@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include "core/error.h"
+#include "projections/postgres/cut_off.h"
 
 namespace tenantry::projections::postgres {
 namespace {
@@ -137,6 +138,7 @@ class Connection::Impl {
     if (handle_ == nullptr) throw std::bad_alloc();
     wait_for_connection();
     check_server();
+    cut_off_.emplace(info.stop, PQsocket(handle()));
   }
 
   [[nodiscard]] PGconn* handle() const { return handle_.get(); }
@@ -145,7 +147,10 @@ class Connection::Impl {
            PQpipelineStatus(handle()) == PQ_PIPELINE_OFF &&
            PQtransactionStatus(handle()) != PQTRANS_ACTIVE;
   }
-  void close() noexcept { handle_.reset(); }
+  void close() noexcept {
+    cut_off_.reset();
+    handle_.reset();
+  }
 
   // The handle, or the error that there is none.
   PGconn* open() const {
@@ -223,6 +228,7 @@ class Connection::Impl {
 
   std::string name_;
   std::unique_ptr<PGconn, CloseConnection> handle_;
+  std::optional<CutOff> cut_off_;  // Of the handle's socket. Goes first.
 };
 
 Connection::Connection(const ConnectionInfo& info)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stop_token>
 #include <string>
 
 namespace tenantry::projections::postgres {
@@ -12,6 +13,7 @@ struct ConnectionInfo {
   std::string name;
   std::string database;  // Its name, or the service's.
   bool has_password = false;
+  std::stop_token stop{};  // Then a silent server is given up: see CutOff.
 };
 
 // `text` is a postgresql:// URL or a keyword string. What it does not say comes from libpq's

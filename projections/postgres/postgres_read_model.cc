@@ -79,7 +79,9 @@ class PostgresBatch final : public Batch {
 class PostgresReadModel final : public ReadModel {
  public:
   explicit PostgresReadModel(PostgresOptions options)
-      : options_(std::move(options)), info_(parse_connection(options_.connection)) {}
+      : options_(std::move(options)), info_(parse_connection(options_.connection)) {
+    info_.stop = options_.stop;
+  }
 
   [[nodiscard]] std::string name() const override { return info_.name; }
   [[nodiscard]] std::size_t batch_events() const override { return 1000; }

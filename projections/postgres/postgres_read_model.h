@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "projections/read_model.h"
@@ -13,6 +14,9 @@ struct PostgresOptions {
   std::string schema = "public";  // Where the tables are.
   bool read_only = false;         // Verification and schema checks need no more.
   std::chrono::milliseconds lock_timeout{10'000};  // How long to wait for another writer.
+  // Once a stop is asked for, a server that does not answer is waited for 2.5 s more, then given
+  // up: UnavailableError.
+  std::stop_token stop{};
 };
 
 // A read model in a PostgreSQL database, laid out as Django lays the tables out there. Connects

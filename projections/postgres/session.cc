@@ -30,6 +30,7 @@ Session::Session(const ConnectionInfo& info) : name_(info.name) {
     const Connection again(info);
     raise_server_error(name_, {{}, "the connection was lost", {}, {}, {}});
   }
+  cut_off_.emplace(info.stop, connection_->sock());
   translated([&] {
     forbid_reconnecting(*connection_);
     pqxx::nontransaction settings(*connection_);

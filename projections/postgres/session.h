@@ -2,10 +2,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include <pqxx/pqxx>
 
 #include "projections/postgres/conninfo.h"
+#include "projections/postgres/cut_off.h"
 #include "projections/postgres/errors.h"
 
 // Reading through libpqxx. Its errors are translated here and nowhere else.
@@ -31,6 +33,7 @@ class Session {
  private:
   std::string name_;
   std::unique_ptr<pqxx::connection> connection_;
+  std::optional<CutOff> cut_off_;  // Of its socket. Goes first.
 };
 
 // A transaction that sees one moment and cannot write.

@@ -3,8 +3,12 @@
 TENANTRY_TEST_POSTGRES is the URL of a server; psql must be there. What is done and what is not is
 the business of tests/projections/postgres_faults_test.cc; here are the exit codes and the words."""
 
+import os
+import signal
+import time
 import unittest
 
+from cli_case import command
 from postgres_case import SERVER, PostgresTestCase, psql
 
 
@@ -63,6 +67,29 @@ class PostgresFaultsTest(PostgresTestCase):
         psql(SERVER, f"ALTER DATABASE {self.name} RESET ALL")
         self.assert_exit(0, self.run_program("project", TENANTRY_READ_MODEL=self.url))
         self.assert_exit(0, self.run_program("verify", TENANTRY_READ_MODEL=self.url))
+
+    def test_a_server_that_says_nothing_does_not_keep_a_follower_from_stopping(self):
+        follower = self.start("project", "--follow", "--read-model", self.url)
+        frozen = []
+        try:
+            self.assertIn(b"checkpoint", follower.stdout.readline())
+            whose = f"datname = '{self.name}' AND backend_type = 'client backend'"
+            found = psql(SERVER, f"COPY (SELECT pid FROM pg_stat_activity WHERE {whose}) TO STDOUT")
+            frozen = [int(pid) for pid in found.split()]
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+            self.apply(command("register_user", username="later"))
+            time.sleep(1)
+            asked = time.monotonic()
+            follower.send_signal(signal.SIGTERM)
+            follower.communicate(timeout=20)
+            self.assertLess(time.monotonic() - asked, 5)
+            self.assertEqual(130, follower.returncode)
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+            follower.kill()
+            follower.communicate()
 
     def test_tables_of_another_shape(self):
         psql(self.url, "CREATE TABLE auth_user (id text)")
