@@ -1,6 +1,7 @@
 """Following a log: cli_follow_test.py PATH-OF-TENANTRY [TEST…]"""
 
 import fcntl
+import itertools
 import json
 import os
 import signal
@@ -246,6 +247,32 @@ class ReadModelCase(FollowCase):
 
 
 class ProjectFollowTest(ReadModelCase):
+    def test_what_moves_is_verified_as_it_is(self):
+        self.fill()
+        follower = Follower(self, "project", "--follow")
+        follower.wait_for_records(1)
+        writer = self.start("apply", "-q")
+        done = threading.Event()
+
+        def write():
+            for number in itertools.count():
+                line = json.dumps(command("register_user", username=f"user{number}"))
+                writer.stdin.write(line.encode() + b"\n")
+                writer.stdin.flush()
+                if done.wait(0.002):
+                    return
+
+        feeding = threading.Thread(target=write)
+        feeding.start()
+        try:
+            for _ in range(20):
+                self.assert_exit(0, self.run_program("verify", "--quick"))
+        finally:
+            done.set()
+            feeding.join()
+            writer.communicate()
+        self.assertEqual(130, follower.stop())
+
     def test_rows_follow_the_log(self):
         self.add_user("ann")
         follower = Follower(self, "project", "--follow")
