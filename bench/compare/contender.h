@@ -12,13 +12,16 @@ namespace tenantry::bench {
 
 // How events are brought to a contender.
 struct Load {
-  std::string name;                 // In the table.
-  std::size_t callers = 1;          // Threads.
-  std::size_t events_per_call = 1;  // Durable together.
-  std::size_t calls_in_flight = 1;  // Of each caller.
-  std::size_t events = 0;           // In all.
-  bool reads = false;               // Reads so many events instead of appending them.
+  std::string name;                  // In the table.
+  std::size_t callers = 1;           // Threads.
+  std::size_t events_per_call = 1;   // Durable together.
+  std::size_t calls_in_flight = 1;   // Of each caller.
+  std::size_t calls_per_second = 0;  // Of each caller; 0: as many as it can.
+  std::size_t events = 0;            // In all.
+  bool at_once = false;              // One call, run_all(), has so many events done.
 };
+
+inline constexpr std::size_t kTenants = 2000;  // Of a store, unless there are fewer events.
 
 struct Measured {
   double events_per_second = 0;
@@ -41,8 +44,9 @@ class Run {
  public:
   virtual ~Run() = default;
   [[nodiscard]] virtual std::unique_ptr<Session> connect(std::size_t caller) = 0;
-  // Reads every event, in order; the number of them.
-  [[nodiscard]] virtual std::size_t read_all() { return 0; }
+  // Reads every event, in order, or projects it, so many of a call in a transaction; the number of
+  // them.
+  [[nodiscard]] virtual std::size_t run_all() { return 0; }
 };
 
 struct Contender {
@@ -64,6 +68,8 @@ inline constexpr const char* kRaw10 = "raw RocksDB, 10 keys";
 inline constexpr const char* kRawLog = "raw RocksDB, log alone";
 inline constexpr const char* kStore = "tenantry";
 inline constexpr const char* kStoreSocket = "tenantry, through its socket";
+inline constexpr const char* kStoreServing = "tenantry, its socket open";
+inline constexpr const char* kStoreFollowed = "tenantry, followed";
 inline constexpr const char* kStoreNoIds = "tenantry, no ids";
 inline constexpr const char* kStoreImport = "tenantry, import of users";
 inline constexpr const char* kStoreImportDomains = "tenantry, import of domains";
@@ -72,6 +78,9 @@ inline constexpr const char* kMessageStore = "PostgreSQL message store";
 inline constexpr const char* kRedis = "Redis Streams, always";
 inline constexpr const char* kSqlite = "SQLite WAL, FULL";
 inline constexpr const char* kJetStream = "NATS JetStream, always";
+inline constexpr const char* kProjector = "tenantry, projector";
+inline constexpr const char* kRowByRow = "prepared, row by row";
+inline constexpr const char* kUnnest = "binary arrays, unnest";
 }  // namespace names
 
 // The store itself, and what it is measured against.
@@ -85,6 +94,8 @@ inline constexpr const char* kJetStream = "NATS JetStream, always";
 // `url` is that of a server; empty: the contender is left out.
 [[nodiscard]] Contender postgres_contender(const std::string& name, const std::string& url,
                                            std::size_t record_bytes);
+// Those that bring rows into a read model, and a store whose read model follows.
+[[nodiscard]] std::vector<Contender> projection_contenders(const std::string& url);
 // `socket` is the path of a server's.
 [[nodiscard]] Contender redis_contender(const std::string& socket, std::size_t record_bytes);
 

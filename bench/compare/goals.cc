@@ -9,12 +9,15 @@ namespace tenantry::bench {
 namespace {
 
 constexpr const char* kAlone = "1 caller";
+constexpr const char* kPaced = "1 caller, 100 a second";
 constexpr const char* kEight = "8 callers";
 constexpr const char* kMany = "32 callers";
 constexpr const char* kInFlight = "4 callers, 16 in flight each";
 constexpr const char* kHundred = "100 per commit";
 constexpr const char* kThousand = "1000 per commit";
 constexpr const char* kReplay = "replay";
+constexpr const char* kProjectThousand = "1000 per projected batch";
+constexpr const char* kProjectTwenty = "20 per projected batch";
 
 std::vector<double> sorted(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -102,18 +105,24 @@ std::vector<Load> loads(double scale) {
   return {
       {.name = kAlone, .events = scaled(3'000)},
       {.name = kEight, .callers = 8, .events = scaled(12'000)},
+      {.name = kPaced, .calls_per_second = 100, .events = scaled(1'000)},
       {.name = kMany, .callers = 32, .events = scaled(24'000)},
       {.name = kInFlight, .callers = 4, .calls_in_flight = 16, .events = scaled(48'000)},
       {.name = kHundred, .events_per_call = 100, .calls_in_flight = 2, .events = scaled(50'000)},
       {.name = kThousand, .events_per_call = 1000, .calls_in_flight = 2, .events = scaled(100'000)},
-      {.name = kReplay, .events = scaled(200'000), .reads = true}};
+      {.name = kReplay, .events = scaled(200'000), .at_once = true},
+      {.name = kProjectThousand,
+       .events_per_call = 1000,
+       .events = scaled(50'000),
+       .at_once = true},
+      {.name = kProjectTwenty, .events_per_call = 20, .events = scaled(50'000), .at_once = true}};
 }
 
-std::vector<Goal> goals() {
+std::vector<Goal> goals(const std::string& only) {
   using namespace names;
   constexpr auto kRate = Goal::Measure::kRate;
   constexpr auto kP99 = Goal::Measure::kP99;
-  return {
+  std::vector<Goal> all = {
       {"1", {kStore, kAlone}, {kRaw3, kAlone}, kRate, 0.79, 0.92},
       {"1", {kStore, kAlone}, {kRaw3, kAlone}, kP99, 1.35, 1.15},
       {"1", {kStore, kAlone}, {kRaw10, kAlone}, kRate, {}, {}},
@@ -143,20 +152,28 @@ std::vector<Goal> goals() {
       {"socket", {kStoreSocket, kMany}, {kStore, kMany}, kRate, 0.8, 0.8},
       {"socket", {kStoreSocket, kAlone}, {kStore, kAlone}, kRate, {}, {}},
       {"socket", {kStoreSocket, kInFlight}, {kStore, kInFlight}, kRate, {}, {}},
+      {"follow", {kStoreFollowed, kPaced}, {kStore, kPaced}, kP99, 1.1, 1.1},
+      {"follow", {kStoreServing, kPaced}, {kStore, kPaced}, kP99, {}, {}},
       {"7", {kStore, kReplay}, {kRawLog, kReplay}, kRate, 0.60, 0.60},
+      {"10", {kProjector, kProjectThousand}, {kRowByRow, kProjectThousand}, kRate, 3.2, 3.2},
+      {"10", {kProjector, kProjectThousand}, {kUnnest, kProjectThousand}, kRate, 0.95, 0.95},
+      {"10", {kProjector, kProjectTwenty}, {kRowByRow, kProjectTwenty}, kRate, 2.2, 2.2},
+      {"10", {kProjector, kProjectTwenty}, {kUnnest, kProjectTwenty}, kRate, {}, {}},
       {"", {kStore, kAlone}, {kPostgres, kAlone}, kRate, {}, {}},
       {"", {kStore, kAlone}, {kRedis, kAlone}, kRate, {}, {}},
       {"", {kStore, kAlone}, {kSqlite, kAlone}, kRate, {}, {}},
       {"", {kStoreImport, kThousand}, {kSqlite, kThousand}, kRate, {}, {}},
   };
+  if (!only.empty()) std::erase_if(all, [&](const Goal& goal) { return goal.number != only; });
+  return all;
 }
 
-std::string report(const std::vector<Round>& rounds,
+std::string report(const std::vector<Goal>& goals, const std::vector<Round>& rounds,
                    const std::map<std::string, std::string>& left_out) {
   std::string text =
       "| goal | load | ours | rival | one-batch target | ratio | | later target |\n"
       "|---|---|---|---|---|---|---|---|\n";
-  for (const Goal& goal : goals()) text += ratio_line(goal, rounds, left_out);
+  for (const Goal& goal : goals) text += ratio_line(goal, rounds, left_out);
   text +=
       "\n| load | contender | events/s | p99 of a call |\n"
       "|---|---|---|---|\n";

@@ -30,13 +30,14 @@ struct Goal {
 
 // `scale` multiplies the numbers of events.
 [[nodiscard]] std::vector<Load> loads(double scale);
-[[nodiscard]] std::vector<Goal> goals();
+// All of them, or those of that number.
+[[nodiscard]] std::vector<Goal> goals(const std::string& only);
 
 using Round = std::map<RunKey, Measured>;
 
 // The tables as Markdown: the ratios, then the rates. Runs that no round has are named with the
 // reasons in `left_out`, by contender.
-[[nodiscard]] std::string report(const std::vector<Round>& rounds,
+[[nodiscard]] std::string report(const std::vector<Goal>& goals, const std::vector<Round>& rounds,
                                  const std::map<std::string, std::string>& left_out);
 
 }  // namespace tenantry::bench

@@ -14,10 +14,10 @@
 namespace tenantry::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double seconds_since(Steady::time_point start) {
+  return std::chrono::duration<double>(Steady::now() - start).count();
 }
 
 // The callers of one run: all are connected before the first begins.
@@ -33,7 +33,7 @@ class Callers {
       threads.emplace_back([this, caller] { call(caller); });
     }
     ready_.arrive_and_wait();
-    const Clock::time_point start = Clock::now();
+    const Steady::time_point start = Steady::now();
     threads.clear();
     const double seconds = seconds_since(start);
     if (fault_) std::rethrow_exception(fault_);
@@ -56,9 +56,15 @@ class Callers {
   void append(Session& session, std::size_t first, std::size_t end) {
     std::vector<double> micros;
     micros.reserve((end - first) / load_.events_per_call + 1);
-    while (first < end) {
+    const Steady::time_point begin = Steady::now();
+    for (std::size_t call = 0; first < end; ++call) {
+      if (load_.calls_per_second > 0) {
+        std::this_thread::sleep_until(
+            begin + std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double>(
+                        static_cast<double>(call) / static_cast<double>(load_.calls_per_second))));
+      }
       const std::size_t count = std::min(load_.events_per_call, end - first);
-      const Clock::time_point start = Clock::now();
+      const Steady::time_point start = Steady::now();
       session.append(first, count);
       micros.push_back(1e6 * seconds_since(start));
       first += count;
@@ -86,14 +92,14 @@ class Callers {
 }  // namespace
 
 Measured measure(Run& run, const Load& load) {
-  if (!load.reads) return Callers(run, load).measure();
-  const Clock::time_point start = Clock::now();
-  const std::size_t read = run.read_all();
+  if (!load.at_once) return Callers(run, load).measure();
+  const Steady::time_point start = Steady::now();
+  const std::size_t done = run.run_all();
   const double seconds = seconds_since(start);
-  if (read != load.events) {
-    throw std::runtime_error(fmt::format("{} events were read, not {}", read, load.events));
+  if (done != load.events) {
+    throw std::runtime_error(fmt::format("{} events were done, not {}", done, load.events));
   }
-  return {static_cast<double>(read) / seconds, 0};
+  return {static_cast<double>(done) / seconds, 0};
 }
 
 }  // namespace tenantry::bench

@@ -50,7 +50,7 @@ class RawRun final : public Run {
     require(rocksdb::DB::Open(configuration.database, directory.string(), configuration.families,
                               &families_, &database));
     database_.reset(database);
-    if (!load.reads) return;
+    if (!load.at_once) return;
     constexpr std::size_t kFillBatch = 1000;
     auto session = connect(0);
     for (std::size_t at = 0; at < load.events; at += kFillBatch) {
@@ -71,7 +71,7 @@ class RawRun final : public Run {
     return std::make_unique<RawSession>(*this, caller);
   }
 
-  [[nodiscard]] std::size_t read_all() override {
+  [[nodiscard]] std::size_t run_all() override {
     rocksdb::ReadOptions read;
     read.verify_checksums = true;
     read.fill_cache = false;

@@ -19,8 +19,6 @@
 namespace tenantry::bench {
 namespace {
 
-constexpr std::size_t kTenants = 2000;
-
 void require_accepted(const std::vector<Answer>& answers) {
   for (const Answer& answer : answers) {
     if (answer.status != Answer::Status::kAccepted || answer.count == 0) {
@@ -29,25 +27,31 @@ void require_accepted(const std::vector<Answer>& answers) {
   }
 }
 
+// Whether the store serves its socket, and whether its callers come through it.
+enum class Door { kClosed, kOpen, kUsed };
+
 // A store with its tenants, and the commands of the run.
 class StoreRun final : public Run {
  public:
   StoreRun(const std::filesystem::path& directory, const WorkloadOptions& workload,
-           const Load& load, bool through_socket)
-      : directory_(directory), load_(load), commands_(draw_commands(workload, load.events)) {
+           const Load& load, Door door)
+      : directory_(directory),
+        load_(load),
+        door_(door),
+        commands_(draw_commands(workload, load.events)) {
     init_store(directory, *clock_, *ids_);
     open();
     require_accepted(store_->submit(make_tenants(workload.tenants), {}));
     tenants_end_ = store_->tail().tail;
-    if (through_socket) server_ = std::make_unique<owner::Server>(*store_, serving());
-    if (!load.reads) return;
+    if (door != Door::kClosed) server_ = std::make_unique<owner::Server>(*store_, serving());
+    if (!load.at_once) return;
     require_accepted(store_->submit(commands_, {}));
     open();  // What is read lies in files.
   }
 
   // Through the socket each caller has a connection of its own.
   [[nodiscard]] std::unique_ptr<Session> connect(std::size_t) override {
-    if (!server_) return std::make_unique<StoreSession>(*this, *store_, nullptr);
+    if (door_ != Door::kUsed) return std::make_unique<StoreSession>(*this, *store_, nullptr);
     auto remote = owner::connect_to_owner(directory_);
     if (!remote) throw std::runtime_error("the store lets nobody in");
     TenancyStore& store = *remote;
@@ -55,7 +59,7 @@ class StoreRun final : public Run {
   }
 
   // Every field of every event is decoded; no hash is computed.
-  [[nodiscard]] std::size_t read_all() override {
+  [[nodiscard]] std::size_t run_all() override {
     std::size_t read = 0;
     std::size_t bytes = 0;
     store_->read_after(tenants_end_, store_->tail().tail, [&](const StoredEvent& stored) {
@@ -118,6 +122,7 @@ class StoreRun final : public Run {
 
   const std::filesystem::path directory_;
   const Load load_;
+  const Door door_;
   const std::vector<events::CommandRequest> commands_;
   std::unique_ptr<Clock> clock_ = make_system_clock();
   std::unique_ptr<IdSource> ids_ = make_random_ids();
@@ -128,21 +133,27 @@ class StoreRun final : public Run {
 
 WorkloadOptions workload_of(const std::string& name) {
   WorkloadOptions workload;
-  workload.with_ids = name == names::kStore || name == names::kStoreSocket;
+  workload.with_ids =
+      name == names::kStore || name == names::kStoreSocket || name == names::kStoreServing;
   if (name == names::kStoreImport) workload.mix = Mix::kImportUsers;
   if (name == names::kStoreImportDomains) workload.mix = Mix::kImportDomains;
   return workload;
+}
+
+Door door_of(const std::string& name) {
+  if (name == names::kStoreSocket) return Door::kUsed;
+  return name == names::kStoreServing ? Door::kOpen : Door::kClosed;
 }
 
 }  // namespace
 
 Contender store_contender(const std::string& name) {
   return {name,
-          [workload = workload_of(name), through_socket = name == names::kStoreSocket](
+          [workload = workload_of(name), door = door_of(name)](
               const std::filesystem::path& directory, const Load& load) -> std::unique_ptr<Run> {
             WorkloadOptions fitting = workload;
             fitting.tenants = std::min(kTenants, load.events);
-            return std::make_unique<StoreRun>(directory, fitting, load, through_socket);
+            return std::make_unique<StoreRun>(directory, fitting, load, door);
           },
           {}};
 }
