@@ -50,8 +50,6 @@ constexpr std::array<FamilyTraits, kFamilyCount> kFamilies{{
      4, true},
 }};
 
-constexpr std::uint32_t kProtectionBytes = 8;
-
 // Few shards: by itself RocksDB would make ones of half a megabyte, which a few blocks fill. More
 // than the capacity is in use only while it is pinned.
 std::shared_ptr<rocksdb::Cache> block_cache(std::size_t bytes) {

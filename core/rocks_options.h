@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -11,6 +12,9 @@
 
 // How our databases are configured. Internal to core/rocks_*.cc and their tests.
 namespace tenantry {
+
+// Bytes of checksum that RocksDB keeps with each key from a write's batch to its memtable.
+inline constexpr std::uint32_t kProtectionBytes = 8;
 
 struct RocksConfiguration {
   std::unique_ptr<rocksdb::Env> env;  // If it needs one of its own; outlives the database.

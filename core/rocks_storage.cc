@@ -274,7 +274,6 @@ class RocksStorage final : public Storage {
   // Protected from here on: what is built is what is written.
   [[nodiscard]] rocksdb::WriteBatch to_batch(const ChangeSet& changes) const {
     constexpr std::size_t kRecordOverhead = 16;
-    constexpr std::size_t kProtectionBytes = 8;
     const std::size_t reserved = changes.bytes() + changes.changes().size() * kRecordOverhead;
     rocksdb::WriteBatch batch(reserved, 0, kProtectionBytes, 0);
     for (const ChangeSet::Change& change : changes.changes()) {

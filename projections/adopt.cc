@@ -8,8 +8,6 @@
 namespace tenantry::projections {
 namespace {
 
-constexpr int kConflict = 4;
-
 void check_unmarked(const EventSource& source, const Probe& probe, const std::string& name) {
   if (probe.presence == Presence::kAbsent) {
     throw UsageError("read_model_absent", name + " has none of the tables",

@@ -22,7 +22,6 @@ using events::TableInfo;
 using events::Value;
 
 constexpr std::uint64_t kProgressEvery = 4096;
-constexpr int kConflict = 4;
 
 [[noreturn]] void refuse_row(const TableInfo& table, const RowValues& row,
                              const std::string& problem) {

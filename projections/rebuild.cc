@@ -17,7 +17,6 @@ namespace {
 using events::TableInfo;
 
 constexpr std::uint64_t kProgressEvery = 8192;
-constexpr int kConflict = 4;
 
 class Rebuild {
  public:

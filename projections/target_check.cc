@@ -7,8 +7,6 @@
 namespace tenantry::projections {
 namespace {
 
-constexpr int kConflict = 4;
-
 [[noreturn]] void raise_diverged(const std::string& what) {
   throw UsageError("read_model_diverged", what, "`tenantry rebuild` brings it to the log's state",
                    kConflict);

@@ -8,6 +8,9 @@
 // Whether a read model and a log belong together.
 namespace tenantry::projections {
 
+// Of a UsageError: the rows there are not what the operation can go on from.
+inline constexpr int kConflict = 4;
+
 // Throws UsageError `read_model_shape` (exit 4) for tables that rows do not fit into.
 void check_shape(const Probe& probe, const std::string& name);
 

@@ -11,7 +11,8 @@ Examples:
                                          undefined-behaviour sanitizers (under an hour on 2 cores)
   tools/test.sh --quick                  release: the tests only
   tools/test.sh --stages                 release: the stages of tests/reliability only
-  tools/test.sh --all                    everything, and the tests under the thread sanitizer
+  tools/test.sh --all                    everything; clang's analyzer; the tests under the thread
+                                         sanitizer
   tools/test.sh --filter EventLog        release: tests whose name matches the regular expression
   tools/test.sh --preset asan-ubsan      build and test under one preset (also: tsan, debug)
 
@@ -24,6 +25,7 @@ TXT
 
 preset=release
 lint=yes
+checks=(clang-format shellcheck clang-tidy)
 sanitizers=(asan-ubsan)
 filter=""
 labels=()
@@ -57,7 +59,10 @@ parse_options() {
         ;;
       --quick) tests_only --label-exclude '^reliability$' ;;
       --stages) tests_only --label-regex '^reliability$' ;;
-      --all) sanitizers=(asan-ubsan tsan) ;;
+      --all)
+        checks+=(analyzer)
+        sanitizers=(asan-ubsan tsan)
+        ;;
       --preset)
         preset=$(value_of "$@")
         tests_only --label-exclude '^reliability$'
@@ -121,7 +126,7 @@ count_tests() {
 
 run_lint() {
   local log=build/$preset/lint.log counts
-  tools/lint.sh 2>&1 </dev/null | tee "$log" | sed '$d' || true
+  tools/lint.sh "${checks[@]}" 2>&1 </dev/null | tee "$log" | sed '$d' || true
   counts=$(tail -n 1 "$log")
   if [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     passed=$((passed + BASH_REMATCH[1]))

@@ -26,7 +26,7 @@ capnp::ReaderOptions limits() {
 }
 
 // What the owner says at last.
-class FarewellServer final : public Caller::Server {
+class FarewellServer final : public wire::Caller::Server {
  public:
   explicit FarewellServer(std::function<void()> said) : said_(std::move(said)) {}
   kj::Promise<void> farewell(FarewellContext /*context*/) override {
@@ -68,7 +68,7 @@ void Connection::check_there() const {
   if (lost_) throw OwnerGone("the process that owned the store has ended", false);
 }
 
-Caller::Client Connection::caller() {
+wire::Caller::Client Connection::caller() {
   return kj::heap<FarewellServer>([this] { farewell_ = true; });
 }
 
@@ -97,7 +97,7 @@ void Connection::serve(int descriptor, std::promise<void>& ready) {
   capnp::MallocMessageBuilder message;
   auto owner = message.initRoot<capnp::rpc::twoparty::VatId>();
   owner.setSide(capnp::rpc::twoparty::Side::SERVER);
-  Door::Client door = rpc.bootstrap(owner).castAs<Door>();
+  wire::Door::Client door = rpc.bootstrap(owner).castAs<wire::Door>();
   door_ = &door;
   kj::TaskSet tasks(*this);
   tasks_ = &tasks;

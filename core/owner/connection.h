@@ -62,8 +62,8 @@ class Connection final : private kj::TaskSet::ErrorHandler {
 
   // There only.
   void keep(kj::Promise<void> promise) { tasks_->add(kj::mv(promise)); }  // Until it is done.
-  [[nodiscard]] Caller::Client caller();
-  [[nodiscard]] Door::Client& door() const { return *door_; }
+  [[nodiscard]] wire::Caller::Client caller();
+  [[nodiscard]] wire::Door::Client& door() const { return *door_; }
   [[nodiscard]] kj::Timer& timer() const { return *timer_; }
 
  private:
@@ -78,7 +78,7 @@ class Connection final : private kj::TaskSet::ErrorHandler {
   std::atomic<bool> farewell_ = false;  // What is not answered by now was not done.
   std::optional<kj::Own<const kj::Executor>> executor_;
   std::optional<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop_;
-  Door::Client* door_ = nullptr;
+  wire::Door::Client* door_ = nullptr;
   kj::Timer* timer_ = nullptr;
   int unanswered_looks_ = 0;  // Since a ping was sent that is not answered yet; 0: all are.
   kj::TaskSet* tasks_ = nullptr;

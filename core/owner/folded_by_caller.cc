@@ -26,7 +26,7 @@ fs::path scratch_place() {
 // what passes, the positions are compared.
 class PassingEvents {
  public:
-  PassingEvents(const TenancyStore& log, tenantry::LogFilter filter)
+  PassingEvents(const TenancyStore& log, LogFilter filter)
       : log_(log), filter_(std::move(filter)) {
     filter_.reverse = false;
     const Position end = log.tail().tail;
@@ -54,7 +54,7 @@ class PassingEvents {
   }
 
   const TenancyStore& log_;
-  tenantry::LogFilter filter_;  // `after`: so far it was asked.
+  LogFilter filter_;  // `after`: so far it was asked.
   const Position first_ = filter_.after;
   bool all_pass_ = false;  // But for those before and behind.
   std::vector<Position> positions_;
@@ -73,7 +73,7 @@ void fold_every_row(const TenancyStore& log, Position through,
   fold_log_rows(log, scratch_place(), through, seen, visit);
 }
 
-void fold_commands(const TenancyStore& log, const tenantry::LogFilter& filter,
+void fold_commands(const TenancyStore& log, const LogFilter& filter,
                    const Progress& progress, const VisitCommand& visit) {
   PassingEvents passing(log, filter);
   read_commands(

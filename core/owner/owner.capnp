@@ -3,7 +3,7 @@
 # greet() makes sure of: nothing here is kept, and nothing stays compatible with anything.
 
 using Cxx = import "/capnp/c++.capnp";
-$Cxx.namespace("tenantry::owner");
+$Cxx.namespace("tenantry::owner::wire");
 
 interface Door {
   # What everybody gets who connects.

@@ -12,7 +12,7 @@ constexpr std::uint64_t kScanEvents = 4096;
 
 }  // namespace
 
-LogPiece read_log_piece(const TenancyStore& store, tenantry::LogFilter filter) {
+LogPiece read_log_piece(const TenancyStore& store, LogFilter filter) {
   LogPiece piece;
   if (filter.after >= *filter.through) return piece;
   const std::uint64_t first = filter.after.value + 1;
@@ -34,7 +34,7 @@ LogPiece read_log_piece(const TenancyStore& store, tenantry::LogFilter filter) {
   return piece;
 }
 
-void go_on_behind(Position reached, tenantry::LogFilter& filter) {
+void go_on_behind(Position reached, LogFilter& filter) {
   if (filter.reverse) {
     filter.through = Position{reached.value - 1};
   } else {

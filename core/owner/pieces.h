@@ -12,9 +12,9 @@ namespace tenantry::owner {
 
 // From the beginning of what the filter, which has an end, lets pass: as much as makes a good
 // answer, or as is found in a while.
-[[nodiscard]] LogPiece read_log_piece(const TenancyStore& store, tenantry::LogFilter filter);
+[[nodiscard]] LogPiece read_log_piece(const TenancyStore& store, LogFilter filter);
 // Lets the filter begin behind that position.
-void go_on_behind(Position reached, tenantry::LogFilter& filter);
+void go_on_behind(Position reached, LogFilter& filter);
 
 // StateView::scan_rows_after(), as far as it makes a good answer.
 [[nodiscard]] Piece read_rows_piece(const StateView& state, const events::TableInfo& table,

@@ -24,10 +24,10 @@ constexpr auto kGreetingTimeout = 2 * kj::SECONDS;
 constexpr std::uint32_t kVerifyStepMillis = 200;
 constexpr auto kAwaitMax = std::chrono::seconds(5);  // In one call.
 
-using HeldOwner = Held<Owner::Client>;
-using HeldView = Held<View::Client>;
-using HeldRehearsal = Held<Rehearsal::Client>;
-using HeldVerification = Held<Verification::Client>;
+using HeldOwner = Held<wire::Owner::Client>;
+using HeldView = Held<wire::View::Client>;
+using HeldRehearsal = Held<wire::Rehearsal::Client>;
+using HeldVerification = Held<wire::Verification::Client>;
 
 std::uint32_t number_of(const events::TableInfo& table) {
   return static_cast<std::uint32_t>(&table - events::tables().data());
@@ -48,7 +48,7 @@ void check_size(std::span<const events::CommandRequest> commands) {
 
 template <class Client>
 auto make_submission(Client& client, std::span<const events::CommandRequest> commands,
-                     const tenantry::SubmitOptions& options) {
+                     const SubmitOptions& options) {
   auto request = client.submitRequest();
   write_commands(request.initCommands(static_cast<unsigned int>(commands.size())), commands);
   write_options(request.initOptions(), options);
@@ -58,7 +58,7 @@ auto make_submission(Client& client, std::span<const events::CommandRequest> com
 // A fault does not take away the answers.
 template <class Client>
 Submitted submit_to(const Held<Client>& to, std::span<const events::CommandRequest> commands,
-                    const tenantry::SubmitOptions& options) {
+                    const SubmitOptions& options) {
   check_size(commands);
   to.connection()->check_there();
   return to.connection()->template wait<Submitted>([&] {
@@ -68,18 +68,18 @@ Submitted submit_to(const Held<Client>& to, std::span<const events::CommandReque
   });
 }
 
-std::vector<tenantry::Answer> settle(Submitted submitted, const tenantry::SubmitOptions& options) {
+std::vector<Answer> settle(Submitted submitted, const SubmitOptions& options) {
   if (!submitted.fault) return std::move(submitted.answers);
   if (options.answered != nullptr) *options.answered = std::move(submitted.answers);
   std::rethrow_exception(submitted.fault);
 }
 
-class RemoteRehearsal final : public tenantry::Rehearsal {
+class RemoteRehearsal final : public Rehearsal {
  public:
   explicit RemoteRehearsal(std::unique_ptr<HeldRehearsal> held) : held_(std::move(held)) {}
 
-  std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
-                                       tenantry::SubmitOptions options) override {
+  std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                                       SubmitOptions options) override {
     return settle(submit_to(*held_, commands, options), options);
   }
 
@@ -91,13 +91,13 @@ class RemoteRehearsal final : public tenantry::Rehearsal {
 
 class RemoteView final : public StateView {
  public:
-  RemoteView(std::shared_ptr<Connection> connection, View::Client view)
+  RemoteView(std::shared_ptr<Connection> connection, wire::View::Client view)
       : held_(std::move(connection), kj::mv(view)) {}
 
   [[nodiscard]] std::optional<StoredRow> row(const events::TableInfo& table,
                                              const RowKey& key) const override {
     return first_row(held_.call<std::string>(
-        [&](View::Client& view) {
+        [&](wire::View::Client& view) {
           auto request = view.rowRequest();
           request.setTable(number_of(table));
           request.setTenant(data_of(uuid_bytes(key.tenant)));
@@ -110,7 +110,7 @@ class RemoteView final : public StateView {
   [[nodiscard]] std::optional<StoredRow> row_by_id(const events::TableInfo& table,
                                                    const events::Uuid& id) const override {
     return first_row(held_.call<std::string>(
-        [&](View::Client& view) {
+        [&](wire::View::Client& view) {
           auto request = view.rowByIdRequest();
           request.setTable(number_of(table));
           request.setId(data_of(uuid_bytes(id)));
@@ -130,7 +130,7 @@ class RemoteView final : public StateView {
                                                   const events::ClaimInfo& claim,
                                                   std::string_view value) const override {
     const std::string bytes = held_.call<std::string>(
-        [&](View::Client& view) {
+        [&](wire::View::Client& view) {
           auto request = view.claimHoldersRequest();
           request.setTable(number_of(table));
           request.setClaim(static_cast<std::uint32_t>(&claim - table.claims.data()));
@@ -168,7 +168,7 @@ class RemoteView final : public StateView {
                    const std::function<bool(const RowKey&)>& visit) const override {
     for (std::uint64_t seen = 0;;) {
       const Piece piece = held_.call<Piece>(
-          [&](View::Client& view) {
+          [&](wire::View::Client& view) {
             auto request = view.scanLookupRequest();
             request.setTable(number_of(table));
             request.setLookup(static_cast<std::uint32_t>(&lookup - table.lookups.data()));
@@ -189,7 +189,7 @@ class RemoteView final : public StateView {
 
   [[nodiscard]] std::int64_t largest_id(const events::TableInfo& table) const override {
     return held_.call<std::int64_t>(
-        [&](View::Client& view) {
+        [&](wire::View::Client& view) {
           auto request = view.largestIdRequest();
           request.setTable(number_of(table));
           return request;
@@ -200,7 +200,7 @@ class RemoteView final : public StateView {
   [[nodiscard]] Version stream_version(const events::TableInfo& table,
                                        const events::Uuid& id) const override {
     return held_.call<Version>(
-        [&](View::Client& view) {
+        [&](wire::View::Client& view) {
           auto request = view.streamVersionRequest();
           request.setTable(number_of(table));
           request.setId(data_of(uuid_bytes(id)));
@@ -214,7 +214,7 @@ class RemoteView final : public StateView {
                                                    const std::optional<events::Uuid>& tenant,
                                                    const std::optional<RowKey>& after) const {
     return held_.begin<Piece>(
-        [&](View::Client& view) {
+        [&](wire::View::Client& view) {
           auto request = view.scanRowsRequest();
           request.setTable(number_of(table));
           if (tenant) request.setTenant(data_of(uuid_bytes(*tenant)));
@@ -263,22 +263,22 @@ class Remote final : public RemoteStore {
   StoreIdentity identity() const override { return greeted_.identity; }
 
   LogTail tail() const override {
-    return held_->call<LogTail>([](Owner::Client& owner) { return owner.tailRequest(); },
+    return held_->call<LogTail>([](wire::Owner::Client& owner) { return owner.tailRequest(); },
                                 [](auto& response) { return read_tail(response.getTail()); });
   }
 
   void read_after(Position after, Position through,
                   const std::function<bool(const StoredEvent&)>& visit) const override {
-    tenantry::LogFilter filter;
+    LogFilter filter;
     filter.after = after;
     filter.through = through;
     read_log(filter, visit);
   }
 
   // While one piece is visited the next one is on its way.
-  void read_log(const tenantry::LogFilter& asked,
+  void read_log(const LogFilter& asked,
                 const std::function<bool(const StoredEvent&)>& visit) const override {
-    tenantry::LogFilter filter = asked;
+    LogFilter filter = asked;
     const Position end = tail().tail;
     filter.through = std::min(filter.through.value_or(end), end);
     std::future<Reply<LogPiece>> next = ask_events(filter);
@@ -297,7 +297,7 @@ class Remote final : public RemoteStore {
 
   RowsAt rows_now() const override {
     return held_->call<RowsAt>(
-        [](Owner::Client& owner) { return owner.lookRequest(); },
+        [](wire::Owner::Client& owner) { return owner.lookRequest(); },
         [&](auto& response) {
           return RowsAt{read_tail(response.getTail()),
                         std::make_shared<RemoteView>(held_->connection(), response.getView())};
@@ -315,7 +315,7 @@ class Remote final : public RemoteStore {
 
   std::optional<Hash> chain_hash_at(Position position) const override {
     return held_->call<std::optional<Hash>>(
-        [&](Owner::Client& owner) {
+        [&](wire::Owner::Client& owner) {
           auto request = owner.chainHashAtRequest();
           request.setPosition(position.value);
           return request;
@@ -329,18 +329,18 @@ class Remote final : public RemoteStore {
         });
   }
 
-  std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
-                                       tenantry::SubmitOptions options) override {
+  std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                                       SubmitOptions options) override {
     return settle(submit_to(*held_, commands, options), options);
   }
 
-  std::future<std::vector<tenantry::Answer>> submit_later(
-      std::vector<events::CommandRequest> commands, tenantry::SubmitOptions options) override {
+  std::future<std::vector<Answer>> submit_later(
+      std::vector<events::CommandRequest> commands, SubmitOptions options) override {
     check_size(commands);
     const std::shared_ptr<Connection>& connection = held_->connection();
     connection->check_there();
-    const auto promise = std::make_shared<std::promise<std::vector<tenantry::Answer>>>();
-    std::future<std::vector<tenantry::Answer>> answers = promise->get_future();
+    const auto promise = std::make_shared<std::promise<std::vector<Answer>>>();
+    std::future<std::vector<Answer>> answers = promise->get_future();
     connection->wait<void>([&, &there = *connection] {
       there.keep(make_submission(held_->client(), commands, options)
                      .send()
@@ -360,9 +360,9 @@ class Remote final : public RemoteStore {
     return answers;
   }
 
-  std::unique_ptr<tenantry::Rehearsal> rehearse() override {
-    return held_->call<std::unique_ptr<tenantry::Rehearsal>>(
-        [](Owner::Client& owner) { return owner.rehearseRequest(); },
+  std::unique_ptr<Rehearsal> rehearse() override {
+    return held_->call<std::unique_ptr<Rehearsal>>(
+        [](wire::Owner::Client& owner) { return owner.rehearseRequest(); },
         [&](auto& response) {
           return std::make_unique<RemoteRehearsal>(
               std::make_unique<HeldRehearsal>(held_->connection(), response.getRehearsal()));
@@ -376,7 +376,7 @@ class Remote final : public RemoteStore {
           until - std::chrono::steady_clock::now());
       const auto now = std::clamp<std::chrono::milliseconds>(left, {}, kAwaitMax);
       const Position reached = held_->call<Position>(
-          [&](Owner::Client& owner) {
+          [&](wire::Owner::Client& owner) {
             auto request = owner.awaitTailRequest();
             request.setBeyond(beyond.value);
             request.setMillis(static_cast<std::uint32_t>(now.count()));
@@ -389,7 +389,7 @@ class Remote final : public RemoteStore {
 
   Position position_at(events::Timestamp time) const override {
     return held_->call<Position>(
-        [&](Owner::Client& owner) {
+        [&](wire::Owner::Client& owner) {
           auto request = owner.positionAtRequest();
           request.setTime(time.micros);
           return request;
@@ -397,19 +397,19 @@ class Remote final : public RemoteStore {
         [](auto& response) { return Position{response.getPosition()}; });
   }
 
-  void read_commands(const tenantry::LogFilter& filter, const Progress& progress,
+  void read_commands(const LogFilter& filter, const Progress& progress,
                      const VisitCommand& visit) const override {
     fold_commands(*this, filter, progress, visit);
   }
 
-  ResolveOutcome resolve(const tenantry::ResolveQuery& query) const override {
+  ResolveOutcome resolve(const ResolveQuery& query) const override {
     return std::move(resolve_all({&query, 1}).front());
   }
 
   std::vector<ResolveOutcome> resolve_all(
-      std::span<const tenantry::ResolveQuery> queries) const override {
+      std::span<const ResolveQuery> queries) const override {
     return held_->call<std::vector<ResolveOutcome>>(
-        [&](Owner::Client& owner) {
+        [&](wire::Owner::Client& owner) {
           auto request = owner.resolveRequest();
           auto list = request.initQueries(static_cast<unsigned int>(queries.size()));
           for (unsigned int n = 0; n < list.size(); ++n) write_query(list[n], queries[n]);
@@ -429,7 +429,7 @@ class Remote final : public RemoteStore {
 
   StoreStatus status() const override {
     StoreStatus status =
-        held_->call<StoreStatus>([](Owner::Client& owner) { return owner.statusRequest(); },
+        held_->call<StoreStatus>([](wire::Owner::Client& owner) { return owner.statusRequest(); },
                                  [](auto& response) { return read_status(response.getStatus()); });
     status.identity = greeted_.identity;
     return status;
@@ -437,7 +437,7 @@ class Remote final : public RemoteStore {
 
   std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
     const auto verification = held_->call<std::unique_ptr<HeldVerification>>(
-        [&](Owner::Client& owner) {
+        [&](wire::Owner::Client& owner) {
           auto request = owner.verifyRequest();
           request.setFull(depth == VerifyDepth::kFull);
           return request;
@@ -454,7 +454,7 @@ class Remote final : public RemoteStore {
         std::vector<CheckResult> checks;
       };
       Stand stand = verification->call<Stand>(
-          [](Verification::Client& running) {
+          [](wire::Verification::Client& running) {
             auto request = running.waitRequest();
             request.setMillis(kVerifyStepMillis);
             return request;
@@ -469,9 +469,9 @@ class Remote final : public RemoteStore {
   }
 
  private:
-  [[nodiscard]] std::future<Reply<LogPiece>> ask_events(const tenantry::LogFilter& filter) const {
+  [[nodiscard]] std::future<Reply<LogPiece>> ask_events(const LogFilter& filter) const {
     return held_->begin<LogPiece>(
-        [&](Owner::Client& owner) {
+        [&](wire::Owner::Client& owner) {
           auto request = owner.readLogRequest();
           write_filter(request.initFilter(), filter);
           return request;

@@ -84,8 +84,8 @@ class Submissions {
   using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Submitted>>>;
 
   struct Submission {
-    std::future<std::vector<tenantry::Answer>> answers;
-    std::shared_ptr<std::vector<tenantry::Answer>> durable;
+    std::future<std::vector<Answer>> answers;
+    std::shared_ptr<std::vector<Answer>> durable;
     Fulfiller fulfiller;
   };
 
@@ -206,7 +206,7 @@ class Desk {
   };
   std::atomic<bool> leaving = false;  // Any thread may ask.
   std::size_t callers = 0;
-  std::map<std::uint64_t, Caller::Client> greeted;  // Who is told at the end, by a number.
+  std::map<std::uint64_t, wire::Caller::Client> greeted;  // Who is told at the end, by a number.
   std::uint64_t numbers = 0;
   std::atomic<std::size_t> long_calls = 0;  // Any thread may end one.
   const LockIdentity lock = lock_identity(options.directory).value_or(LockIdentity{});
@@ -227,7 +227,7 @@ const Item& item_at(const std::vector<Item>& items, std::uint32_t at) {
 
 // --- What callers may ask of a view, and of a verification.
 
-class ViewServer final : public View::Server {
+class ViewServer final : public wire::View::Server {
  public:
   ViewServer(Desk& desk, Desk::Place place, std::shared_ptr<const StateView> rows)
       : desk_(desk), place_(std::move(place)), rows_(std::move(rows)), strand_(desk.workers) {}
@@ -344,7 +344,7 @@ class ViewServer final : public View::Server {
   Strand strand_;
 };
 
-class VerificationServer final : public Verification::Server {
+class VerificationServer final : public wire::Verification::Server {
  public:
   VerificationServer(Desk& desk, std::shared_ptr<RunningVerification> running)
       : desk_(desk), running_(std::move(running)) {}
@@ -376,7 +376,7 @@ class VerificationServer final : public Verification::Server {
 
 // What is no command at all must not reach those whose commands share its commit. More need not be
 // checked: who may use the socket may as well write the store's files.
-std::vector<events::CommandRequest> read_checked(capnp::List<Command>::Reader commands) {
+std::vector<events::CommandRequest> read_checked(capnp::List<wire::Command>::Reader commands) {
   try {
     std::vector<events::CommandRequest> read = read_commands(commands);
     for (const events::CommandRequest& request : read) {
@@ -396,9 +396,9 @@ void fill_answers(Results& results, const Submitted& submitted) {
                 submitted.answers);
 }
 
-class RehearsalServer final : public Rehearsal::Server {
+class RehearsalServer final : public wire::Rehearsal::Server {
  public:
-  RehearsalServer(Desk& desk, std::shared_ptr<tenantry::Rehearsal> rehearsal)
+  RehearsalServer(Desk& desk, std::shared_ptr<Rehearsal> rehearsal)
       : desk_(desk), rehearsal_(std::move(rehearsal)), strand_(desk.workers) {}
 
   kj::Promise<void> submit(SubmitContext context) override {
@@ -414,11 +414,11 @@ class RehearsalServer final : public Rehearsal::Server {
 
  private:
   Desk& desk_;
-  const std::shared_ptr<tenantry::Rehearsal> rehearsal_;
+  const std::shared_ptr<Rehearsal> rehearsal_;
   Strand strand_;
 };
 
-class OwnerServer final : public Owner::Server {
+class OwnerServer final : public wire::Owner::Server {
  public:
   explicit OwnerServer(Desk& desk) : desk_(desk) {}
 
@@ -427,8 +427,8 @@ class OwnerServer final : public Owner::Server {
   kj::Promise<void> submit(SubmitContext context) override {
     if (desk_.refuses(context)) return kj::READY_NOW;
     const auto params = context.getParams();
-    const auto durable = std::make_shared<std::vector<tenantry::Answer>>();
-    tenantry::SubmitOptions options = read_options(params.getOptions());
+    const auto durable = std::make_shared<std::vector<Answer>>();
+    SubmitOptions options = read_options(params.getOptions());
     options.answered = durable.get();
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Submitted>>();
     try {
@@ -444,7 +444,7 @@ class OwnerServer final : public Owner::Server {
   }
 
   kj::Promise<void> rehearse(RehearseContext context) override {
-    using Result = std::shared_ptr<tenantry::Rehearsal>;
+    using Result = std::shared_ptr<Rehearsal>;
     return desk_.answer<Result>(
         context, [&desk = desk_] { return Result(desk.store.rehearse()); },
         [&desk = desk_](auto& results, Result& rehearsal) {
@@ -508,10 +508,10 @@ class OwnerServer final : public Owner::Server {
   // What the store knows by heart needs no worker.
   kj::Promise<void> resolve(ResolveContext context) override {
     if (desk_.refuses(context)) return kj::READY_NOW;
-    std::vector<tenantry::ResolveQuery> queries;
+    std::vector<ResolveQuery> queries;
     for (const auto query : context.getParams().getQueries()) queries.push_back(read_query(query));
     std::vector<ResolveOutcome> known;
-    for (const tenantry::ResolveQuery& query : queries) {
+    for (const ResolveQuery& query : queries) {
       auto outcome = desk_.store.resolve_at_once(query);
       if (!outcome) break;
       known.push_back(*std::move(outcome));
@@ -525,7 +525,7 @@ class OwnerServer final : public Owner::Server {
         context,
         [&store = desk_.store, queries = std::move(queries)] {
           std::vector<ResolveOutcome> outcomes;
-          for (const tenantry::ResolveQuery& query : queries) {
+          for (const ResolveQuery& query : queries) {
             outcomes.push_back(store.resolve(query));
           }
           return outcomes;
@@ -574,7 +574,7 @@ class OwnerServer final : public Owner::Server {
   Desk& desk_;
 };
 
-class DoorServer final : public Door::Server {
+class DoorServer final : public wire::Door::Server {
  public:
   // `number` is its connection's.
   DoorServer(Desk& desk, std::uint64_t number) : desk_(desk), number_(number) {}

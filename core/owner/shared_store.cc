@@ -97,16 +97,16 @@ class SharedStore final : public TenancyStore {
 
   void read_after(Position after, Position through,
                   const std::function<bool(const StoredEvent&)>& visit) const override {
-    tenantry::LogFilter filter;
+    LogFilter filter;
     filter.after = after;
     filter.through = through;
     read_log(filter, visit);
   }
 
   // Goes on behind the last event that was visited. The end stays where it was at first.
-  void read_log(const tenantry::LogFilter& asked,
+  void read_log(const LogFilter& asked,
                 const std::function<bool(const StoredEvent&)>& visit) const override {
-    tenantry::LogFilter filter = asked;
+    LogFilter filter = asked;
     const Position end = tail().tail;
     filter.through = std::min(filter.through.value_or(end), end);
     bool goes_on = true;
@@ -116,7 +116,7 @@ class SharedStore final : public TenancyStore {
             if (reached->where == Reached::Where::kHereToRead) {
               return read_log_piece(*reached->store, filter);
             }
-            reached->store->read_log(tenantry::LogFilter(filter), [&](const StoredEvent& event) {
+            reached->store->read_log(LogFilter(filter), [&](const StoredEvent& event) {
               go_on_behind(event.position, filter);
               return visit(event);
             });
@@ -156,7 +156,7 @@ class SharedStore final : public TenancyStore {
     fold_every_row(*this, through, seen, visit);
   }
 
-  void read_commands(const tenantry::LogFilter& filter, const Progress& progress,
+  void read_commands(const LogFilter& filter, const Progress& progress,
                      const VisitCommand& visit) const override {
     const std::shared_ptr<Reached> reached = here_to_stay();
     if (reached) return reached->store->read_commands(filter, progress, visit);
@@ -169,8 +169,8 @@ class SharedStore final : public TenancyStore {
     });
   }
 
-  std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
-                                       tenantry::SubmitOptions options) override {
+  std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                                       SubmitOptions options) override {
     require_writable();
     return ask([&](const std::shared_ptr<Reached>& reached) {
       try {
@@ -184,8 +184,8 @@ class SharedStore final : public TenancyStore {
 
   // What an owner that ends leaves undone is not given to the next one: what came later may be
   // before it there.
-  std::future<std::vector<tenantry::Answer>> submit_later(
-      std::vector<events::CommandRequest> commands, tenantry::SubmitOptions options) override {
+  std::future<std::vector<Answer>> submit_later(
+      std::vector<events::CommandRequest> commands, SubmitOptions options) override {
     require_writable();
     if (const auto reached = here_to_stay()) {
       return reached->store->submit_later(std::move(commands), options);
@@ -203,8 +203,8 @@ class SharedStore final : public TenancyStore {
     });
   }
 
-  std::unique_ptr<tenantry::Rehearsal> rehearse() override {
-    return ask([](const std::shared_ptr<Reached>& reached) -> std::unique_ptr<tenantry::Rehearsal> {
+  std::unique_ptr<Rehearsal> rehearse() override {
+    return ask([](const std::shared_ptr<Reached>& reached) -> std::unique_ptr<Rehearsal> {
       return std::make_unique<SharedRehearsal>(reached, reached->store->rehearse());
     });
   }
@@ -226,7 +226,7 @@ class SharedStore final : public TenancyStore {
         [&](const std::shared_ptr<Reached>& reached) { return reached->store->position_at(time); });
   }
 
-  ResolveOutcome resolve(const tenantry::ResolveQuery& query) const override {
+  ResolveOutcome resolve(const ResolveQuery& query) const override {
     return ask(
         [&](const std::shared_ptr<Reached>& reached) { return reached->store->resolve(query); });
   }
@@ -378,13 +378,13 @@ class SharedStore final : public TenancyStore {
   }
 
   // Keeps the store that it is of.
-  class SharedRehearsal final : public tenantry::Rehearsal {
+  class SharedRehearsal final : public Rehearsal {
    public:
     SharedRehearsal(std::shared_ptr<Reached> reached,
-                    std::unique_ptr<tenantry::Rehearsal> rehearsal)
+                    std::unique_ptr<Rehearsal> rehearsal)
         : reached_(std::move(reached)), rehearsal_(std::move(rehearsal)) {}
-    std::vector<tenantry::Answer> submit(std::span<const events::CommandRequest> commands,
-                                         tenantry::SubmitOptions options) override {
+    std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
+                                         SubmitOptions options) override {
       try {
         return rehearsal_->submit(commands, options);
       } catch (const OwnerGone& gone) {
@@ -394,7 +394,7 @@ class SharedStore final : public TenancyStore {
 
    private:
     const std::shared_ptr<Reached> reached_;
-    const std::unique_ptr<tenantry::Rehearsal> rehearsal_;
+    const std::unique_ptr<Rehearsal> rehearsal_;
   };
 
   [[noreturn]] static void throw_replaced() {

@@ -29,7 +29,7 @@ std::string_view hash_bytes(const Hash& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
-void write_problem(Problem::Builder to, const std::string& code, const std::string& what,
+void write_problem(wire::Problem::Builder to, const std::string& code, const std::string& what,
                    const std::string& hint, int exit_code) {
   to.setCode(text_of(code));
   to.setWhat(text_of(what));
@@ -37,19 +37,19 @@ void write_problem(Problem::Builder to, const std::string& code, const std::stri
   to.setExitCode(static_cast<std::uint8_t>(exit_code));
 }
 
-void write_refusal(Refusal::Builder to, const events::Refusal& refusal) {
+void write_refusal(wire::Refusal::Builder to, const events::Refusal& refusal) {
   to.setInvalid(refusal.invalid);
   to.setCode(text_of(refusal.code));
   to.setField(text_of(refusal.field));
   to.setMessage(text_of(refusal.message));
 }
 
-events::Refusal read_refusal(Refusal::Reader refusal) {
+events::Refusal read_refusal(wire::Refusal::Reader refusal) {
   return {refusal.getInvalid(), text_of(refusal.getCode()), text_of(refusal.getField()),
           text_of(refusal.getMessage())};
 }
 
-void write_command(Command::Builder to, const events::CommandRequest& request) {
+void write_command(wire::Command::Builder to, const events::CommandRequest& request) {
   const events::Circumstances& about = request.circumstances;
   to.setBytes(data_of(request.command));
   if (about.id) to.setId(data_of(uuid_bytes(*about.id)));
@@ -69,7 +69,7 @@ void write_command(Command::Builder to, const events::CommandRequest& request) {
   if (about.at) to.initAt().setMicros(about.at->micros);
 }
 
-events::CommandRequest read_command(Command::Reader command) {
+events::CommandRequest read_command(wire::Command::Reader command) {
   using Kind = events::ExpectedVersion::Kind;
   events::CommandRequest request;
   request.command = string_of(command.getBytes());
@@ -105,7 +105,7 @@ std::vector<std::string> read_texts(const Texts& texts) {
 
 // --- Faults.
 
-void write_fault(Fault::Builder fault, const std::exception_ptr& error) {
+void write_fault(wire::Fault::Builder fault, const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const OwnerLeaves&) {
@@ -128,24 +128,24 @@ void write_fault(Fault::Builder fault, const std::exception_ptr& error) {
   }
 }
 
-std::exception_ptr read_fault(Fault::Reader fault) {
+std::exception_ptr read_fault(wire::Fault::Reader fault) {
   switch (fault.which()) {
-    case Fault::NONE:
+    case wire::Fault::NONE:
       return nullptr;
-    case Fault::CORRUPTION:
+    case wire::Fault::CORRUPTION:
       return std::make_exception_ptr(CorruptionError(text_of(fault.getCorruption())));
-    case Fault::UNAVAILABLE: {
+    case wire::Fault::UNAVAILABLE: {
       const auto problem = fault.getUnavailable();
       return std::make_exception_ptr(UnavailableError(
           text_of(problem.getWhat()), text_of(problem.getHint()), text_of(problem.getCode())));
     }
-    case Fault::USAGE: {
+    case wire::Fault::USAGE: {
       const auto problem = fault.getUsage();
       return std::make_exception_ptr(UsageError(text_of(problem.getCode()),
                                                 text_of(problem.getWhat()),
                                                 text_of(problem.getHint()), problem.getExitCode()));
     }
-    case Fault::LEAVING:
+    case wire::Fault::LEAVING:
       return std::make_exception_ptr(
           OwnerGone("the process that owned the store is ending", /*may_be_done=*/false));
   }
@@ -154,33 +154,33 @@ std::exception_ptr read_fault(Fault::Reader fault) {
 
 // --- Commands and answers.
 
-void write_commands(capnp::List<Command>::Builder to,
+void write_commands(capnp::List<wire::Command>::Builder to,
                     std::span<const events::CommandRequest> commands) {
   for (unsigned int n = 0; n < to.size(); ++n) write_command(to[n], commands[n]);
 }
 
-std::vector<events::CommandRequest> read_commands(capnp::List<Command>::Reader commands) {
+std::vector<events::CommandRequest> read_commands(capnp::List<wire::Command>::Reader commands) {
   std::vector<events::CommandRequest> read;
   read.reserve(commands.size());
   for (const auto command : commands) read.push_back(read_command(command));
   return read;
 }
 
-void write_options(SubmitOptions::Builder to, const tenantry::SubmitOptions& options) {
+void write_options(wire::SubmitOptions::Builder to, const SubmitOptions& options) {
   to.setStopOnRefusal(options.stop_on_refusal);
   to.setCommitCommandsMax(options.commit_commands_max);
 }
 
-tenantry::SubmitOptions read_options(SubmitOptions::Reader options) {
+SubmitOptions read_options(wire::SubmitOptions::Reader options) {
   return {options.getStopOnRefusal(), options.getCommitCommandsMax(), nullptr};
 }
 
-void write_answers(capnp::List<Answer>::Builder to, std::span<const tenantry::Answer> answers) {
+void write_answers(capnp::List<wire::Answer>::Builder to, std::span<const Answer> answers) {
   for (unsigned int n = 0; n < to.size(); ++n) {
-    const tenantry::Answer& answer = answers[n];
-    Answer::Builder one = to[n];
+    const Answer& answer = answers[n];
+    wire::Answer::Builder one = to[n];
     one.setStatus(static_cast<std::uint8_t>(answer.status));
-    if (answer.status != tenantry::Answer::Status::kAccepted) {
+    if (answer.status != Answer::Status::kAccepted) {
       write_refusal(one.initRefusal(), answer.refusal);
     }
     one.setFirst(answer.first.value);
@@ -196,13 +196,13 @@ void write_answers(capnp::List<Answer>::Builder to, std::span<const tenantry::An
   }
 }
 
-std::vector<tenantry::Answer> read_answers(capnp::List<Answer>::Reader answers) {
-  std::vector<tenantry::Answer> read;
+std::vector<Answer> read_answers(capnp::List<wire::Answer>::Reader answers) {
+  std::vector<Answer> read;
   read.reserve(answers.size());
   for (const auto one : answers) {
-    tenantry::Answer& answer = read.emplace_back();
-    answer.status = static_cast<tenantry::Answer::Status>(one.getStatus());
-    if (answer.status != tenantry::Answer::Status::kAccepted) {
+    Answer& answer = read.emplace_back();
+    answer.status = static_cast<Answer::Status>(one.getStatus());
+    if (answer.status != Answer::Status::kAccepted) {
       answer.refusal = read_refusal(one.getRefusal());
     }
     answer.first = {one.getFirst()};
@@ -218,19 +218,19 @@ std::vector<tenantry::Answer> read_answers(capnp::List<Answer>::Reader answers) 
   return read;
 }
 
-void write_tail(Tail::Builder to, const LogTail& tail) {
+void write_tail(wire::Tail::Builder to, const LogTail& tail) {
   to.setPosition(tail.tail.value);
   to.setLastRecorded(tail.last_recorded.micros);
   to.setDigest(data_of(hash_bytes(tail.digest)));
 }
 
-LogTail read_tail(Tail::Reader tail) {
+LogTail read_tail(wire::Tail::Reader tail) {
   return {{tail.getPosition()}, {tail.getLastRecorded()}, read_hash(tail.getDigest())};
 }
 
 // --- Questions.
 
-void write_filter(LogFilter::Builder to, const tenantry::LogFilter& filter) {
+void write_filter(wire::LogFilter::Builder to, const LogFilter& filter) {
   to.setAfter(filter.after.value);
   to.setThrough(filter.through.value().value);
   if (filter.scope) to.initScope().setOnly(static_cast<std::uint16_t>(*filter.scope));
@@ -246,8 +246,8 @@ void write_filter(LogFilter::Builder to, const tenantry::LogFilter& filter) {
   to.setReverse(filter.reverse);
 }
 
-tenantry::LogFilter read_filter(LogFilter::Reader filter) {
-  tenantry::LogFilter read;
+LogFilter read_filter(wire::LogFilter::Reader filter) {
+  LogFilter read;
   read.after = {filter.getAfter()};
   read.through = Position{filter.getThrough()};
   if (filter.getScope().isOnly())
@@ -263,38 +263,38 @@ tenantry::LogFilter read_filter(LogFilter::Reader filter) {
   return read;
 }
 
-void write_query(ResolveQuery::Builder to, const tenantry::ResolveQuery& query) {
+void write_query(wire::ResolveQuery::Builder to, const ResolveQuery& query) {
   write_text(query.tenant_id, [&](auto text) { to.setTenantId(text); });
   write_text(query.host, [&](auto text) { to.setHost(text); });
   write_text(query.user, [&](auto text) { to.setUser(text); });
 }
 
-tenantry::ResolveQuery read_query(ResolveQuery::Reader query) {
-  tenantry::ResolveQuery read;
+ResolveQuery read_query(wire::ResolveQuery::Reader query) {
+  ResolveQuery read;
   if (query.hasTenantId()) read.tenant_id = text_of(query.getTenantId());
   if (query.hasHost()) read.host = text_of(query.getHost());
   if (query.hasUser()) read.user = text_of(query.getUser());
   return read;
 }
 
-void write_outcome(Resolution::Builder to, const ResolveOutcome& outcome) {
+void write_outcome(wire::Resolution::Builder to, const ResolveOutcome& outcome) {
   if (const auto* refusal = std::get_if<events::Refusal>(&outcome)) {
     return write_refusal(to.initRefusal(), *refusal);
   }
-  const auto& found = std::get<tenantry::Resolution>(outcome);
+  const auto& found = std::get<Resolution>(outcome);
   to.setTenant(data_of(uuid_bytes(found.tenant)));
   to.setSlug(text_of(found.slug));
   to.setName(text_of(found.name));
   to.setMatched(text_of(found.matched));
 }
 
-ResolveOutcome read_outcome(Resolution::Reader outcome) {
+ResolveOutcome read_outcome(wire::Resolution::Reader outcome) {
   if (outcome.isRefusal()) return read_refusal(outcome.getRefusal());
-  return tenantry::Resolution{read_uuid(outcome.getTenant()), text_of(outcome.getSlug()),
+  return Resolution{read_uuid(outcome.getTenant()), text_of(outcome.getSlug()),
                               text_of(outcome.getName()), text_of(outcome.getMatched())};
 }
 
-void write_status(Status::Builder to, const StoreStatus& status) {
+void write_status(wire::Status::Builder to, const StoreStatus& status) {
   write_tail(to.initTail(), status.tail);
   to.setCreatedAt(status.created_at.micros);
   to.setDirectory(text_of(status.directory));
@@ -323,7 +323,7 @@ void write_status(Status::Builder to, const StoreStatus& status) {
   }
 }
 
-StoreStatus read_status(Status::Reader status) {
+StoreStatus read_status(wire::Status::Reader status) {
   StoreStatus read;
   read.tail = read_tail(status.getTail());
   read.created_at = {status.getCreatedAt()};
@@ -348,7 +348,7 @@ StoreStatus read_status(Status::Reader status) {
   return read;
 }
 
-void write_checks(capnp::List<Check>::Builder to, std::span<const CheckResult> checks) {
+void write_checks(capnp::List<wire::Check>::Builder to, std::span<const CheckResult> checks) {
   for (unsigned int n = 0; n < to.size(); ++n) {
     to[n].setName(text_of(checks[n].name));
     to[n].setPassed(checks[n].passed);
@@ -360,7 +360,7 @@ void write_checks(capnp::List<Check>::Builder to, std::span<const CheckResult> c
   }
 }
 
-std::vector<CheckResult> read_checks(capnp::List<Check>::Reader checks) {
+std::vector<CheckResult> read_checks(capnp::List<wire::Check>::Reader checks) {
   std::vector<CheckResult> read;
   for (const auto check : checks) {
     read.push_back({text_of(check.getName()), check.getPassed(), check.getExamined(),

@@ -26,45 +26,45 @@ struct OwnerLeaves : std::exception {
 
 // Puts what was thrown there, with its type and all of its words. A fault of no known type is a
 // bug, and ends the process.
-void write_fault(Fault::Builder fault, const std::exception_ptr& error);
+void write_fault(wire::Fault::Builder fault, const std::exception_ptr& error);
 // What was thrown there, to be thrown here; nullptr for none. For OwnerLeaves it is an OwnerGone,
 // which did nothing.
-[[nodiscard]] std::exception_ptr read_fault(Fault::Reader fault);
+[[nodiscard]] std::exception_ptr read_fault(wire::Fault::Reader fault);
 
-void write_commands(capnp::List<Command>::Builder to,
+void write_commands(capnp::List<wire::Command>::Builder to,
                     std::span<const events::CommandRequest> commands);
 [[nodiscard]] std::vector<events::CommandRequest> read_commands(
-    capnp::List<Command>::Reader commands);
+    capnp::List<wire::Command>::Reader commands);
 
-void write_options(SubmitOptions::Builder to, const tenantry::SubmitOptions& options);
-[[nodiscard]] tenantry::SubmitOptions read_options(SubmitOptions::Reader options);
+void write_options(wire::SubmitOptions::Builder to, const SubmitOptions& options);
+[[nodiscard]] SubmitOptions read_options(wire::SubmitOptions::Reader options);
 
 // What submitted commands came to.
 struct Submitted {
-  std::vector<tenantry::Answer> answers;
+  std::vector<Answer> answers;
   std::exception_ptr fault;  // Then the answers are those that are durable all the same.
 };
-void write_answers(capnp::List<Answer>::Builder to, std::span<const tenantry::Answer> answers);
-[[nodiscard]] std::vector<tenantry::Answer> read_answers(capnp::List<Answer>::Reader answers);
+void write_answers(capnp::List<wire::Answer>::Builder to, std::span<const Answer> answers);
+[[nodiscard]] std::vector<Answer> read_answers(capnp::List<wire::Answer>::Reader answers);
 
-void write_tail(Tail::Builder to, const LogTail& tail);
-[[nodiscard]] LogTail read_tail(Tail::Reader tail);
+void write_tail(wire::Tail::Builder to, const LogTail& tail);
+[[nodiscard]] LogTail read_tail(wire::Tail::Reader tail);
 
 // `through` is set.
-void write_filter(LogFilter::Builder to, const tenantry::LogFilter& filter);
-[[nodiscard]] tenantry::LogFilter read_filter(LogFilter::Reader filter);
+void write_filter(wire::LogFilter::Builder to, const LogFilter& filter);
+[[nodiscard]] LogFilter read_filter(wire::LogFilter::Reader filter);
 
-void write_query(ResolveQuery::Builder to, const tenantry::ResolveQuery& query);
-[[nodiscard]] tenantry::ResolveQuery read_query(ResolveQuery::Reader query);
-void write_outcome(Resolution::Builder to, const ResolveOutcome& outcome);
-[[nodiscard]] ResolveOutcome read_outcome(Resolution::Reader outcome);
+void write_query(wire::ResolveQuery::Builder to, const ResolveQuery& query);
+[[nodiscard]] ResolveQuery read_query(wire::ResolveQuery::Reader query);
+void write_outcome(wire::Resolution::Builder to, const ResolveOutcome& outcome);
+[[nodiscard]] ResolveOutcome read_outcome(wire::Resolution::Reader outcome);
 
-void write_status(Status::Builder to, const StoreStatus& status);
+void write_status(wire::Status::Builder to, const StoreStatus& status);
 // Without the identity, which the greeting gave.
-[[nodiscard]] StoreStatus read_status(Status::Reader status);
+[[nodiscard]] StoreStatus read_status(wire::Status::Reader status);
 
-void write_checks(capnp::List<Check>::Builder to, std::span<const CheckResult> checks);
-[[nodiscard]] std::vector<CheckResult> read_checks(capnp::List<Check>::Reader checks);
+void write_checks(capnp::List<wire::Check>::Builder to, std::span<const CheckResult> checks);
+[[nodiscard]] std::vector<CheckResult> read_checks(capnp::List<wire::Check>::Reader checks);
 
 [[nodiscard]] capnp::Data::Reader data_of(std::string_view bytes);
 [[nodiscard]] std::string_view bytes_of(capnp::Data::Reader data);

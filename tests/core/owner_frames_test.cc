@@ -139,7 +139,7 @@ TEST_F(OwnerFramesTest, WhoGivesTheOwnersDoorForItselfHoldsNothing) {
     caller.wait<void>([&caller] {
       auto request = caller.door().greetRequest();
       request.setVersion(kSoftwareVersion);
-      request.setCaller(caller.door().castAs<Caller>());
+      request.setCaller(caller.door().castAs<wire::Caller>());
       return request.send().ignoreResult();
     });
   }

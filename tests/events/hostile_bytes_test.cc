@@ -14,6 +14,7 @@
 
 #include "events/text.h"
 #include "tests/events/golden_files.h"
+#include "tests/events/made_events.h"
 
 namespace tenantry::events {
 namespace {
@@ -21,7 +22,6 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::size_t kWord = sizeof(capnp::word);
-constexpr Timestamp kNow{1'700'000'000'000'000};
 
 enum class Outcome { kValues, kMalformed };
 
@@ -43,7 +43,7 @@ Outcome read_all_as(std::string_view bytes, Origin origin) {
       EXPECT_TRUE(is_storable_text({text.cStr(), text.size()}));
     (void)view.concerns_user(1);
     for (const auto& [field, value] : view.fields()) expect_sound(value);
-    for (const RowChange& change : row_changes(view, kNow)) {
+    for (const RowChange& change : row_changes(view, kMadeAt)) {
       for (const auto& [place, value] : change.columns) expect_sound(value);
     }
     return Outcome::kValues;
@@ -60,14 +60,6 @@ Outcome read_all(std::string_view bytes) {
     EXPECT_EQ(stored, Outcome::kValues);
   }
   return outcome;
-}
-
-template <class Fill>
-EncodedEvent encode(Fill&& fill) {
-  capnp::MallocMessageBuilder message;
-  auto event = message.initRoot<Event>();
-  fill(event);
-  return encode_canonical(event.asReader());
 }
 
 std::string from_words(std::initializer_list<std::uint64_t> words) {
@@ -182,7 +174,7 @@ TEST(HostileBytesTest, AnyEventReadAsAnyOtherKindEndsInValuesOrMalformedError) {
 TEST(HostileBytesTest, ARowReadAsAnEventEndsInValuesOrMalformedError) {
   for (const GoldenEvent& event : golden_events()) {
     EventView view(event.bytes);
-    const auto changes = row_changes(view, kNow);
+    const auto changes = row_changes(view, kMadeAt);
     if (changes.at(0).effect != Effect::INSERT) continue;
     RowValues row(changes[0].table->columns.size());
     apply_patch(row, changes[0]);

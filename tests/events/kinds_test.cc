@@ -1,10 +1,10 @@
 #include "events/kinds.h"
 
-#include <capnp/message.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "events/imports.h"
+#include "tests/events/made_events.h"
 
 namespace tenantry::events {
 namespace {
@@ -12,23 +12,14 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
-constexpr Timestamp kNow{1'700'000'000'000'000};
 const Uuid kTenant = entity_key(std::int64_t{77});
-
-template <class Fill>
-EncodedEvent encode(Fill&& fill) {
-  capnp::MallocMessageBuilder message;
-  auto event = message.initRoot<Event>();
-  fill(event);
-  return encode_canonical(event.asReader());
-}
 
 capnp::Data::Reader data(const Uuid& uuid) { return {uuid.bytes.data(), uuid.bytes.size()}; }
 
 // (column, value) of the single change.
 std::vector<std::pair<std::string, Value>> changed(const EncodedEvent& payload) {
   EventView view(payload);
-  const auto changes = row_changes(view, kNow);
+  const auto changes = row_changes(view, kMadeAt);
   std::vector<std::pair<std::string, Value>> named;
   for (const auto& [place, value] : changes.at(0).columns) {
     named.emplace_back(changes[0].table->columns[place].name, value);
@@ -60,7 +51,7 @@ TEST(RowChangesTest, AnInsertGivesEveryColumn) {
                           Pair("username", Value("ann")), Pair("first_name", Value("")),
                           Pair("last_name", Value("")), Pair("email", Value("")),
                           Pair("is_staff", Value(false)), Pair("is_active", Value(true)),
-                          Pair("date_joined", Value(kNow))));
+                          Pair("date_joined", Value(kMadeAt))));
 }
 
 TEST(RowChangesTest, APatchNamesOnlyWhatItCarries) {
@@ -76,7 +67,7 @@ TEST(RowChangesTest, AnAbsentTextSetsANullableColumnToNull) {
   const auto payload =
       encode([](Event::Builder event) { event.initTenantLogoChanged().setId(data(kTenant)); });
   EXPECT_THAT(changed(payload),
-              ElementsAre(Pair("logo", Value(Null{})), Pair("updated_at", Value(kNow))));
+              ElementsAre(Pair("logo", Value(Null{})), Pair("updated_at", Value(kMadeAt))));
 }
 
 TEST(RowChangesTest, ConstantsAndTheTimeOfChangeAreSet) {
@@ -105,7 +96,7 @@ TEST(RowChangesTest, AMovedDomainNamesBothTenants) {
   EXPECT_EQ(view.other_tenant(), target);
   EXPECT_THAT(changed(payload),
               ElementsAre(Pair("tenant_id", Value(target)), Pair("is_primary", Value(false)),
-                          Pair("updated_at", Value(kNow))));
+                          Pair("updated_at", Value(kMadeAt))));
 }
 
 TEST(EventViewTest, BorrowsBytesThatAreAlignedAndCopiesOthers) {
@@ -164,7 +155,7 @@ TEST(ImportsTest, ARowComesOutAsItWentIn) {
   const EventView view(payload);
   EXPECT_EQ(view.kind().name, "UserImported");
   EXPECT_EQ(view.event().getActor(), "system:import");
-  const auto changes = row_changes(view, kNow);
+  const auto changes = row_changes(view, kMadeAt);
   ASSERT_EQ(changes.size(), 1U);
   RowValues found(table.columns.size());
   apply_patch(found, changes[0]);
@@ -178,7 +169,7 @@ TEST(ImportsTest, ARowWithoutValuesIsKeptToo) {
                       false,           false, Timestamp{0}};
   const auto payload = imported_row(table, row, {});
   RowValues found(table.columns.size());
-  apply_patch(found, row_changes(EventView(payload), kNow).at(0));
+  apply_patch(found, row_changes(EventView(payload), kMadeAt).at(0));
   EXPECT_EQ(found, row);
 }
 
@@ -186,7 +177,7 @@ TEST(ImportsTest, ReservedIdsChangeNoRow) {
   const auto payload = reserved_ids(table_of(EntityKind::DOMAIN), 41, {});
   const EventView view(payload);
   EXPECT_EQ(view.kind().name, "DomainIdsReserved");
-  const auto changes = row_changes(view, kNow);
+  const auto changes = row_changes(view, kMadeAt);
   ASSERT_EQ(changes.size(), 1U);
   EXPECT_EQ(changes[0].effect, Effect::RESERVE);
   EXPECT_EQ(changes[0].id, entity_key(std::int64_t{41}));

@@ -23,8 +23,6 @@ using events::CommandRequest;
 using events::EncodedEvent;
 using events::Refusal;
 
-constexpr events::Timestamp kNow{1'770'000'000'000'000};
-
 bool same(const events::Circumstances& left, const events::Circumstances& right) {
   return left.id == right.id && left.actor == right.actor && left.channel == right.channel &&
          left.reason == right.reason && left.correlation_id == right.correlation_id &&

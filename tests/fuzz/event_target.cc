@@ -14,8 +14,6 @@ using events::Origin;
 using events::RowChange;
 using events::Timestamp;
 
-constexpr Timestamp kNow{1'700'000'000'000'000};
-
 void check_value(const events::Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) {
     require(events::is_storable_text(*text), "a text that was read can be stored");

@@ -4,10 +4,15 @@
 #include <string_view>
 #include <vector>
 
+#include "events/values.h"
+
 // What reads bytes that anybody may have written, each part as a function that takes any bytes and
 // checks what must hold of the outcome. Fuzzers call it with inputs that they make up, the test
 // suite with seeds and with every input that ever failed.
 namespace tenantry::fuzz {
+
+// When it is, to every target.
+inline constexpr events::Timestamp kNow{1'770'000'000'000'000};
 
 struct Target {
   std::string_view name;

@@ -13,8 +13,6 @@
 namespace tenantry::fuzz {
 namespace {
 
-constexpr events::Timestamp kNow{1'700'000'000'000'000};
-
 void check_values(std::string_view text) {
   if (const auto time = events::parse_timestamp(text)) {
     const std::string written = events::format_timestamp(*time);

@@ -34,9 +34,9 @@ std::string normal(const std::string& path) {
   return std::filesystem::path(path).lexically_normal().string();
 }
 
-class File final : public rocksdb::FSWritableFileOwnerWrapper {
+class WrittenFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  File(std::unique_ptr<rocksdb::FSWritableFile>&& file, SimDisk& disk, std::string path,
+  WrittenFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, SimDisk& disk, std::string path,
        std::uint64_t size)
       : FSWritableFileOwnerWrapper(std::move(file)),
         disk_(disk),
@@ -118,7 +118,7 @@ class Files final : public rocksdb::FileSystemWrapper {
     const int error = disk_.create(path, /*empties=*/true);
     if (error != 0) return to_status(error);
     const IOStatus made = FileSystemWrapper::NewWritableFile(path, options, result, debug);
-    if (made.ok()) *result = std::make_unique<File>(std::move(*result), disk_, path, 0);
+    if (made.ok()) *result = std::make_unique<WrittenFile>(std::move(*result), disk_, path, 0);
     return made;
   }
   IOStatus ReopenWritableFile(const std::string& /*name*/, const rocksdb::FileOptions& /*options*/,

@@ -14,7 +14,7 @@
 namespace tenantry::sim {
 namespace {
 
-struct File {
+struct SqliteFile {
   sqlite3_file base;  // First: SQLite's handle.
   SimDisk* disk;      // Null for a file of somewhere else.
   std::string* path;
@@ -26,7 +26,7 @@ sqlite3_vfs* real_vfs() {
   return real;
 }
 
-File& ours(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
+SqliteFile& ours(sqlite3_file* file) { return *reinterpret_cast<SqliteFile*>(file); }
 
 const sqlite3_io_methods& real_methods(sqlite3_file* file) { return *ours(file).real()->pMethods; }
 
@@ -40,7 +40,7 @@ int close_file(sqlite3_file* file) {
 }
 
 int write_file(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset) {
-  File& own = ours(file);
+  SqliteFile& own = ours(file);
   if (own.disk == nullptr) return real_methods(file).xWrite(own.real(), bytes, count, offset);
   std::uint64_t allowed = 0;
   const int error = own.disk->write(*own.path, static_cast<std::uint64_t>(offset),
@@ -51,7 +51,7 @@ int write_file(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 o
 }
 
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
-  File& own = ours(file);
+  SqliteFile& own = ours(file);
   if (own.disk != nullptr) {
     const int error = own.disk->truncate(*own.path, static_cast<std::uint64_t>(size));
     if (error != 0) return failure(error, SQLITE_IOERR_TRUNCATE);
@@ -60,7 +60,7 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 }
 
 int sync_file(sqlite3_file* file, int flags) {
-  File& own = ours(file);
+  SqliteFile& own = ours(file);
   if (own.disk == nullptr) return real_methods(file).xSync(own.real(), flags);
   int error = own.disk->sync(*own.path);
   // As the real one does: the first sync of a file that it made is one of its directory, too.
@@ -129,7 +129,7 @@ const sqlite3_io_methods kMethods = {
 
 int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags,
               int* flags_out) {
-  File& own = ours(file);
+  SqliteFile& own = ours(file);
   own.base.pMethods = nullptr;
   SimDisk* disk = SimDisk::active();
   if (name == nullptr || disk == nullptr || !disk->covers(name)) disk = nullptr;
@@ -167,7 +167,7 @@ void put_sqlite_on_sim_disks() {
   static sqlite3_vfs vfs = [] {
     sqlite3_vfs copy = *real_vfs();
     copy.zName = "tenantry-sim";
-    copy.szOsFile += static_cast<int>(sizeof(File));
+    copy.szOsFile += static_cast<int>(sizeof(SqliteFile));
     copy.xOpen = open_file;
     copy.xDelete = delete_file;
     return copy;
