@@ -26,8 +26,7 @@ fs::path scratch_place() {
 // what passes, the positions are compared.
 class PassingEvents {
  public:
-  PassingEvents(const TenancyStore& log, LogFilter filter)
-      : log_(log), filter_(std::move(filter)) {
+  PassingEvents(const TenancyStore& log, LogFilter filter) : log_(log), filter_(std::move(filter)) {
     filter_.reverse = false;
     const Position end = log.tail().tail;
     filter_.through = std::min(filter_.through.value_or(end), end);
@@ -73,8 +72,8 @@ void fold_every_row(const TenancyStore& log, Position through,
   fold_log_rows(log, scratch_place(), through, seen, visit);
 }
 
-void fold_commands(const TenancyStore& log, const LogFilter& filter,
-                   const Progress& progress, const VisitCommand& visit) {
+void fold_commands(const TenancyStore& log, const LogFilter& filter, const Progress& progress,
+                   const VisitCommand& visit) {
   PassingEvents passing(log, filter);
   read_commands(
       log, scratch_place(), filter.through,

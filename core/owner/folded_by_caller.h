@@ -12,7 +12,7 @@ namespace tenantry::owner {
 void fold_every_row(const TenancyStore& log, Position through,
                     const std::function<bool(const StoredEvent&)>& seen,
                     const std::function<bool(const FoldedRow&)>& visit);
-void fold_commands(const TenancyStore& log, const LogFilter& filter,
-                   const Progress& progress, const VisitCommand& visit);
+void fold_commands(const TenancyStore& log, const LogFilter& filter, const Progress& progress,
+                   const VisitCommand& visit);
 
 }  // namespace tenantry::owner

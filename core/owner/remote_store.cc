@@ -79,7 +79,7 @@ class RemoteRehearsal final : public Rehearsal {
   explicit RemoteRehearsal(std::unique_ptr<HeldRehearsal> held) : held_(std::move(held)) {}
 
   std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
-                                       SubmitOptions options) override {
+                             SubmitOptions options) override {
     return settle(submit_to(*held_, commands, options), options);
   }
 
@@ -330,12 +330,12 @@ class Remote final : public RemoteStore {
   }
 
   std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
-                                       SubmitOptions options) override {
+                             SubmitOptions options) override {
     return settle(submit_to(*held_, commands, options), options);
   }
 
-  std::future<std::vector<Answer>> submit_later(
-      std::vector<events::CommandRequest> commands, SubmitOptions options) override {
+  std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
+                                                SubmitOptions options) override {
     check_size(commands);
     const std::shared_ptr<Connection>& connection = held_->connection();
     connection->check_there();
@@ -406,8 +406,7 @@ class Remote final : public RemoteStore {
     return std::move(resolve_all({&query, 1}).front());
   }
 
-  std::vector<ResolveOutcome> resolve_all(
-      std::span<const ResolveQuery> queries) const override {
+  std::vector<ResolveOutcome> resolve_all(std::span<const ResolveQuery> queries) const override {
     return held_->call<std::vector<ResolveOutcome>>(
         [&](wire::Owner::Client& owner) {
           auto request = owner.resolveRequest();

@@ -170,7 +170,7 @@ class SharedStore final : public TenancyStore {
   }
 
   std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
-                                       SubmitOptions options) override {
+                             SubmitOptions options) override {
     require_writable();
     return ask([&](const std::shared_ptr<Reached>& reached) {
       try {
@@ -184,8 +184,8 @@ class SharedStore final : public TenancyStore {
 
   // What an owner that ends leaves undone is not given to the next one: what came later may be
   // before it there.
-  std::future<std::vector<Answer>> submit_later(
-      std::vector<events::CommandRequest> commands, SubmitOptions options) override {
+  std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
+                                                SubmitOptions options) override {
     require_writable();
     if (const auto reached = here_to_stay()) {
       return reached->store->submit_later(std::move(commands), options);
@@ -380,11 +380,10 @@ class SharedStore final : public TenancyStore {
   // Keeps the store that it is of.
   class SharedRehearsal final : public Rehearsal {
    public:
-    SharedRehearsal(std::shared_ptr<Reached> reached,
-                    std::unique_ptr<Rehearsal> rehearsal)
+    SharedRehearsal(std::shared_ptr<Reached> reached, std::unique_ptr<Rehearsal> rehearsal)
         : reached_(std::move(reached)), rehearsal_(std::move(rehearsal)) {}
     std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
-                                         SubmitOptions options) override {
+                               SubmitOptions options) override {
       try {
         return rehearsal_->submit(commands, options);
       } catch (const OwnerGone& gone) {

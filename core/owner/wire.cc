@@ -291,7 +291,7 @@ void write_outcome(wire::Resolution::Builder to, const ResolveOutcome& outcome) 
 ResolveOutcome read_outcome(wire::Resolution::Reader outcome) {
   if (outcome.isRefusal()) return read_refusal(outcome.getRefusal());
   return Resolution{read_uuid(outcome.getTenant()), text_of(outcome.getSlug()),
-                              text_of(outcome.getName()), text_of(outcome.getMatched())};
+                    text_of(outcome.getName()), text_of(outcome.getMatched())};
 }
 
 void write_status(wire::Status::Builder to, const StoreStatus& status) {

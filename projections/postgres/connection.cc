@@ -82,6 +82,16 @@ int seconds_to_wait(PGconn* connection) {
   return seconds;
 }
 
+std::vector<const char*> texts_of(const std::vector<std::string>& parameters) {
+  std::vector<const char*> texts;
+  texts.reserve(parameters.size());
+  for (const std::string& parameter : parameters) {
+    TENANTRY_ASSERT(parameter.find('\0') == std::string::npos);
+    texts.push_back(parameter.c_str());
+  }
+  return texts;
+}
+
 }  // namespace
 
 const char* const kSessionSettings =
@@ -239,15 +249,24 @@ Connection::Connection(const ConnectionInfo& info)
 Connection::~Connection() = default;
 
 Result Connection::query(const std::string& sql, const std::vector<std::string>& parameters) {
-  std::vector<const char*> values;
-  values.reserve(parameters.size());
-  for (const std::string& parameter : parameters) {
-    TENANTRY_ASSERT(parameter.find('\0') == std::string::npos);
-    values.push_back(parameter.c_str());
-  }
+  const std::vector<const char*> values = texts_of(parameters);
   return impl_->take(
       ResultHandle(PQexecParams(impl_->open(), sql.c_str(), static_cast<int>(values.size()),
                                 nullptr, values.data(), nullptr, nullptr, 0)));
+}
+
+Result Connection::repeat(const std::string& sql, const std::vector<std::string>& parameters) {
+  auto found = repeated_.find(sql);
+  if (found == repeated_.end()) {
+    const std::string name = "tenantry_again_" + std::to_string(repeated_.size());
+    static_cast<void>(
+        impl_->take(ResultHandle(PQprepare(impl_->open(), name.c_str(), sql.c_str(), 0, nullptr))));
+    found = repeated_.emplace(sql, name).first;
+  }
+  const std::vector<const char*> values = texts_of(parameters);
+  return impl_->take(ResultHandle(PQexecPrepared(impl_->open(), found->second.c_str(),
+                                                 static_cast<int>(values.size()), values.data(),
+                                                 nullptr, nullptr, 0)));
 }
 
 void Connection::execute(const std::string& statements) {

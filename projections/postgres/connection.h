@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -63,6 +64,8 @@ class Connection {
 
   // One statement, with text parameters $1, $2, …
   Result query(const std::string& sql, const std::vector<std::string>& parameters = {});
+  // The same for a statement that comes again and again: it is planned once for this connection.
+  Result repeat(const std::string& sql, const std::vector<std::string>& parameters);
   // Several statements.
   void execute(const std::string& statements);
 
@@ -97,14 +100,17 @@ class Connection {
   class Impl;
   std::string name_;
   std::unique_ptr<Impl> impl_;
+  std::map<std::string, std::string> repeated_;  // Names of statements, by their SQL.
 };
 
 // Rolled back unless committed.
 class Transaction {
  public:
-  explicit Transaction(Connection& connection) : connection_(connection) {
+  // `settings` are statements that come first.
+  explicit Transaction(Connection& connection, const std::string& settings = {})
+      : connection_(connection) {
     // Not READ WRITE: a database that is set to read only is meant to be left alone.
-    connection_.execute("BEGIN ISOLATION LEVEL READ COMMITTED");
+    connection_.execute("BEGIN ISOLATION LEVEL READ COMMITTED;" + settings);
   }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;

@@ -137,7 +137,7 @@ std::vector<std::string> record_migrations(Connection& connection, const std::st
 void raise_sequence(Connection& connection, const std::string& schema,
                     const events::TableInfo& table, std::int64_t id) {
   if (!table.integer_ids || id <= 0) return;
-  static_cast<void>(connection.query(
+  static_cast<void>(connection.repeat(
       "SELECT setval(found.name::regclass, $3::bigint)"
       " FROM (SELECT pg_get_serial_sequence($1, $2) AS name) AS found"
       " WHERE found.name IS NOT NULL"
@@ -146,9 +146,8 @@ void raise_sequence(Connection& connection, const std::string& schema,
 }
 
 void check_references(Connection& connection) {
-  connection.execute("SAVEPOINT tenantry_references");
   try {
-    connection.execute("SET CONSTRAINTS ALL IMMEDIATE");
+    connection.execute("SAVEPOINT tenantry_references; SET CONSTRAINTS ALL IMMEDIATE");
   } catch (const ConstraintViolation& violation) {
     if (!violation.foreign_key()) {
       throw UsageError("read_model_conflict", connection.name() + ": " + violation.what(),

@@ -55,7 +55,7 @@ Mark parse_mark(const std::function<std::string_view(int)>& field) {
 
 std::optional<Mark> lock_mark(Connection& connection, const std::string& schema) {
   if (connection.query(kHasMarkTable).text(0, 0) != "t") return std::nullopt;
-  const Result found = connection.query(std::string(kSelectMark) + " FOR UPDATE", {schema});
+  const Result found = connection.repeat(std::string(kSelectMark) + " FOR UPDATE", {schema});
   if (found.rows() == 0) return std::nullopt;
   return parse_mark([&](int column) { return found.text(0, column); });
 }
@@ -80,7 +80,7 @@ bool move_mark(Connection& connection, const std::string& schema, const Mark& be
   std::vector<std::string> parameters = parameters_of(schema, after);
   parameters.push_back(std::to_string(before.position.value));
   parameters.push_back(std::to_string(before.epoch));
-  const Result moved = connection.query(
+  const Result moved = connection.repeat(
       "UPDATE tenantry.mark SET store_id = $2::uuid, incarnation = $3::bigint,"
       " epoch = $4::bigint, \"position\" = $5::bigint, log_digest = $6::bytea"
       " WHERE schema_name = $1 AND \"position\" = $7::bigint AND epoch = $8::bigint",

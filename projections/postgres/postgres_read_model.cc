@@ -39,8 +39,6 @@ class PostgresBatch final : public Batch {
 
   // Fenced when the mark is not the expected one.
   [[nodiscard]] std::optional<Fenced> start(const Mark& expected) {
-    // The log outlives the read model: a crash of the server may undo the last batches, whole.
-    writing_.connection.execute("SET LOCAL synchronous_commit = off");
     const auto found = lock_mark(writing_.connection, schema_);
     if (!still_stands(expected, found) || found->position != expected.position) {
       return Fenced{found};
@@ -71,7 +69,8 @@ class PostgresBatch final : public Batch {
  private:
   Writing& writing_;
   std::string schema_;
-  Transaction transaction_{writing_.connection};
+  // The log outlives the read model: a crash of the server may undo the last batches, whole.
+  Transaction transaction_{writing_.connection, "SET LOCAL synchronous_commit = off"};
   Mark mark_;
   bool committed_ = false;
 };

@@ -37,7 +37,7 @@ std::string normal(const std::string& path) {
 class WrittenFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   WrittenFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, SimDisk& disk, std::string path,
-       std::uint64_t size)
+              std::uint64_t size)
       : FSWritableFileOwnerWrapper(std::move(file)),
         disk_(disk),
         path_(std::move(path)),
