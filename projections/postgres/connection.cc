@@ -319,7 +319,7 @@ void Connection::receive_sync() {
 
 void Connection::leave_pipeline() { impl_->check_sent(PQexitPipelineMode(impl_->open())); }
 
-void Connection::abandon_pipeline() {
+void Connection::skip_pipeline() {
   // A null result ends the results of one statement; the answer to the sync ends all.
   for (;;) {
     const ResultHandle result(PQgetResult(impl_->open()));
@@ -327,6 +327,10 @@ void Connection::abandon_pipeline() {
     if (PQstatus(impl_->open()) != CONNECTION_OK) impl_->raise(result.get());
   }
   leave_pipeline();
+}
+
+void Connection::abandon_pipeline() {
+  skip_pipeline();
   roll_back();
 }
 
@@ -364,7 +368,8 @@ void Connection::roll_back() noexcept {
 }
 
 bool Connection::usable() const {
-  return impl_->usable() && !has_unread_input(PQsocket(impl_->handle()));
+  return impl_->usable() && PQtransactionStatus(impl_->handle()) == PQTRANS_IDLE &&
+         !has_unread_input(PQsocket(impl_->handle()));
 }
 
 }  // namespace tenantry::projections::postgres

@@ -80,7 +80,9 @@ class Connection {
   Result receive();
   void receive_sync();
   void leave_pipeline();
-  // After an error in a pipeline that was synced: skips what else was sent, rolls back, and leaves.
+  // After an error in a pipeline that was synced: skips what else was sent, and leaves.
+  void skip_pipeline();
+  // The same, and rolls back.
   void abandon_pipeline();
 
   // COPY … FROM STDIN.

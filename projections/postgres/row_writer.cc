@@ -1,6 +1,7 @@
 #include "projections/postgres/row_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "projections/postgres/maintenance.h"
@@ -21,7 +22,50 @@ constexpr std::size_t kPendingMax = 256;
 constexpr std::size_t kUnsentMax = std::size_t{1} << 20;
 constexpr std::size_t kNull = static_cast<std::size_t>(-1);
 
+// So many new rows travel as arrays: a savepoint costs what is saved for some of them, and a
+// transaction of a thousand events makes no more than the 64 that a server knows by heart.
+constexpr std::size_t kArraysFrom = 16;
+constexpr std::size_t kNewRowsMax = 1000;
+constexpr const char* kSavepoint = "SAVEPOINT tenantry_rows";
+constexpr const char* kRelease = "RELEASE SAVEPOINT tenantry_rows";
+
 std::uint64_t bit(std::size_t place) { return std::uint64_t{1} << place; }
+std::uint64_t all_columns(const TableInfo& table) { return bit(table.columns.size()) - 1; }
+
+// The fields of rows, row by row, from columns that begin with an array's header.
+class FieldReader {
+ public:
+  explicit FieldReader(const std::vector<std::string>& columns)
+      : columns_(columns), at_(columns.size(), kHeader) {}
+  std::vector<BinaryParameter> next() {
+    std::vector<BinaryParameter> fields;
+    fields.reserve(columns_.size());
+    for (std::size_t place = 0; place < columns_.size(); ++place) {
+      fields.push_back(field(columns_[place], at_[place]));
+    }
+    return fields;
+  }
+
+ private:
+  static constexpr std::size_t kHeader = 20;
+  static constexpr std::size_t kLength = 4;
+
+  // A length, big-endian, or all ones for NULL; then the bytes.
+  static BinaryParameter field(const std::string& column, std::size_t& at) {
+    std::uint32_t length = 0;
+    for (std::size_t place = 0; place < kLength; ++place) {
+      length = length << 8U | static_cast<std::uint8_t>(column[at + place]);
+    }
+    at += kLength;
+    if (length == ~std::uint32_t{0}) return std::nullopt;
+    const auto bytes = std::string_view(column).substr(at, length);
+    at += length;
+    return bytes;
+  }
+
+  const std::vector<std::string>& columns_;
+  std::vector<std::size_t> at_;
+};
 
 }  // namespace
 
@@ -32,25 +76,20 @@ RowWriter::RowWriter(Connection& connection, std::function<std::string(const Tab
 }
 
 void RowWriter::apply(const events::RowChange& change) {
+  TENANTRY_ASSERT(!refused_);
   const TableInfo& table = *change.table;
+  if (change.effect == Effect::RESERVE) return note_id(change);
   gather(change);
-  std::uint64_t columns = 0;
-  switch (change.effect) {
-    case Effect::INSERT:
-      columns = bit(table.columns.size()) - 1;
-      if (table.integer_ids) note_id(change);
-      break;
-    case Effect::PATCH:
-      for (std::size_t place = 0; place < values_.size(); ++place) {
-        if (values_[place] != nullptr) columns |= bit(place);
-      }
-      break;
-    case Effect::REMOVE:
-      break;
-    case Effect::RESERVE:
-      return note_id(change);
+  if (change.effect == Effect::INSERT) {
+    if (table.integer_ids) note_id(change);
+    return add_new(change);
   }
-  send(table, change.effect, columns, change.id);
+  end_new_rows();
+  std::uint64_t columns = 0;
+  for (std::size_t place = 0; place < values_.size(); ++place) {
+    if (change.effect == Effect::PATCH && values_[place] != nullptr) columns |= bit(place);
+  }
+  send_change(change, columns);
 }
 
 void RowWriter::note_id(const events::RowChange& change) {
@@ -64,28 +103,81 @@ void RowWriter::gather(const events::RowChange& change) {
   for (const auto& [place, value] : change.columns) values_[place] = &value;
 }
 
-void RowWriter::send(const TableInfo& table, Effect effect, std::uint64_t columns,
-                     const events::Uuid& id) {
-  if (!piping_) {
-    connection_.enter_pipeline();
-    piping_ = true;
+void RowWriter::add_new(const events::RowChange& change) {
+  if (new_rows_.table != change.table) end_new_rows();
+  const TableInfo& table = *change.table;
+  if (new_rows_.ids.empty()) {
+    new_rows_.table = &table;
+    for (const events::ColumnInfo& column : table.columns) {
+      new_rows_.columns.push_back(array_header(column, 0));
+    }
   }
-  const Prepared& statement = prepared(table, effect, columns);
+  new_rows_.ids.push_back(change.id);
+  for (std::size_t place = 0; place < table.columns.size(); ++place) {
+    static const Value kNothing = events::Null{};
+    std::string& column = new_rows_.columns[place];
+    const std::size_t before = column.size();
+    const Value* const value = values_[place];
+    append_copy_field(column, table.columns[place], value == nullptr ? kNothing : *value);
+    new_rows_.bytes += column.size() - before;
+  }
+  if (new_rows_.ids.size() >= kNewRowsMax || new_rows_.bytes >= kUnsentMax) end_new_rows();
+}
+
+void RowWriter::end_new_rows() {
+  if (new_rows_.ids.empty()) return;
+  if (new_rows_.ids.size() >= kArraysFrom) {
+    send_arrays();
+  } else {
+    FieldReader reader(new_rows_.columns);
+    for (const events::Uuid& id : new_rows_.ids) send_one(*new_rows_.table, id, reader.next());
+  }
+  new_rows_ = {};
+}
+
+void RowWriter::send_arrays() {
+  NewRows& rows = new_rows_;
+  const TableInfo& table = *rows.table;
+  Fields arrays;
+  for (std::size_t place = 0; place < table.columns.size(); ++place) {
+    const std::string header = array_header(table.columns[place], rows.ids.size());
+    rows.columns[place].replace(0, header.size(), header);
+    arrays.emplace_back(rows.columns[place]);
+  }
+  const std::string& name = prepared({&table, Effect::INSERT, all_columns(table), true});
+  // The row that is refused can be found after going back to here.
+  savepoint(kSavepoint);
+  connection_.send(name, arrays);
+  const std::size_t bytes = rows.bytes;
+  sent({&table, Effect::INSERT, {}, std::move(rows)}, bytes);
+  savepoint(kRelease);
+  // Nothing is left on its way: a server that got part of a pipeline waits for the rest without
+  // end.
+  drain();
+}
+
+void RowWriter::send_one(const TableInfo& table, const events::Uuid& id, const Fields& fields) {
+  connection_.send(prepared({&table, Effect::INSERT, all_columns(table)}), fields);
+  std::size_t bytes = 0;
+  for (const BinaryParameter& field : fields) bytes += field ? field->size() : 0;
+  sent({&table, Effect::INSERT, id, {}}, bytes);
+}
+
+void RowWriter::send_change(const events::RowChange& change, std::uint64_t columns) {
+  const TableInfo& table = *change.table;
+  const std::string& name = prepared({&table, change.effect, columns});
   bytes_.clear();
   ends_.clear();
-  const auto add = [&](std::size_t place, const Value* value) {
-    if (value == nullptr || std::holds_alternative<events::Null>(*value)) {
-      return ends_.push_back(kNull);
-    }
-    append_binary(bytes_, table.columns[place], *value);
+  const auto add = [&](std::size_t place, const Value& value) {
+    if (std::holds_alternative<events::Null>(value)) return ends_.push_back(kNull);
+    append_binary(bytes_, table.columns[place], value);
     ends_.push_back(bytes_.size());
   };
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
-    if ((columns & bit(place)) != 0) add(place, values_[place]);
+    if ((columns & bit(place)) != 0) add(place, *values_[place]);
   }
-  const Value key = events::id_value(table, id);
-  if (effect != Effect::INSERT) add(table.id_column, &key);
-  std::vector<BinaryParameter> parameters;
+  add(table.id_column, events::id_value(table, change.id));
+  Fields parameters;
   parameters.reserve(ends_.size());
   std::size_t begin = 0;
   for (const std::size_t end : ends_) {
@@ -96,21 +188,36 @@ void RowWriter::send(const TableInfo& table, Effect effect, std::uint64_t column
     parameters.emplace_back(std::string_view(bytes_).substr(begin, end - begin));
     begin = end;
   }
-  connection_.send(statement.name, parameters);
-  pending_.push_back({&table, effect, id});
-  unsent_bytes_ += bytes_.size();
+  connection_.send(name, parameters);
+  sent({&table, change.effect, change.id, {}}, bytes_.size());
+}
+
+void RowWriter::sent(Pending pending, std::size_t bytes) {
+  pending_.push_back(std::move(pending));
+  unsent_bytes_ += bytes;
   if (pending_.size() >= kPendingMax || unsent_bytes_ >= kUnsentMax) drain();
+}
+
+void RowWriter::savepoint(const char* sql) {
+  std::string& name = savepoints_[sql];
+  if (name.empty()) {
+    name = "tenantry_" + std::to_string(savepoints_.size()) + "_savepoint";
+    connection_.send_prepare(name, sql, {});
+    pending_.emplace_back();
+  }
+  connection_.send(name, {});
+  pending_.emplace_back();
 }
 
 void RowWriter::drain() {
   connection_.sync();
-  for (const Pending& pending : pending_) receive(pending);
-  connection_.receive_sync();
-  pending_.clear();
   unsent_bytes_ = 0;
+  for (const Pending& pending : std::exchange(pending_, {})) receive(pending);
+  connection_.receive_sync();
 }
 
 void RowWriter::flush() {
+  end_new_rows();
   if (!piping_) return;
   drain();
   connection_.leave_pipeline();
@@ -123,21 +230,51 @@ std::map<const TableInfo*, std::int64_t> RowWriter::take_largest_ids() {
 
 void RowWriter::receive(const Pending& pending) {
   if (pending.table == nullptr) return static_cast<void>(connection_.receive());
-  const std::string id = events::format_entity_id(*pending.table, pending.id);
+  const bool many = !pending.many.ids.empty();
   try {
     const Result result = connection_.receive();
-    if (result.affected() == 1) return;
+    if (result.affected() == (many ? pending.many.ids.size() : 1)) return;
   } catch (const ConstraintViolation& violation) {
-    if (violation.foreign_key()) {  // Of a key that is not deferrable.
-      connection_.abandon_pipeline();
-      raise_referenced(connection_, violation.error(), text_literal(id));
-    }
-    raise_conflict(pending.table->name +
-                   (pending.effect == Effect::INSERT ? " cannot take the new row with id "
-                                                     : " cannot change the row with id ") +
-                   id + ": " + violation.what());
+    refused_ = true;
+    connection_.skip_pipeline();
+    if (many) find_refused(pending.many);
+    connection_.roll_back();
+    raise_refused(pending, violation);
   }
-  raise_conflict(pending.table->name + " has no row with id " + id + " to change");
+  if (many) {
+    raise_conflict(pending.table->name + " did not take all of " +
+                   std::to_string(pending.many.ids.size()) + " new rows, the first with id " +
+                   events::format_entity_id(*pending.table, pending.many.ids.front()));
+  }
+  raise_conflict(pending.table->name + " has no row with id " +
+                 events::format_entity_id(*pending.table, pending.id) + " to change");
+}
+
+void RowWriter::raise_refused(const Pending& pending, const ConstraintViolation& violation) {
+  const std::string id = events::format_entity_id(*pending.table, pending.id);
+  if (violation.foreign_key()) {  // Of a key that is not deferrable.
+    raise_referenced(connection_, violation.error(), text_literal(id));
+  }
+  raise_conflict(pending.table->name +
+                 (pending.effect == Effect::INSERT ? " cannot take the new row with id "
+                                                   : " cannot change the row with id ") +
+                 id + ": " + violation.what());
+}
+
+void RowWriter::find_refused(const NewRows& rows) {
+  connection_.execute("ROLLBACK TO SAVEPOINT tenantry_rows");
+  prepared_.clear();  // What was prepared behind the error was not.
+  piping_ = false;
+  FieldReader reader(rows.columns);
+  for (const events::Uuid& id : rows.ids) {
+    send_one(*rows.table, id, reader.next());
+    drain();  // Throws for the row that is refused.
+  }
+  connection_.leave_pipeline();
+  connection_.roll_back();
+  throw UnavailableError(
+      connection_.name() + ": a row of " + rows.table->name + " was in the way, and is gone",
+      "try again");
 }
 
 void RowWriter::raise_conflict(const std::string& what) const {
@@ -146,39 +283,45 @@ void RowWriter::raise_conflict(const std::string& what) const {
                    4);
 }
 
-const RowWriter::Prepared& RowWriter::prepared(const TableInfo& table, Effect effect,
-                                               std::uint64_t columns) {
+const std::string& RowWriter::prepared(const Statement& statement) {
+  if (!piping_) {
+    connection_.enter_pipeline();
+    piping_ = true;
+  }
   // A few dozen at most: as many as there are kinds of events.
-  const auto found = std::ranges::find_if(prepared_, [&](const Prepared& known) {
-    return known.table == &table && known.effect == effect && known.columns == columns;
-  });
-  if (found != prepared_.end()) return *found;
+  const auto found = std::ranges::find(prepared_, statement, &Prepared::statement);
+  if (found != prepared_.end()) return found->name;
+  const TableInfo& table = *statement.table;
   std::vector<std::uint32_t> types;
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
-    if ((columns & bit(place)) != 0) types.push_back(type_oid(table.columns[place]));
+    if ((statement.columns & bit(place)) == 0) continue;
+    types.push_back(statement.many ? array_oid(table.columns[place])
+                                   : type_oid(table.columns[place]));
   }
-  if (effect != Effect::INSERT) types.push_back(type_oid(table.columns[table.id_column]));
-  const std::string name = "tenantry_" + std::to_string(prepared_.size()) + "_" + name_of_(table);
-  prepared_.push_back({&table, effect, columns, name});
-  connection_.send_prepare(name, sql(table, effect, columns), types);
+  if (statement.effect != Effect::INSERT) types.push_back(type_oid(table.columns[table.id_column]));
+  const std::string name = "tenantry_" + std::to_string(names_++) + "_" + name_of_(table);
+  prepared_.push_back({statement, name});
+  connection_.send_prepare(name, sql(statement), types);
   pending_.emplace_back();
-  return prepared_.back();
+  return prepared_.back().name;
 }
 
-std::string RowWriter::sql(const TableInfo& table, Effect effect, std::uint64_t columns) const {
+std::string RowWriter::sql(const Statement& statement) const {
+  const TableInfo& table = *statement.table;
   const std::string name = name_of_(table);
   const std::string id = identifier(table.columns[table.id_column].name);
-  if (effect == Effect::REMOVE) return "DELETE FROM " + name + " WHERE " + id + " = $1";
+  if (statement.effect == Effect::REMOVE) return "DELETE FROM " + name + " WHERE " + id + " = $1";
   std::string list;
   std::size_t parameter = 0;
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
-    if ((columns & bit(place)) == 0) continue;
+    if ((statement.columns & bit(place)) == 0) continue;
     list += (list.empty() ? "" : ", ");
-    if (effect == Effect::PATCH) list += identifier(table.columns[place].name) + " = ";
+    if (statement.effect == Effect::PATCH) list += identifier(table.columns[place].name) + " = ";
     list += "$" + std::to_string(++parameter);
   }
-  if (effect == Effect::INSERT) {
-    return "INSERT INTO " + name + " (" + column_list(table) + ") VALUES (" + list + ")";
+  if (statement.effect == Effect::INSERT) {
+    return "INSERT INTO " + name + " (" + column_list(table) + ") " +
+           (statement.many ? "SELECT * FROM unnest(" + list + ")" : "VALUES (" + list + ")");
   }
   // Nothing but the key: the row must be there all the same.
   if (list.empty()) list = id + " = " + id;

@@ -113,6 +113,38 @@ std::uint32_t type_oid(const ColumnInfo& column) {
   return 0;
 }
 
+std::uint32_t array_oid(const ColumnInfo& column) {
+  switch (column.type) {
+    case SqlType::BOOLEAN:
+      return 1000;
+    case SqlType::BIGINT:
+      return 1016;
+    case SqlType::INTEGER:
+      return 1007;
+    case SqlType::TEXT:
+      return 1009;
+    case SqlType::VARCHAR:
+      return 1015;
+    case SqlType::TIMESTAMPTZ:
+      return 1185;
+    case SqlType::UUID:
+      return 2951;
+    case SqlType::JSONB:
+      return 3807;
+  }
+  return 0;
+}
+
+std::string array_header(const ColumnInfo& column, std::size_t elements) {
+  std::string header;
+  append_big_endian(header, std::int32_t{1});  // One dimension,
+  append_big_endian(header, std::int32_t{1});  // maybe NULLs,
+  append_big_endian(header, type_oid(column));
+  append_big_endian(header, static_cast<std::int32_t>(elements));
+  append_big_endian(header, std::int32_t{1});  // numbered from 1.
+  return header;
+}
+
 void append_binary(std::string& out, const ColumnInfo& column, const Value& value) {
   switch (column.type) {
     case SqlType::BOOLEAN:

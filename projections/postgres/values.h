@@ -12,6 +12,13 @@ namespace tenantry::projections::postgres {
 // The type's object id, which is the same in every database.
 [[nodiscard]] std::uint32_t type_oid(const events::ColumnInfo& column);
 
+// Of an array of them.
+[[nodiscard]] std::uint32_t array_oid(const events::ColumnInfo& column);
+
+// The beginning of the binary form of an array of one dimension, whose elements are fields as of a
+// binary COPY; always as long.
+[[nodiscard]] std::string array_header(const events::ColumnInfo& column, std::size_t elements);
+
 // Appends the binary form of a value that is not NULL and has the type of the column.
 void append_binary(std::string& out, const events::ColumnInfo& column, const events::Value& value);
 

@@ -586,6 +586,36 @@ TEST_P(PostgresCutsEverywhereTest, AProjectionIsAtItsMarkAndGoesOn) {
   EXPECT_GE(cuts, kCutsMin);
 }
 
+// Rows that travel as arrays.
+TEST_P(PostgresCutsEverywhereTest, AProjectionOfManyNewRowsIsAtItsMarkAndGoesOn) {
+  std::int32_t next = 100;
+  const auto add_proteins = [&] {
+    for (const std::int32_t end = next + 40; next < end; ++next) {
+      log_.append([next](events::Event::Builder event) {
+        auto fact = event.initProteinAdded();
+        fact.setId(next);
+        fact.setName("protein" + std::to_string(next));
+      });
+    }
+  };
+  const auto project_all = [&] { return fails([&] { (void)project(log_, through_proxy(), {}); }); };
+  run_projector();
+  add_proteins();
+  const std::size_t step = step_of(project_all);
+  int cuts = 0;
+  for (std::size_t bytes = 1;; bytes += step) {
+    add_proteins();
+    proxy_.cut_after(GetParam(), bytes);
+    project_all();
+    EXPECT_TRUE(run_verify().equal()) << bytes;
+    if (!was_cut_) break;
+    ++cuts;
+    expect_the_same_object_to_go_on();
+    close_proxied();
+  }
+  EXPECT_GE(cuts, kCutsMin);
+}
+
 TEST_P(PostgresCutsEverywhereTest, AFreshRebuildIsThereWholeOrNotAtAll) {
   const std::size_t step = step_of([&] { return rebuild_fails(); });
   drop();

@@ -199,6 +199,67 @@ TEST_F(ProjectorTest, AKeyThatIsAlreadyThereStopsItAndNothingOfTheBatchStays) {
   EXPECT_EQ(run_projector().events, 2U) << "it goes on by itself";
 }
 
+// New rows that follow each other may travel together: the one that is refused is named all the
+// same.
+TEST_F(ProjectorTest, ARefusedRowAmongManyNewOnesIsNamed) {
+  log_.fill_every_table();
+  run_projector();
+  const auto add_proteins = [&] {
+    for (int id = 100; id < 700; ++id) {
+      log_.append([id](events::Event::Builder event) {
+        auto fact = event.initProteinAdded();
+        fact.setId(id);
+        fact.setName("protein" + std::to_string(id));
+      });
+    }
+  };
+  add_proteins();
+  const std::vector<std::pair<std::string, std::string>> obstacles{
+      {"(100, 'first')", "100"}, {"(503, 'key')", "503"}, {"(9000, 'protein699')", "699"}};
+  for (const auto& [row, named] : obstacles) {
+    sql("INSERT INTO core_protein VALUES " + row);
+    try {
+      run_projector();
+      FAIL() << row;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "read_model_conflict");
+      EXPECT_THAT(error.what(), HasSubstr("core_protein cannot take the new row with id " + named));
+    }
+    EXPECT_EQ(query("SELECT count(*) FROM core_protein WHERE id BETWEEN 101 AND 502"), "0");
+    sql("DELETE FROM core_protein WHERE name IN ('first', 'key', 'protein699')");
+  }
+  EXPECT_EQ(run_projector().events, 600U);
+  EXPECT_TRUE(run_verify().equal());
+}
+
+// Each table in its turn, and what one row needs of another in the same batch.
+TEST_F(ProjectorTest, ManyNewRowsOfEveryTableAreThoseOfTheLog) {
+  constexpr int kRows = 260;
+  for (int id = 1; id <= kRows; ++id) log_.register_user(id, "user" + std::to_string(id));
+  for (int id = 1; id <= kRows; ++id) {
+    log_.create_tenant(static_cast<std::uint64_t>(id), "tenant" + std::to_string(id));
+  }
+  for (int id = 1; id <= kRows; ++id) {
+    log_.add_domain(id, static_cast<std::uint64_t>(id), std::to_string(id) + ".example.com");
+  }
+  for (int id = 1; id <= kRows; ++id) log_.add_member(id, static_cast<std::uint64_t>(id), id);
+  for (int id = 1; id <= kRows; ++id) {
+    log_.create_preferences(id, id, R"({"width": )" + std::to_string(id) + "}");
+  }
+  for (int id = 1; id <= kRows; ++id) {
+    log_.invite(5000U + static_cast<std::uint64_t>(id), static_cast<std::uint64_t>(id),
+                std::to_string(id) + "@example.com");
+  }
+  std::vector<std::vector<std::string>> found;
+  for (const std::size_t size : {5U, 9U, 251U, 100000U}) {
+    drop();
+    run_projector({.batch_events = size});
+    found.push_back(digests());
+    EXPECT_EQ(found.back(), found.front()) << size;
+  }
+  EXPECT_TRUE(run_verify().equal());
+}
+
 TEST_F(ProjectorTest, ARowThatIsNotThereStopsIt) {
   log_.fill_every_table();
   run_projector();

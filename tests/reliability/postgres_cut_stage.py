@@ -68,6 +68,7 @@ class Termination(Interest):
         self.delay = random.choice((0, random.random() * 0.0005, random.random() * 0.002))
         self.before = None  # The mark before the transaction whose COMMIT is meant.
         self.done = threading.Event()
+        self.movers = set()  # Statements that move the mark, by session and name.
         self.moving = set()  # Sessions whose transaction has moved the mark.
         self.committing = None  # The session that sends the COMMIT that is meant.
 
@@ -77,7 +78,10 @@ class Termination(Interest):
 
     def note_commit(self, session, kind, body):
         """Whether this message is the COMMIT that is meant: one that moves the mark."""
-        if kind in (b"Q", b"P") and MOVES_MARK.search(body):
+        if kind == b"P" and MOVES_MARK.search(body):
+            self.movers.add((session, body.split(b"\0", 1)[0]))
+        prepared = kind == b"B" and (session, body.split(b"\0", 2)[1]) in self.movers
+        if prepared or (kind == b"Q" and MOVES_MARK.search(body)):
             self.moving.add(session)
         if kind != b"Q" or body != COMMIT or session not in self.moving:
             return False
