@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/tenancy_store.h"
+
 // Who takes part in the comparison, and what each is asked to do.
 namespace tenantry::bench {
 
@@ -22,6 +24,9 @@ struct Load {
 };
 
 inline constexpr std::size_t kTenants = 2000;  // Of a store, unless there are fewer events.
+
+// Throws std::runtime_error for a command that was refused or had no event.
+void require_accepted(const std::vector<Answer>& answers);
 
 struct Measured {
   double events_per_second = 0;
@@ -43,7 +48,8 @@ class Session {
 class Run {
  public:
   virtual ~Run() = default;
-  [[nodiscard]] virtual std::unique_ptr<Session> connect(std::size_t caller) = 0;
+  // Null for a run whose load is done at once.
+  [[nodiscard]] virtual std::unique_ptr<Session> connect(std::size_t /*caller*/) { return nullptr; }
   // Reads every event, in order, or projects it, so many of a call in a transaction; the number of
   // them.
   [[nodiscard]] virtual std::size_t run_all() { return 0; }

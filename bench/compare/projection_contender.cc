@@ -84,10 +84,10 @@ class Ground {
     const std::size_t tenants = std::min(kTenants, events);
     init_store(temp_ / "store", *clock_, *ids_);
     store_ = open_store({.directory = temp_ / "store"}, *clock_, *ids_);
-    submit(make_tenants(tenants));
+    require_accepted(store_->submit(make_tenants(tenants), {}));
     const Position before = store_->tail().tail;
     make_template();
-    submit(draw_commands({.tenants = tenants}, events));
+    require_accepted(store_->submit(draw_commands({.tenants = tenants}, events), {}));
     store_->read_after(before, store_->tail().tail, [&](const StoredEvent& stored) {
       rows_.push_back(row_of(stored));
       return true;
@@ -104,14 +104,6 @@ class Ground {
   [[nodiscard]] std::string database() const { return new_database(server_, kTemplate); }
 
  private:
-  void submit(const std::vector<events::CommandRequest>& commands) {
-    for (const Answer& answer : store_->submit(commands, {})) {
-      if (answer.status != Answer::Status::kAccepted) {
-        throw std::runtime_error("the store refused a command: " + answer.refusal.message);
-      }
-    }
-  }
-
   [[nodiscard]] static Row row_of(const StoredEvent& stored) {
     auto view = events::MessageView::over(stored.payload, events::Origin::kStored);
     const auto added = view.root<events::Event>().getDomainAdded();
@@ -155,7 +147,6 @@ class ProjectorRun final : public Run {
   ProjectorRun(const Ground& ground, const Load& load) : ground_(ground), load_(load) {
     (void)target_->probe();  // Connects.
   }
-  [[nodiscard]] std::unique_ptr<Session> connect(std::size_t) override { return nullptr; }
   [[nodiscard]] std::size_t run_all() override {
     const auto outcome =
         projections::project(ground_.store(), *target_, {.batch_events = load_.events_per_call});
@@ -176,7 +167,6 @@ class RowByRowRun final : public Run {
     connection_.prepare("upsert", fmt::format(kUpsert, "VALUES ($1, $2, $3, $4, $5, $6, $7)"));
     connection_.prepare("move", kMoveMark);
   }
-  [[nodiscard]] std::unique_ptr<Session> connect(std::size_t) override { return nullptr; }
   [[nodiscard]] std::size_t run_all() override {
     const std::vector<Row>& rows = ground_.rows();
     for (std::size_t done = 0; done < rows.size();) {
@@ -249,7 +239,6 @@ class UnnestRun final : public Run {
     Done(PQprepare(connection_.get(), "upsert", upsert.c_str(), 0, nullptr), *this);
     Done(PQprepare(connection_.get(), "move", kMoveMark, 0, nullptr), *this);
   }
-  [[nodiscard]] std::unique_ptr<Session> connect(std::size_t) override { return nullptr; }
   [[nodiscard]] std::size_t run_all() override {
     const std::size_t all = ground_.rows().size();
     for (std::size_t done = 0; done < all;) {

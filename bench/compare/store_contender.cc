@@ -19,14 +19,6 @@
 namespace tenantry::bench {
 namespace {
 
-void require_accepted(const std::vector<Answer>& answers) {
-  for (const Answer& answer : answers) {
-    if (answer.status != Answer::Status::kAccepted || answer.count == 0) {
-      throw std::runtime_error("the store refused a command: " + answer.refusal.message);
-    }
-  }
-}
-
 // Whether the store serves its socket, and whether its callers come through it.
 enum class Door { kClosed, kOpen, kUsed };
 
@@ -146,6 +138,14 @@ Door door_of(const std::string& name) {
 }
 
 }  // namespace
+
+void require_accepted(const std::vector<Answer>& answers) {
+  for (const Answer& answer : answers) {
+    if (answer.status != Answer::Status::kAccepted || answer.count == 0) {
+      throw std::runtime_error("the store refused a command: " + answer.refusal.message);
+    }
+  }
+}
 
 Contender store_contender(const std::string& name) {
   return {name,
