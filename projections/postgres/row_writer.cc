@@ -20,7 +20,6 @@ constexpr std::size_t kColumnsMax = 63;  // What a set of columns has bits for.
 // buffers between us hold, so that neither side waits for the other.
 constexpr std::size_t kPendingMax = 256;
 constexpr std::size_t kUnsentMax = std::size_t{1} << 20;
-constexpr std::size_t kNull = static_cast<std::size_t>(-1);
 
 // So many new rows travel as arrays: a savepoint costs what is saved for some of them, and a
 // transaction of a thousand events makes no more than the 64 that a server knows by heart.
@@ -32,37 +31,35 @@ constexpr const char* kRelease = "RELEASE SAVEPOINT tenantry_rows";
 std::uint64_t bit(std::size_t place) { return std::uint64_t{1} << place; }
 std::uint64_t all_columns(const TableInfo& table) { return bit(table.columns.size()) - 1; }
 
-// The fields of rows, row by row, from columns that begin with an array's header.
+// The field at `at` of fields as of a binary COPY, which moves behind it.
+BinaryParameter take_field(std::string_view fields, std::size_t& at) {
+  constexpr std::size_t kLength = 4;  // Big-endian; all ones for NULL.
+  std::uint32_t length = 0;
+  for (const char byte : fields.substr(at, kLength)) {
+    length = length << 8U | static_cast<std::uint8_t>(byte);
+  }
+  at += kLength;
+  if (length == ~std::uint32_t{0}) return std::nullopt;
+  const std::string_view bytes = fields.substr(at, length);
+  at += length;
+  return bytes;
+}
+
+// The fields of rows, row by row, from their columns.
 class FieldReader {
  public:
   explicit FieldReader(const std::vector<std::string>& columns)
-      : columns_(columns), at_(columns.size(), kHeader) {}
+      : columns_(columns), at_(columns.size()) {}
   std::vector<BinaryParameter> next() {
     std::vector<BinaryParameter> fields;
     fields.reserve(columns_.size());
     for (std::size_t place = 0; place < columns_.size(); ++place) {
-      fields.push_back(field(columns_[place], at_[place]));
+      fields.push_back(take_field(columns_[place], at_[place]));
     }
     return fields;
   }
 
  private:
-  static constexpr std::size_t kHeader = 20;
-  static constexpr std::size_t kLength = 4;
-
-  // A length, big-endian, or all ones for NULL; then the bytes.
-  static BinaryParameter field(const std::string& column, std::size_t& at) {
-    std::uint32_t length = 0;
-    for (std::size_t place = 0; place < kLength; ++place) {
-      length = length << 8U | static_cast<std::uint8_t>(column[at + place]);
-    }
-    at += kLength;
-    if (length == ~std::uint32_t{0}) return std::nullopt;
-    const auto bytes = std::string_view(column).substr(at, length);
-    at += length;
-    return bytes;
-  }
-
   const std::vector<std::string>& columns_;
   std::vector<std::size_t> at_;
 };
@@ -108,9 +105,7 @@ void RowWriter::add_new(const events::RowChange& change) {
   const TableInfo& table = *change.table;
   if (new_rows_.ids.empty()) {
     new_rows_.table = &table;
-    for (const events::ColumnInfo& column : table.columns) {
-      new_rows_.columns.push_back(array_header(column, 0));
-    }
+    new_rows_.columns.resize(table.columns.size());
   }
   new_rows_.ids.push_back(change.id);
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
@@ -138,16 +133,14 @@ void RowWriter::end_new_rows() {
 void RowWriter::send_arrays() {
   NewRows& rows = new_rows_;
   const TableInfo& table = *rows.table;
-  Fields arrays;
+  std::vector<std::string> arrays;
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
-    const std::string header = array_header(table.columns[place], rows.ids.size());
-    rows.columns[place].replace(0, header.size(), header);
-    arrays.emplace_back(rows.columns[place]);
+    arrays.push_back(array_header(table.columns[place], rows.ids.size()) + rows.columns[place]);
   }
   const std::string& name = prepared({&table, Effect::INSERT, all_columns(table), true});
   // The row that is refused can be found after going back to here.
   savepoint(kSavepoint);
-  connection_.send(name, arrays);
+  connection_.send(name, Fields(arrays.begin(), arrays.end()));
   const std::size_t bytes = rows.bytes;
   sent({&table, Effect::INSERT, {}, std::move(rows)}, bytes);
   savepoint(kRelease);
@@ -167,27 +160,13 @@ void RowWriter::send_change(const events::RowChange& change, std::uint64_t colum
   const TableInfo& table = *change.table;
   const std::string& name = prepared({&table, change.effect, columns});
   bytes_.clear();
-  ends_.clear();
-  const auto add = [&](std::size_t place, const Value& value) {
-    if (std::holds_alternative<events::Null>(value)) return ends_.push_back(kNull);
-    append_binary(bytes_, table.columns[place], value);
-    ends_.push_back(bytes_.size());
-  };
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
-    if ((columns & bit(place)) != 0) add(place, *values_[place]);
+    if ((columns & bit(place)) == 0) continue;
+    append_copy_field(bytes_, table.columns[place], *values_[place]);
   }
-  add(table.id_column, events::id_value(table, change.id));
+  append_copy_field(bytes_, table.columns[table.id_column], events::id_value(table, change.id));
   Fields parameters;
-  parameters.reserve(ends_.size());
-  std::size_t begin = 0;
-  for (const std::size_t end : ends_) {
-    if (end == kNull) {
-      parameters.emplace_back();
-      continue;
-    }
-    parameters.emplace_back(std::string_view(bytes_).substr(begin, end - begin));
-    begin = end;
-  }
+  for (std::size_t at = 0; at < bytes_.size();) parameters.push_back(take_field(bytes_, at));
   connection_.send(name, parameters);
   sent({&table, change.effect, change.id, {}}, bytes_.size());
 }

@@ -81,8 +81,7 @@ class RowWriter {
   NewRows new_rows_;                               // That are not sent yet.
   std::deque<Pending> pending_;
   std::vector<const events::Value*> values_;  // Of the change at hand, by place.
-  std::vector<std::size_t> ends_;             // Of each parameter in `bytes_`; scratch.
-  std::string bytes_;
+  std::string bytes_;                         // Of that change, field by field; scratch.
   std::size_t unsent_bytes_ = 0;
   bool piping_ = false;
   bool refused_ = false;  // Something was: no transaction is open any more.

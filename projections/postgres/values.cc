@@ -89,51 +89,37 @@ Value parse_time(std::string_view text) {
   return std::string(text);
 }
 
+struct TypeOids {
+  std::uint32_t element = 0;
+  std::uint32_t array = 0;
+};
+
+TypeOids oids_of(SqlType type) {
+  switch (type) {
+    case SqlType::BOOLEAN:
+      return {16, 1000};
+    case SqlType::BIGINT:
+      return {20, 1016};
+    case SqlType::INTEGER:
+      return {23, 1007};
+    case SqlType::TEXT:
+      return {25, 1009};
+    case SqlType::VARCHAR:
+      return {1043, 1015};
+    case SqlType::TIMESTAMPTZ:
+      return {1184, 1185};
+    case SqlType::UUID:
+      return {2950, 2951};
+    case SqlType::JSONB:
+      return {3802, 3807};
+  }
+  return {};
+}
+
 }  // namespace
 
-std::uint32_t type_oid(const ColumnInfo& column) {
-  switch (column.type) {
-    case SqlType::BOOLEAN:
-      return 16;
-    case SqlType::BIGINT:
-      return 20;
-    case SqlType::INTEGER:
-      return 23;
-    case SqlType::TEXT:
-      return 25;
-    case SqlType::VARCHAR:
-      return 1043;
-    case SqlType::TIMESTAMPTZ:
-      return 1184;
-    case SqlType::UUID:
-      return 2950;
-    case SqlType::JSONB:
-      return 3802;
-  }
-  return 0;
-}
-
-std::uint32_t array_oid(const ColumnInfo& column) {
-  switch (column.type) {
-    case SqlType::BOOLEAN:
-      return 1000;
-    case SqlType::BIGINT:
-      return 1016;
-    case SqlType::INTEGER:
-      return 1007;
-    case SqlType::TEXT:
-      return 1009;
-    case SqlType::VARCHAR:
-      return 1015;
-    case SqlType::TIMESTAMPTZ:
-      return 1185;
-    case SqlType::UUID:
-      return 2951;
-    case SqlType::JSONB:
-      return 3807;
-  }
-  return 0;
-}
+std::uint32_t type_oid(const ColumnInfo& column) { return oids_of(column.type).element; }
+std::uint32_t array_oid(const ColumnInfo& column) { return oids_of(column.type).array; }
 
 std::string array_header(const ColumnInfo& column, std::size_t elements) {
   std::string header;

@@ -16,7 +16,7 @@ namespace tenantry::projections::postgres {
 [[nodiscard]] std::uint32_t array_oid(const events::ColumnInfo& column);
 
 // The beginning of the binary form of an array of one dimension, whose elements are fields as of a
-// binary COPY; always as long.
+// binary COPY.
 [[nodiscard]] std::string array_header(const events::ColumnInfo& column, std::size_t elements);
 
 // Appends the binary form of a value that is not NULL and has the type of the column.

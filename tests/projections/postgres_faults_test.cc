@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <functional>
 
 #include <netinet/in.h>
 #include <pqxx/pqxx>
@@ -563,27 +564,34 @@ class PostgresCutsEverywhereTest : public PostgresCutsTest,
     close_proxied();  // Each run then begins with connecting.
     return step;
   }
+
+  // `append` makes events, and `call` projects them.
+  void expect_projections_at_their_marks(const std::function<void()>& append,
+                                         const std::function<bool()>& call) {
+    run_projector();
+    append();
+    const std::size_t step = step_of(call);
+    int cuts = 0;
+    for (std::size_t bytes = 1;; bytes += step) {
+      append();
+      proxy_.cut_after(GetParam(), bytes);
+      call();
+      EXPECT_TRUE(run_verify().equal()) << bytes;
+      if (!was_cut_) break;
+      ++cuts;
+      expect_the_same_object_to_go_on();
+      close_proxied();
+    }
+    EXPECT_GE(cuts, kCutsMin);
+  }
 };
 
 TEST_P(PostgresCutsEverywhereTest, AProjectionIsAtItsMarkAndGoesOn) {
   constexpr std::uint64_t kSeed = 11;
   SCOPED_TRACE(kSeed);
   std::mt19937_64 random(kSeed);
-  run_projector();
-  log_.append_random(random, 9);
-  const std::size_t step = step_of([&] { return projection_fails(); });
-  int cuts = 0;
-  for (std::size_t bytes = 1;; bytes += step) {
-    log_.append_random(random, 9);
-    proxy_.cut_after(GetParam(), bytes);
-    projection_fails();
-    EXPECT_TRUE(run_verify().equal()) << bytes;
-    if (!was_cut_) break;
-    ++cuts;
-    expect_the_same_object_to_go_on();
-    close_proxied();
-  }
-  EXPECT_GE(cuts, kCutsMin);
+  expect_projections_at_their_marks([&] { log_.append_random(random, 9); },
+                                    [&] { return projection_fails(); });
 }
 
 // Rows that travel as arrays.
@@ -598,22 +606,8 @@ TEST_P(PostgresCutsEverywhereTest, AProjectionOfManyNewRowsIsAtItsMarkAndGoesOn)
       });
     }
   };
-  const auto project_all = [&] { return fails([&] { (void)project(log_, through_proxy(), {}); }); };
-  run_projector();
-  add_proteins();
-  const std::size_t step = step_of(project_all);
-  int cuts = 0;
-  for (std::size_t bytes = 1;; bytes += step) {
-    add_proteins();
-    proxy_.cut_after(GetParam(), bytes);
-    project_all();
-    EXPECT_TRUE(run_verify().equal()) << bytes;
-    if (!was_cut_) break;
-    ++cuts;
-    expect_the_same_object_to_go_on();
-    close_proxied();
-  }
-  EXPECT_GE(cuts, kCutsMin);
+  expect_projections_at_their_marks(
+      add_proteins, [&] { return fails([&] { (void)project(log_, through_proxy(), {}); }); });
 }
 
 TEST_P(PostgresCutsEverywhereTest, AFreshRebuildIsThereWholeOrNotAtAll) {
