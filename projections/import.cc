@@ -10,6 +10,7 @@
 #include "core/state.h"
 #include "events/commands.h"
 #include "events/text.h"
+#include "projections/target_check.h"
 
 namespace tenantry::projections {
 namespace {

@@ -94,7 +94,8 @@ int compare(const Options& options) {
   const std::vector<Load> all_loads = loads(options.scale);
   const std::vector<Contender> contenders = make_contenders(options);
   const std::vector<Goal> wanted = goals(options.only);
-  if (wanted.empty()) throw std::runtime_error("there is no goal " + options.only);
+  if (wanted.empty())
+    throw std::runtime_error("there is no goal '" + options.only + "'; --help names them");
   std::vector<RunKey> runs = needed_runs(all_loads, wanted);
   std::map<std::string, std::string> left_out;
   for (const Contender& contender : contenders) {
