@@ -135,10 +135,10 @@ class Store final : public TenancyStore {
     return writer_.submit(commands, options);
   }
 
-  std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
-                                                SubmitOptions options) override {
+  void submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
+                   OnSubmitted done) override {
     require_writable();
-    return writer_.submit_later(std::move(commands), options);
+    writer_.submit_then(std::move(commands), options, std::move(done));
   }
 
   std::unique_ptr<Rehearsal> rehearse() override {

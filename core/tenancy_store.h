@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <future>
 #include <memory>
@@ -39,6 +40,15 @@ struct SubmitOptions {
   // commands. Borrowed until the call is over.
   std::vector<Answer>* answered = nullptr;
 };
+
+// What submitted commands came to.
+struct Submitted {
+  std::vector<Answer> answers;
+  std::exception_ptr fault;  // Then the answers are those that are durable all the same.
+};
+// Called once, by a thread of the store's that others wait for: it must be quick, and throws
+// nothing.
+using OnSubmitted = std::function<void(Submitted)>;
 
 // Which events to read. What is not set does not filter.
 struct LogFilter {
@@ -132,11 +142,14 @@ class TenancyStore : public EventSource {
   // (`answered`).
   [[nodiscard]] virtual std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                                                    SubmitOptions options) = 0;
-  // Gives back at once, for callers that have many commands under way: the answers come when they
-  // are durable, those of earlier calls of one thread first. The store answers everything before it
-  // closes. Errors come out of the future.
-  [[nodiscard]] virtual std::future<std::vector<Answer>> submit_later(
-      std::vector<events::CommandRequest> commands, SubmitOptions options) = 0;
+  // Gives back at once, for callers that have many commands under way: `done` is called when they
+  // are durable, for earlier calls of one thread first. The store answers everything before it
+  // closes. `answered` means nothing here.
+  virtual void submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
+                           OnSubmitted done) = 0;
+  // The same with a future, out of which errors come.
+  [[nodiscard]] std::future<std::vector<Answer>> submit_later(
+      std::vector<events::CommandRequest> commands, SubmitOptions options);
   // Rehearses on the store as it is now. The result must not outlive the store.
   [[nodiscard]] virtual std::unique_ptr<Rehearsal> rehearse() = 0;
 

@@ -85,12 +85,12 @@ std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> comma
   return std::move(mine->answers);
 }
 
-std::future<std::vector<Answer>> Writer::submit_later(std::vector<events::CommandRequest> commands,
-                                                      SubmitOptions options) {
+void Writer::submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
+                         OnSubmitted done) {
+  options.answered = nullptr;
   auto ticket = std::make_shared<Ticket>(std::span<const events::CommandRequest>(), options);
-  Later& later = ticket->later.emplace(Later{std::move(commands), {}});
+  Later& later = ticket->later.emplace(Later{std::move(commands), std::move(done)});
   ticket->commands = later.commands;
-  std::future<std::vector<Answer>> answers = later.promise.get_future();
   const std::lock_guard lock(mutex_);
   // While one writes, the other decides.
   while (standbys_.size() < 2) standbys_.emplace_back([this] { stand_by(); });
@@ -98,7 +98,6 @@ std::future<std::vector<Answer>> Writer::submit_later(std::vector<events::Comman
     standby_may_lead_ = true;
     standby_turn_.notify_one();
   }
-  return answers;
 }
 
 bool Writer::join(std::shared_ptr<Ticket> ticket) {
@@ -310,18 +309,16 @@ void Writer::answer(const Group& group, const std::exception_ptr& fault) {
     const bool is_durable = ticket->is_decided && ticket->durable == ticket->answers.size();
     if (fault && !is_durable) {
       ticket->fault = fault;
+      ticket->answers.resize(ticket->durable);
       if (ticket->options.answered != nullptr) {
-        ticket->answers.resize(ticket->durable);
         *ticket->options.answered = std::move(ticket->answers);
       }
     }
-    if (!ticket->later) {
+    if (ticket->later) {
+      ticket->later->done({std::move(ticket->answers), ticket->fault});
+    } else {
       ticket->turn.store(Turn::kAnswered);
       ticket->turn.notify_one();
-    } else if (ticket->fault) {
-      ticket->later->promise.set_exception(ticket->fault);
-    } else {
-      ticket->later->promise.set_value(std::move(ticket->answers));
     }
   }
 }

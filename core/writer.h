@@ -52,9 +52,9 @@ class Writer {
   // See TenancyStore::submit().
   [[nodiscard]] std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                                            SubmitOptions options);
-  // See TenancyStore::submit_later().
-  [[nodiscard]] std::future<std::vector<Answer>> submit_later(
-      std::vector<events::CommandRequest> commands, SubmitOptions options);
+  // See TenancyStore::submit_then().
+  void submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
+                   OnSubmitted done);
 
   // Answers what was submitted; nothing may be submitted afterwards.
   void close();
@@ -79,7 +79,7 @@ class Writer {
   // What a caller that does not wait leaves behind.
   struct Later {
     std::vector<events::CommandRequest> commands;
-    std::promise<std::vector<Answer>> promise;
+    OnSubmitted done;
   };
   // One call. Shared by its caller and who leads it: each may be gone before the other.
   struct Ticket {

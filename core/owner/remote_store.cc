@@ -56,6 +56,11 @@ auto make_submission(Client& client, std::span<const events::CommandRequest> com
 }
 
 // A fault does not take away the answers.
+template <class Response>
+Submitted read_submitted(const Response& response) {
+  return {read_answers(response.getAnswers()), read_fault(response.getFault())};
+}
+
 template <class Client>
 Submitted submit_to(const Held<Client>& to, std::span<const events::CommandRequest> commands,
                     const SubmitOptions& options) {
@@ -63,7 +68,7 @@ Submitted submit_to(const Held<Client>& to, std::span<const events::CommandReque
   to.connection()->check_there();
   return to.connection()->template wait<Submitted>([&] {
     return make_submission(to.client(), commands, options).send().then([](auto&& response) {
-      return Submitted{read_answers(response.getAnswers()), read_fault(response.getFault())};
+      return read_submitted(response);
     });
   });
 }
@@ -334,30 +339,20 @@ class Remote final : public RemoteStore {
     return settle(submit_to(*held_, commands, options), options);
   }
 
-  std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
-                                                SubmitOptions options) override {
+  void submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
+                   OnSubmitted done) override {
     check_size(commands);
     const std::shared_ptr<Connection>& connection = held_->connection();
     connection->check_there();
-    const auto promise = std::make_shared<std::promise<std::vector<Answer>>>();
-    std::future<std::vector<Answer>> answers = promise->get_future();
+    const auto tell = std::make_shared<OnSubmitted>(std::move(done));
     connection->wait<void>([&, &there = *connection] {
       there.keep(make_submission(held_->client(), commands, options)
                      .send()
-                     .then([promise, options](auto&& response) {
-                       try {
-                         promise->set_value(settle(
-                             {read_answers(response.getAnswers()), read_fault(response.getFault())},
-                             options));
-                       } catch (const std::exception&) {
-                         promise->set_exception(std::current_exception());
-                       }
-                     })
-                     .catch_([promise, &there](kj::Exception&& error) {
-                       promise->set_exception(there.fault_of(error));
+                     .then([tell](auto&& response) { (*tell)(read_submitted(response)); })
+                     .catch_([tell, &there](kj::Exception&& error) {
+                       (*tell)({{}, there.fault_of(error)});
                      }));
     });
-    return answers;
   }
 
   std::unique_ptr<Rehearsal> rehearse() override {

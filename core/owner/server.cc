@@ -78,55 +78,6 @@ Parcel<Result> fault_of(const std::exception_ptr& fault) {
   return outcome;
 }
 
-// Waits for what was submitted, one after the other: answers come in the order of the calls.
-class Submissions {
- public:
-  using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Submitted>>>;
-
-  struct Submission {
-    std::future<std::vector<Answer>> answers;
-    std::shared_ptr<std::vector<Answer>> durable;
-    Fulfiller fulfiller;
-  };
-
-  void add(Submission submission) {
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(submission));
-    ++under_way_;
-    changed_.notify_one();
-  }
-  // Those of which nobody was told yet what they came to.
-  [[nodiscard]] std::size_t under_way() const {
-    const std::lock_guard lock(mutex_);
-    return under_way_;
-  }
-
- private:
-  void serve(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    while (changed_.wait(lock, stop, [this] { return !queue_.empty(); })) {
-      Submission next = std::move(queue_.front());
-      queue_.pop_front();
-      lock.unlock();
-      auto outcome = kj::heap<Outcome<Submitted>>();
-      try {
-        outcome->result = Submitted{next.answers.get(), nullptr};
-      } catch (const std::exception&) {
-        outcome->result = Submitted{*next.durable, std::current_exception()};
-      }
-      next.fulfiller->fulfill(kj::mv(outcome));
-      lock.lock();
-      --under_way_;
-    }
-  }
-
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::deque<Submission> queue_;  // Guarded by mutex_, as is the next.
-  std::size_t under_way_ = 0;
-  std::jthread thread_{[this](const std::stop_token& stop) { serve(stop); }};
-};
-
 // What all callers share. The loop's thread alone uses it, but for what says otherwise.
 class Desk {
  public:
@@ -182,6 +133,22 @@ class Desk {
     return refused;
   }
 
+  using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Submitted>>>;
+
+  // What it comes to is told by the thread that makes it durable, even if everything here is gone.
+  void submit(std::vector<events::CommandRequest> commands, const SubmitOptions& how,
+              Fulfiller teller) {
+    // Counted until it is told, or if it is not taken.
+    ++*under_way;
+    const std::shared_ptr<void> counted(under_way.get(), [count = under_way](void*) { --*count; });
+    store.submit_then(std::move(commands), how,
+                      [counted, to = std::make_shared<Fulfiller>(kj::mv(teller))](Submitted done) {
+                        auto outcome = kj::heap<Outcome<Submitted>>();
+                        outcome->result.emplace(std::move(done));
+                        (*to)->fulfill(kj::mv(outcome));
+                      });
+  }
+
   // A place among those who take long, held until it is given up. Null if the owner leaves or there
   // is none: then the results say so.
   using Place = std::shared_ptr<void>;
@@ -211,7 +178,9 @@ class Desk {
   std::atomic<std::size_t> long_calls = 0;  // Any thread may end one.
   const LockIdentity lock = lock_identity(options.directory).value_or(LockIdentity{});
   Workers workers;
-  Submissions submissions;
+  // Submissions of which nobody was told yet what they came to.
+  const std::shared_ptr<std::atomic<std::size_t>> under_way =
+      std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 const events::TableInfo& table_at(std::uint32_t table) {
@@ -427,13 +396,10 @@ class OwnerServer final : public wire::Owner::Server {
   kj::Promise<void> submit(SubmitContext context) override {
     if (desk_.refuses(context)) return kj::READY_NOW;
     const auto params = context.getParams();
-    const auto durable = std::make_shared<std::vector<Answer>>();
-    SubmitOptions options = read_options(params.getOptions());
-    options.answered = durable.get();
     auto promise = kj::newPromiseAndCrossThreadFulfiller<Parcel<Submitted>>();
     try {
-      desk_.submissions.add({desk_.store.submit_later(read_checked(params.getCommands()), options),
-                             durable, kj::mv(promise.fulfiller)});
+      desk_.submit(read_checked(params.getCommands()), read_options(params.getOptions()),
+                   kj::mv(promise.fulfiller));
     } catch (const std::runtime_error&) {
       write_fault(context.getResults().initFault(), std::current_exception());
       return kj::READY_NOW;
@@ -710,13 +676,11 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
   // if that takes too long, they are only cut off.
   void take_leave(kj::WaitScope& scope) {
     const auto until = std::chrono::steady_clock::now() + kDrainMax;
-    const auto is_done = [this] {
-      return desk_.submissions.under_way() == 0 && desk_.workers.idle();
-    };
+    const auto is_done = [this] { return *desk_.under_way == 0 && desk_.workers.idle(); };
     while (!is_done() && std::chrono::steady_clock::now() < until) {
       timer_->afterDelay(1 * kj::MILLISECONDS).wait(scope);
     }
-    if (desk_.submissions.under_way() > 0) return;
+    if (*desk_.under_way > 0) return;
     scope.poll();  // What they came to is on its way.
     auto told = kj::heapArrayBuilder<kj::Promise<void>>(desk_.greeted.size());
     for (auto& [number, caller] : desk_.greeted) {

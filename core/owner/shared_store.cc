@@ -176,7 +176,7 @@ class SharedStore final : public TenancyStore {
       try {
         return reached->store->submit(commands, options);
       } catch (const OwnerGone& gone) {
-        if (gone.may_be_done()) throw_unknown(gone);
+        if (gone.may_be_done()) throw unknown_outcome(gone);
         throw;
       }
     });
@@ -184,22 +184,18 @@ class SharedStore final : public TenancyStore {
 
   // What an owner that ends leaves undone is not given to the next one: what came later may be
   // before it there.
-  std::future<std::vector<Answer>> submit_later(std::vector<events::CommandRequest> commands,
-                                                SubmitOptions options) override {
+  void submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
+                   OnSubmitted done) override {
     require_writable();
     if (const auto reached = here_to_stay()) {
-      return reached->store->submit_later(std::move(commands), options);
+      return reached->store->submit_then(std::move(commands), options, std::move(done));
     }
-    auto answers = ask([&](const std::shared_ptr<Reached>& reached) {
-      return reached->store->submit_later(commands, options);
-    });
-    return std::async(std::launch::deferred, [answers = std::move(answers)]() mutable {
-      try {
-        return answers.get();
-      } catch (const OwnerGone& gone) {
-        if (gone.may_be_done()) throw_unknown(gone);
-        throw_begin_again(gone);
-      }
+    const OnSubmitted tell = [done = std::move(done)](Submitted submitted) {
+      if (submitted.fault) submitted.fault = outcome_of(submitted.fault);
+      done(std::move(submitted));
+    };
+    ask([&](const std::shared_ptr<Reached>& reached) {
+      reached->store->submit_then(commands, options, tell);
     });
   }
 
@@ -387,7 +383,7 @@ class SharedStore final : public TenancyStore {
       try {
         return rehearsal_->submit(commands, options);
       } catch (const OwnerGone& gone) {
-        throw_begin_again(gone);
+        throw begin_again(gone);
       }
     }
 
@@ -401,15 +397,27 @@ class SharedStore final : public TenancyStore {
                      "begin again", kConflictExit);
   }
 
-  [[noreturn]] static void throw_begin_again(const OwnerGone& gone) {
-    throw UnavailableError(gone.what(), "repeat the command");
+  static UnavailableError begin_again(const OwnerGone& gone) {
+    return UnavailableError(gone.what(), "repeat the command");
   }
 
-  [[noreturn]] static void throw_unknown(const OwnerGone& gone) {
-    throw UnavailableError(
+  static UnavailableError unknown_outcome(const OwnerGone& gone) {
+    return UnavailableError(
         std::string(gone.what()) + "; nobody knows whether the commands were done",
         "repeat them with their ids: what was done is answered again, and done "
         "only once");
+  }
+
+  // What became of commands that were under way when their owner went.
+  static std::exception_ptr outcome_of(const std::exception_ptr& fault) {
+    try {
+      std::rethrow_exception(fault);
+    } catch (const OwnerGone& gone) {
+      return std::make_exception_ptr(gone.may_be_done() ? unknown_outcome(gone)
+                                                        : begin_again(gone));
+    } catch (const std::exception&) {
+      return fault;
+    }
   }
 
   // Asks the store, and whoever has it next when its owner is gone.

@@ -39,11 +39,6 @@ void write_commands(capnp::List<wire::Command>::Builder to,
 void write_options(wire::SubmitOptions::Builder to, const SubmitOptions& options);
 [[nodiscard]] SubmitOptions read_options(wire::SubmitOptions::Reader options);
 
-// What submitted commands came to.
-struct Submitted {
-  std::vector<Answer> answers;
-  std::exception_ptr fault;  // Then the answers are those that are durable all the same.
-};
 void write_answers(capnp::List<wire::Answer>::Builder to, std::span<const Answer> answers);
 [[nodiscard]] std::vector<Answer> read_answers(capnp::List<wire::Answer>::Reader answers);
 

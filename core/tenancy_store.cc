@@ -1,0 +1,21 @@
+#include "core/tenancy_store.h"
+
+#include <utility>
+
+namespace tenantry {
+
+std::future<std::vector<Answer>> TenancyStore::submit_later(
+    std::vector<events::CommandRequest> commands, SubmitOptions options) {
+  const auto promise = std::make_shared<std::promise<std::vector<Answer>>>();
+  std::future<std::vector<Answer>> answers = promise->get_future();
+  submit_then(std::move(commands), options, [promise](Submitted submitted) {
+    if (submitted.fault) {
+      promise->set_exception(submitted.fault);
+    } else {
+      promise->set_value(std::move(submitted.answers));
+    }
+  });
+  return answers;
+}
+
+}  // namespace tenantry
