@@ -75,7 +75,8 @@ void read_commands(const EventSource& log, const std::filesystem::path& scratch,
     if (starts && through && event.position > *through) return false;
     wanted = (wanted && !starts) || passes(event);
     if (!command.take(event)) return true;
-    if (wanted) {
+    // What was done with the store is no part of what is in it.
+    if (wanted && events::find_kind(event.kind)->effect != events::Effect::NOTE) {
       const auto request = recover_command(command.all(), fold.state());
       if (!request) refuse(command.all());
       if (!visit(*request)) return false;

@@ -133,11 +133,23 @@ void link_file(const std::filesystem::path& from, const std::filesystem::path& t
 }
 
 void copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
-  std::error_code error;
-  std::filesystem::copy_file(from, to, error);
-  if (error) throw_file_error("make", to, error.value());
-  FileDescriptor file = open_file(to, O_WRONLY);
-  if (::fsync(file.get()) != 0) throw_file_error("sync", to, errno);
+  constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+  FileDescriptor source = open_file(from, O_RDONLY);
+  FileDescriptor copy = open_file(to, O_WRONLY | O_CREAT | O_EXCL);
+  std::string piece(kPieceBytes, '\0');
+  std::uint64_t at = 0;
+  while (true) {
+    const ssize_t count = ::pread(source.get(), piece.data(), piece.size(), static_cast<off_t>(at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_file_error("read", from, errno);
+    if (count == 0) break;
+    const std::string_view bytes(piece.data(), static_cast<std::size_t>(count));
+    if (const int error = write_fully(copy.get(), bytes, at); error != 0) {
+      throw_file_error("write", to, error);
+    }
+    at += bytes.size();
+  }
+  if (::fsync(copy.get()) != 0) throw_file_error("sync", to, errno);
 }
 
 bool remove_durably(const std::filesystem::path& path) {

@@ -83,6 +83,26 @@ struct Repair @0xe1c56a0f93d27b48 {
   madeBy @6 :Text;           # Software and version.
 }
 
+struct BackupInfo @0xfd7298c0652398c6 {
+  # The file BACKUP of a backup, with the SHA-256 of these bytes behind them.
+  formatMajor @0 :UInt16;    # Of the store.
+  formatMinor @1 :UInt16;
+  storeId @2 :Data;
+  incarnation @3 :UInt64;
+  tail @4 :UInt64;
+  headDigest @5 :Data;       # 32 bytes.
+  term @6 :UInt64;           # Of the last commit.
+  batchSeq @7 :UInt64;
+  takenAt @8 :Int64;         # Microseconds since 1970 UTC.
+  madeBy @9 :Text;           # Software and version.
+  files @10 :List(File);     # Of the database, by name.
+
+  struct File {
+    name @0 :Text;
+    bytes @1 :UInt64;
+  }
+}
+
 struct BatchImage @0xc8cd5273e0147ec0 {
   # One commit, self-contained: what a replica needs. At most 900 KiB, or one command of up to 64
   # MiB.

@@ -144,6 +144,9 @@ class MemoryStorage final : public Storage {
   }
 
   void flush() override {}
+  void copy_to(const std::filesystem::path& /*directory*/) override {
+    throw UnavailableError("what is in memory has no files to copy");
+  }
   [[nodiscard]] std::string last_error() const override { return {}; }
   [[nodiscard]] std::vector<FileDamage> damaged_files() const override { return {}; }
   [[nodiscard]] std::size_t log_files() const override { return 0; }

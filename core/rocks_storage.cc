@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <rocksdb/db.h>
 #include <rocksdb/snapshot.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include "core/error.h"
@@ -222,6 +223,15 @@ class RocksStorage final : public Storage {
     if (status.IsIncomplete() && background.empty()) return WriteResult::kStalled;
     broken_.store(true, std::memory_order_release);
     return WriteResult::kUnknown;
+  }
+
+  void copy_to(const std::filesystem::path& directory) override {
+    const std::string what = "copy " + options_.directory.string() + " to " + directory.string();
+    rocksdb::Checkpoint* made = nullptr;
+    check(rocksdb::Checkpoint::Create(database_.get(), &made), what);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    // What is only in the write-ahead log goes into table files first: the copy has no log.
+    check(checkpoint->CreateCheckpoint(directory.string(), /*log_size_for_flush=*/0), what);
   }
 
   void flush() override {

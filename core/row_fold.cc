@@ -25,10 +25,20 @@ constexpr std::size_t kRowBytes = 17;
 constexpr std::size_t kKeyBytes = kRowBytes + 8;
 constexpr std::size_t kPayloadAt = 16;
 
+// In the order in which rows can be loaded; the store comes last.
+std::uint8_t number_of(const TableInfo& table) {
+  const auto& tables = events::tables();
+  if (&table == &events::store_words()) return static_cast<std::uint8_t>(tables.size());
+  return static_cast<std::uint8_t>(&table - tables.data());
+}
+const TableInfo& table_at(std::uint8_t number) {
+  return number == events::tables().size() ? events::store_words() : events::tables()[number];
+}
+
 std::string sorted_key(const TableInfo& table, const events::Uuid& id, Position position) {
   std::string key;
   key.reserve(kKeyBytes);
-  key.push_back(static_cast<char>(&table - events::tables().data()));
+  key.push_back(static_cast<char>(number_of(table)));
   append_uuid(key, id);
   append_be(key, position.value);
   return key;
@@ -55,7 +65,7 @@ void read_event(const StoredEvent& event, Read&& read) {
 class Row {
  public:
   explicit Row(std::string_view key) {
-    row_.table = &events::tables()[static_cast<std::uint8_t>(key[0])];
+    row_.table = &table_at(static_cast<std::uint8_t>(key[0]));
     row_.id = read_uuid(key, 1);
   }
 

@@ -445,6 +445,9 @@ Version State::stream_version(const TableInfo& table, const Uuid& id) const {
 
 Version State::apply(const events::EventView& event, events::Timestamp recorded_at,
                      Position position) {
+  if (event.kind().effect == events::Effect::NOTE) {
+    return note(*event.kind().table, event.entity(), position);
+  }
   Version version{};
   for (RowChange& change : events::row_changes(event, recorded_at)) {
     switch (change.effect) {
@@ -459,6 +462,8 @@ Version State::apply(const events::EventView& event, events::Timestamp recorded_
         break;
       case events::Effect::RESERVE:
         version = reserve(change, position);
+        break;
+      case events::Effect::NOTE:  // Changes no row.
         break;
     }
   }
@@ -547,6 +552,13 @@ Version State::reserve(const RowChange& change, Position position) {
   const Version version{1};
   put(keys::gone(table, change.id), encode_entry(version, position, {}));
   put(keys::counter(table), encode_counter(events::integer_id(change.id)));
+  return version;
+}
+
+// The stream of what has no row.
+Version State::note(const TableInfo& table, const Uuid& id, Position position) {
+  const Version version{stream_version(table, id).value + 1};
+  put(keys::gone(table, id), encode_entry(version, position, {}));
   return version;
 }
 

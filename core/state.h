@@ -129,6 +129,7 @@ class State final : public StateView {
   Version insert(events::RowChange change, Position position);
   Version patch(events::RowChange change, Position position);
   Version remove_row(const events::RowChange& change, Position position);
+  Version note(const events::TableInfo& table, const events::Uuid& id, Position position);
   Version reserve(const events::RowChange& change, Position position);
   void take_claim(const events::TableInfo& table, const events::ClaimInfo& claim,
                   const std::string& value, const RowKey& key, bool shares, Position position);

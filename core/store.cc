@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/backup.h"
 #include "core/command_reader.h"
 #include "core/error.h"
 #include "core/log_reader.h"
@@ -202,6 +203,18 @@ class Store final : public TenancyStore {
       status.rows.emplace_back(table.name, head.counters.sum(key).rows);
     }
     return status;
+  }
+
+  BackupReport back_up(const std::filesystem::path& directory, const Progress& progress) override {
+    require_writable();
+    if (writer_.broken()) {
+      throw UnavailableError("a write failed and nobody knows whether it reached the disk",
+                             "open the store again, then copy it");
+    }
+    const Head before = writer_.head();
+    return make_backup(
+        {*opened_.storage, opened_.info, before, opened_.paths.directory, *opened_.disk}, directory,
+        clock_.now(), ids_, progress);
   }
 
   std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {

@@ -236,13 +236,11 @@ void with_ballast_to_spare(const StorePaths& paths, Open&& open) {
   }
 }
 
-constexpr std::string_view kUnfinishedPrefix = ".new-";
-
 // Nothing but what an unfinished make_store() leaves: names that it makes, and no FORMAT.
 bool holds_unfinished_store(const fs::path& directory) {
   return std::ranges::all_of(fs::directory_iterator(directory), [](const fs::directory_entry& at) {
     const std::string name = at.path().filename().string();
-    return name.starts_with(kUnfinishedPrefix) || name == "db" || name == "ack" ||
+    return name.starts_with(UnfinishedDirectory::kPrefix) || name == "db" || name == "ack" ||
            name == ".gitignore";
   });
 }
@@ -273,13 +271,16 @@ void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids, cons
     throw UnavailableError("cannot write " + rocks.directory.string() + ": " +
                            storage->last_error());
   }
-  const Ack ack = ack_of(info, head);
+  write_store_files(paths, ack_of(info, head), disk);
+}
+
+}  // namespace
+
+void write_store_files(const StorePaths& paths, const Ack& ack, const Disk& disk) {
   AckFile(paths.ack(), ack, disk.sync_ack, disk.write_ack_now).close(ack);
   write_file_durably(paths.directory / ".gitignore", "*\n");
   write_file_durably(paths.format(), encode_format());
 }
-
-}  // namespace
 
 bool is_store(const fs::path& directory) {
   std::error_code ignored;
@@ -290,12 +291,12 @@ bool would_make_store(const fs::path& directory) {
   if (is_store(directory)) return false;
   std::error_code error;
   if (!fs::exists(directory, error) || fs::is_empty(directory, error)) return true;
-  throw UsageError(
-      "store_not_empty", directory.string() + " is not empty and no store",
-      !error && holds_unfinished_store(directory)
-          ? "it is what an interrupted init or import left, unless one is at work there: "
-            "remove it and repeat"
-          : "name a directory that does not exist or is empty");
+  throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
+                   !error && holds_unfinished_store(directory)
+                       ? "it is what an interrupted init, import, restore or backup left, unless "
+                         "one is at work there: "
+                         "remove it and repeat"
+                       : "name a directory that does not exist or is empty");
 }
 
 void require_store(const fs::path& directory) {
@@ -317,41 +318,27 @@ bool make_store(const fs::path& named, const Clock& clock, IdSource& ids, const 
   return true;
 }
 
-UnfinishedStore::Place::Place(fs::path named, IdSource& ids)
-    : directory(std::move(named)),
-      aside(directory / (std::string(kUnfinishedPrefix) + events::format_uuid(ids.new_uuid()))),
-      made_directory(!fs::exists(directory)) {}
-
-UnfinishedStore::Place::~Place() {
-  std::error_code ignored;
-  fs::remove_all(aside, ignored);
-  if (made_directory) fs::remove(directory, ignored);  // It stays if anything is in it.
-}
-
 UnfinishedStore::UnfinishedStore(fs::path directory, const Clock& clock, IdSource& ids,
                                  const Disk& disk)
+    : UnfinishedStore(std::move(directory), ids,
+                      [&](const StorePaths& paths) { fill_store(paths, clock, ids, disk); }) {}
+
+UnfinishedStore::UnfinishedStore(fs::path directory, IdSource& ids,
+                                 const std::function<void(const StorePaths&)>& fill)
     : place_(std::move(directory), ids) {
-  std::error_code ignored;  // What is missing then is named by the next call.
-  fs::create_directories(place_.directory.parent_path(), ignored);
-  make_private_directory(place_.directory);
-  make_private_directory(place_.aside);
-  fill_store({place_.aside}, clock, ids, disk);
+  fill({place_.path()});
 }
 
-void UnfinishedStore::put_in_place() {
-  for (const char* name : {"db", "ack", ".gitignore", "FORMAT"}) {
-    rename_durably(place_.aside / name, place_.directory / name);
-  }
-}
+void UnfinishedStore::put_in_place() { place_.put_in_place({"db", "ack", ".gitignore", "FORMAT"}); }
 
 void UnfinishedStore::replace_empty_store() {
-  const StorePaths old{place_.directory};
+  const StorePaths old{place_.directory()};
   remove_durably(old.format());
   for (const fs::path& path : {old.database(), old.ack(), old.ballast()}) fs::remove_all(path);
   put_in_place();
-  for (const auto& at : fs::directory_iterator(place_.directory)) {
-    const bool unfinished = at.path().filename().string().starts_with(kUnfinishedPrefix);
-    if (unfinished && at.path() != place_.aside) fs::remove_all(at.path());
+  for (const auto& at : fs::directory_iterator(place_.directory())) {
+    const bool unfinished = at.path().filename().string().starts_with(UnfinishedDirectory::kPrefix);
+    if (unfinished && at.path() != place_.path()) fs::remove_all(at.path());
   }
 }
 

@@ -14,6 +14,7 @@
 #include "core/storage.h"
 #include "core/store_lock.h"
 #include "core/tail_repair.h"
+#include "core/unfinished_directory.h"
 
 // A store's directory: making it, and opening it without ever making damage worse.
 namespace tenantry {
@@ -55,6 +56,9 @@ bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSo
 // What is noted of a log that ends so.
 [[nodiscard]] Ack ack_of(const StoreInfo& info, const Head& head);
 
+// Writes everything of a store but its database, whose log ends so.
+void write_store_files(const StorePaths& paths, const Ack& ack, const Disk& disk);
+
 // An empty store beside the place where it is to lie, inside the same directory. Destroyed before
 // put_in_place(): nothing is left of it. Throws UnavailableError when it cannot be made.
 class UnfinishedStore {
@@ -63,9 +67,12 @@ class UnfinishedStore {
   // is put in place.
   UnfinishedStore(std::filesystem::path directory, const Clock& clock, IdSource& ids,
                   const Disk& disk);
+  // The same with the database that `fill` puts there, and all else that it needs.
+  UnfinishedStore(std::filesystem::path directory, IdSource& ids,
+                  const std::function<void(const StorePaths&)>& fill);
 
   // Where it lies now. Nobody has it open when it is put in place.
-  [[nodiscard]] const std::filesystem::path& path() const { return place_.aside; }
+  [[nodiscard]] const std::filesystem::path& path() const { return place_.path(); }
   // Moves it, FORMAT last: what has no FORMAT is no store. Whoever else makes one there at the same
   // time fails at the first move.
   void put_in_place();
@@ -74,18 +81,7 @@ class UnfinishedStore {
   void replace_empty_store();
 
  private:
-  // Removes what was not put in place, also when the constructor throws.
-  struct Place {
-    std::filesystem::path directory;
-    std::filesystem::path aside;
-    bool made_directory;
-
-    Place(std::filesystem::path named, IdSource& ids);
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place();
-  };
-  Place place_;
+  UnfinishedDirectory place_;
 };
 
 struct OpenedStore {

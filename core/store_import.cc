@@ -1,15 +1,11 @@
 #include "core/store_import.h"
 
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "core/batch.h"
-#include "core/commit_log.h"
 #include "core/error.h"
-#include "core/hash.h"
-#include "core/state.h"
+#include "core/event_appender.h"
 #include "core/store.h"
 #include "core/store_files.h"
 #include "events/imports.h"
@@ -18,9 +14,6 @@ namespace tenantry {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A commit's records, as far as a log that sends them as one message takes them.
-constexpr std::size_t kBatchBytes = std::size_t{768} << 10;
 
 }  // namespace
 
@@ -58,61 +51,6 @@ class StoreImport::Target {
   UnfinishedStore made_;
 };
 
-// The store while it is written.
-struct StoreImport::Building {
-  Building(const fs::path& directory, const std::string& named_actor, const Clock& clock,
-           const Disk& disk)
-      : opened(open_store_files({directory, /*read_only=*/false, {}, disk, {}}, clock)),
-        log(make_embedded_log(*opened.storage, opened.info)),
-        term(log->open_term().term),
-        head(opened.head),
-        recorded_at(clock.now()),
-        actor(named_actor.empty() ? events::Uuid{} : keyed_hash(opened.info.hash_key, named_actor)),
-        state(*opened.storage) {}
-
-  void add(const events::EncodedEvent& event) {
-    if (event.size() > events::kPayloadBytesMax) {
-      throw UsageError("too_large", fmt::format("a row takes {} bytes, the log takes {} for one",
-                                                event.size(), events::kPayloadBytesMax));
-    }
-    if (batch && batch->record_bytes() + event.size() > kBatchBytes) write();
-    if (!batch) batch.emplace(opened.info, head, term, state);
-    AcceptedCommand command;
-    command.events = {event};
-    command.recorded_at = recorded_at;
-    command.actor = actor;
-    (void)batch->add(command);
-  }
-
-  void write() {
-    if (!batch) return;
-    opened.ballast->admit(batch->record_bytes());
-    ChangeSet changes;
-    const Batch finished = batch->finish(changes);
-    const AppendOutcome outcome = append_patiently(*log, finished, changes);
-    if (outcome != AppendOutcome::kCommitted) {
-      throw_append_failure(outcome, opened.storage->last_error());
-    }
-    head = batch->head();
-    batch.reset();
-  }
-
-  void finish() {
-    write();
-    opened.storage->flush();
-    opened.ack->close(ack_of(opened.info, head));
-  }
-
-  OpenedStore opened;
-  std::unique_ptr<CommitLog> log;
-  std::uint64_t term;
-  Head head;
-  events::Timestamp recorded_at;
-  events::Uuid actor;
-  State state;
-  std::optional<BatchWriter> batch;
-};
-
 StoreImport::StoreImport(const fs::path& directory, events::Circumstances circumstances,
                          const Clock& clock, IdSource& ids, const Disk& disk)
     : clock_(clock),
@@ -120,23 +58,29 @@ StoreImport::StoreImport(const fs::path& directory, events::Circumstances circum
       disk_(disk),
       circumstances_(std::move(circumstances)),
       target_(std::make_unique<Target>(directory, clock, ids, disk)),
-      building_(std::make_unique<Building>(target_->path(), circumstances_.actor, clock, disk)) {}
+      building_(
+          std::make_unique<EventAppender>(target_->path(), circumstances_.actor, clock, disk)) {}
 
 StoreImport::~StoreImport() = default;
 
 const StateView& StoreImport::state() const {
   TENANTRY_ASSERT(building_ != nullptr);
-  return building_->state;
+  return building_->state();
 }
 
 void StoreImport::add(const events::TableInfo& table, const events::RowValues& row) {
   TENANTRY_ASSERT(building_ != nullptr);
-  building_->add(events::imported_row(table, row, circumstances_));
+  const events::EncodedEvent event = events::imported_row(table, row, circumstances_);
+  if (event.size() > events::kPayloadBytesMax) {
+    throw UsageError("too_large", fmt::format("a row takes {} bytes, the log takes {} for one",
+                                              event.size(), events::kPayloadBytesMax));
+  }
+  building_->add(event);
 }
 
 void StoreImport::reserve_ids(const events::TableInfo& table, std::int64_t largest) {
   TENANTRY_ASSERT(building_ != nullptr);
-  if (largest <= building_->state.largest_id(table)) return;
+  if (largest <= building_->state().largest_id(table)) return;
   building_->add(events::reserved_ids(table, largest, circumstances_));
 }
 

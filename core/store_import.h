@@ -12,6 +12,8 @@
 
 namespace tenantry {
 
+class EventAppender;
+
 // A store in the making, whose log begins with what a database held. It is built beside the place
 // where it is to lie; destroyed before publish(), nothing is left of it. Threads: one. Lifetime:
 // borrows `clock` and `ids`.
@@ -43,7 +45,6 @@ class StoreImport {
   void publish();
 
  private:
-  struct Building;
   class Target;
 
   const Clock& clock_;
@@ -51,7 +52,7 @@ class StoreImport {
   Disk disk_;
   events::Circumstances circumstances_;
   std::unique_ptr<Target> target_;
-  std::unique_ptr<Building> building_;  // Until open().
+  std::unique_ptr<EventAppender> building_;  // Until open().
 };
 
 }  // namespace tenantry

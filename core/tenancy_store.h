@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -129,6 +130,17 @@ class Rehearsal {
                                                    SubmitOptions options) = 0;
 };
 
+// A copy of a store, as it was at one moment.
+struct BackupReport {
+  std::filesystem::path directory;
+  StoreIdentity identity;
+  Position tail;  // Its last event.
+  Hash head_digest{};
+  events::Timestamp taken_at;
+  std::uint64_t files = 0;  // Of its database, and
+  std::uint64_t bytes = 0;  // what they hold.
+};
+
 using VisitCommand = std::function<bool(const events::CommandRequest&)>;
 
 // Threads: any thread may call any method. Lifetime: visitors borrow what they get for the call.
@@ -177,6 +189,13 @@ class TenancyStore : public EventSource {
     return std::nullopt;
   }
   [[nodiscard]] virtual StoreStatus status() const = 0;
+  // Copies the store to a directory that is empty or not there, outside its own; all of it or
+  // nothing. Commands go on meanwhile. What was copied is checked before it is called a backup:
+  // every file's checksums, and the log (CorruptionError). Table files are second names of the
+  // store's own where the file system allows it. Throws UsageError for a directory that holds
+  // something, and for a store that is open for reading only.
+  [[nodiscard]] virtual BackupReport back_up(const std::filesystem::path& directory,
+                                             const Progress& progress) = 0;
   // Every check of the store itself. Damage is a failed check, not an exception.
   [[nodiscard]] virtual std::vector<CheckResult> verify(VerifyDepth depth,
                                                         const Progress& progress) const = 0;

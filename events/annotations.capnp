@@ -24,6 +24,7 @@ enum EntityKind @0xa1089de3845a8d36 {
   domain @5;
   member @6;
   invitation @7;
+  store @8;              # The store itself: what was done with it, and no row of any table.
 }
 
 enum SqlType @0x9ba1f8d342b5b4e4 {
@@ -95,6 +96,7 @@ enum Effect @0x83608503db001163 {
   patch @1;
   remove @2;
   reserve @3;   # No row: the id, and every smaller one, is taken.
+  note @4;      # No row: it happened.
 }
 
 struct Constant @0xf5d5f1d153da807f {

@@ -379,6 +379,15 @@ struct MemberIdsReserved @0xdef26bbacaabcfb8 $A.on(member) $A.effect(reserve) $A
   id @0 :Int64;
 }
 
+# What an operator did with the store.
+struct StoreRestored @0xd53ac6b900a6ac65 $A.on(store) $A.effect(note) {
+  # From a backup; the log goes on from there, in a new incarnation.
+  id @0 :Data;
+  incarnation @1 :Int64;      # The new one.
+  tail @2 :Int64;             # The last position of the backup, and
+  takenAt @3 :Int64;          # when that was made.
+}
+
 struct Event @0x9cd99715be8290b0 {
   # What is stored: the circumstances, and one fact. Absent texts are null pointers.
   actor @0 :Text;
@@ -445,5 +454,6 @@ struct Event @0x9cd99715be8290b0 {
     preferencesIdsReserved @60 :PreferencesIdsReserved;
     domainIdsReserved @61 :DomainIdsReserved;
     memberIdsReserved @62 :MemberIdsReserved;
+    storeRestored @63 :StoreRestored;
   }
 }

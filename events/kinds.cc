@@ -234,6 +234,7 @@ std::vector<RowChange> row_changes(const EventView& event, Timestamp recorded_at
   const KindInfo& kind = event.kind();
   const TableInfo& table = *kind.table;
   std::vector<RowChange> changes;
+  if (kind.effect == Effect::NOTE) return changes;
   RowChange& change = changes.emplace_back(
       RowChange{&table, kind.effect, event.entity(), event.tenant(), {}, kind.imported});
   if (kind.effect == Effect::REMOVE || kind.effect == Effect::RESERVE) return changes;

@@ -93,8 +93,8 @@ class EventView {
 };
 
 // What the event means for its row: pure, and the only place that says so. `recorded_at` is the
-// event's time. One change for every event of this version; the vector leaves room for kinds that
-// touch more.
+// event's time. One change for every event of this version but those about the store, which have
+// none; the vector leaves room for kinds that touch more.
 [[nodiscard]] std::vector<RowChange> row_changes(const EventView& event, Timestamp recorded_at);
 
 // `row` after a patch; `row` has every column of its table.

@@ -132,6 +132,15 @@ struct InvitationRow @0xec8b1187a5f32b6d
   tenantId @11 :Data $A.sql(type = uuid) $A.references("tenants_tenant") $A.owner;
 }
 
+struct StoreRow @0x84f0f71b5e05e212
+    $A.table(name = "store", scope = system, entity = store) {
+  # No table has such rows: what an operator does with a store is told in these words.
+  id @0 :Data $A.sql(type = uuid);
+  incarnation @1 :Int64 $A.sql(type = bigint);
+  tail @2 :Int64 $A.sql(type = bigint);
+  takenAt @3 :Int64 $A.sql(type = timestamptz);
+}
+
 struct Rows @0x8f08fdd91f030d97 {
   # Every table, once; the order is that in which rows can be loaded so that references find their
   # target.

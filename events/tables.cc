@@ -149,7 +149,13 @@ const std::vector<TableInfo>& tables() {
   return all;
 }
 
+const TableInfo& store_words() {
+  static const TableInfo words = read_table(capnp::Schema::from<StoreRow>());
+  return words;
+}
+
 const TableInfo& table_of(EntityKind entity) {
+  if (entity == EntityKind::STORE) return store_words();
   for (const TableInfo& table : tables()) {
     if (table.entity == entity) return table;
   }

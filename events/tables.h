@@ -79,7 +79,9 @@ using RowValues = std::vector<Value>;
 
 // Every table, in an order in which rows can be loaded: references point backwards.
 [[nodiscard]] const std::vector<TableInfo>& tables();
-[[nodiscard]] const TableInfo& table_of(EntityKind entity);  // `entity` has a table.
+[[nodiscard]] const TableInfo& table_of(EntityKind entity);  // `entity` has one, or is the store.
+// Not a table, and none of tables(): the words in which events speak of the store itself.
+[[nodiscard]] const TableInfo& store_words();
 [[nodiscard]] const TableInfo* find_table(std::string_view name);
 [[nodiscard]] std::string_view scope_name(Scope scope);
 [[nodiscard]] std::string_view entity_name(EntityKind entity);

@@ -132,9 +132,10 @@ class Run {
 
   // `last` is the batch's last event.
   void commit(const StoredEvent& last) {
+    done_.mark.incarnation = source_.identity().incarnation;
     done_.mark.position = last.position;
     done_.mark.log_digest = digest_of(last.chain_hash);
-    if (batch_ != nullptr) batch_->commit(done_.mark.position, done_.mark.log_digest);
+    if (batch_ != nullptr) batch_->commit(done_.mark);
     batch_.reset();
     done_.events += std::exchange(events_, 0);
     done_.row_changes += std::exchange(row_changes_, 0);

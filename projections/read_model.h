@@ -85,10 +85,10 @@ class Batch {
   // Changes are applied in this order.
   virtual void apply(const events::RowChange& change) = 0;
 
-  // Rows and mark are durable together, or neither; `position` is not before the mark's. Throws
-  // UsageError `read_model_referenced` (exit 4) when other tables still refer to a row that is
-  // gone, saying which.
-  virtual void commit(Position position, const std::string& log_digest) = 0;
+  // Rows and mark are durable together, or neither. `mark` is of the same store and epoch, and not
+  // before the one that was expected. Throws UsageError `read_model_referenced` (exit 4) when other
+  // tables still refer to a row that is gone, saying which.
+  virtual void commit(const Mark& mark) = 0;
 };
 using BeginOutcome = std::variant<std::unique_ptr<Batch>, Fenced>;
 

@@ -47,19 +47,24 @@ void check_target(const EventSource& source, const Probe& probe, const std::stri
   if (!probe.mark) return;
   const Mark& mark = *probe.mark;
   const std::string position = std::to_string(mark.position.value);
-  if (mark.incarnation != source.identity().incarnation) {
-    raise_diverged(name + " follows incarnation " + std::to_string(mark.incarnation) +
-                   " of the store, which is now in incarnation " +
-                   std::to_string(source.identity().incarnation) +
-                   ": the store was restored, and may have lost events that the read model shows");
-  }
+  // A restore loses the end of the log: what a read model shows of what came before goes on.
+  const std::uint64_t incarnation = source.identity().incarnation;
+  const std::string restored =
+      mark.incarnation == incarnation
+          ? std::string()
+          : "; it follows incarnation " + std::to_string(mark.incarnation) +
+                " of the store, which was restored since and is in incarnation " +
+                std::to_string(incarnation);
   const Position tail = source.tail().tail;
   if (mark.position > tail) {
     raise_diverged(name + " shows events up to position " + position + ", but the log ends at " +
-                   std::to_string(tail.value) + ": the log has lost its end");
+                   std::to_string(tail.value) + ": the log has lost its end" + restored);
   }
-  if (!mark.log_digest.empty() && mark.log_digest != digest_at(source, mark.position)) {
-    raise_diverged(name + " shows another history than this log has at position " + position);
+  const bool is_known = !mark.log_digest.empty() || restored.empty();
+  if (!is_known ||
+      (!mark.log_digest.empty() && mark.log_digest != digest_at(source, mark.position))) {
+    raise_diverged(name + " shows another history than this log has at position " + position +
+                   restored);
   }
 }
 

@@ -19,8 +19,9 @@ void check_shape(const Probe& probe, const std::string& name);
 void check_owner(const EventSource& source, const Probe& probe, const std::string& name);
 
 // check_owner(), and that the log continues what the read model shows. Throws UsageError (exit 4):
-// `read_model_diverged` for another incarnation, a mark beyond the end of the log, and another
-// history at the mark; `read_model_shape` also for tables that are missing.
+// `read_model_diverged` for a mark beyond the end of the log, and another history at the mark, or
+// one that cannot be told for a mark of another incarnation; `read_model_shape` also for tables
+// that are missing.
 void check_target(const EventSource& source, const Probe& probe, const std::string& name);
 
 // What a mark keeps of the log: the chain hash of the event at its position, in bytes.

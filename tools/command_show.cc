@@ -15,12 +15,6 @@
 namespace tenantry::tools {
 namespace {
 
-std::string hash_text(const Hash& hash) {
-  std::string bytes;
-  for (const std::uint8_t byte : hash) bytes += static_cast<char>(byte);
-  return events::hex(bytes);
-}
-
 const char* effect_name(events::Effect effect) {
   switch (effect) {
     case events::Effect::INSERT:
@@ -31,6 +25,8 @@ const char* effect_name(events::Effect effect) {
       return "delete";
     case events::Effect::RESERVE:
       return "reserve";
+    case events::Effect::NOTE:
+      return "note";
   }
   return "";
 }
@@ -130,7 +126,7 @@ class ShowCommand final : public Command {
     add("flags", flags_json(event));
     add("scope_sequence", number_cell(event.scope_seq));
     add("payload_bytes", number_cell(event.payload.size()));
-    add("chain_hash", hash_text(event.chain_hash));
+    add("chain_hash", hex(event.chain_hash));
     print_record(session.out(), session.printing(), columns, cells);
     if (view.kind().imported) session.remark(kImportedRemark);
   }

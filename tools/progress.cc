@@ -11,14 +11,14 @@
 namespace tenantry::tools {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // What cannot be shown is not worth an error.
-void say(std::string_view text) {
+void write_line(std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
-Clock::duration interval(ProgressMeter::Mode mode) {
+SteadyClock::duration interval(ProgressMeter::Mode mode) {
   if (mode == ProgressMeter::Mode::kBar) return std::chrono::milliseconds(100);
   return std::chrono::seconds(5);
 }
@@ -55,24 +55,24 @@ ProgressMeter::ProgressMeter(Mode mode, std::string label, std::string unit)
     : mode_(mode),
       label_(std::move(label)),
       unit_(std::move(unit)),
-      started_(Clock::now()),
+      started_(SteadyClock::now()),
       next_(started_ + interval(mode)) {}
 
 ProgressMeter::~ProgressMeter() {
-  if (mode_ == Mode::kBar && shown_) say("\r\x1b[K");
+  if (mode_ == Mode::kBar && shown_) write_line("\r\x1b[K");
 }
 
 void ProgressMeter::update(std::uint64_t done, std::uint64_t total) {
   if (mode_ == Mode::kOff) return;
-  const auto now = Clock::now();
+  const auto now = SteadyClock::now();
   if (now >= next_) show(now, done, total);
 }
 
-void ProgressMeter::show(Clock::time_point now, std::uint64_t done, std::uint64_t total) {
+void ProgressMeter::show(SteadyClock::time_point now, std::uint64_t done, std::uint64_t total) {
   const double seconds = std::chrono::duration<double>(now - started_).count();
   const bool bar = mode_ == Mode::kBar;
   const std::string text = progress_text(label_, unit_, done, total, seconds, bar);
-  say(bar ? "\r\x1b[K" + text : text + "\n");
+  write_line(bar ? "\r\x1b[K" + text : text + "\n");
   next_ = now + interval(mode_);
   shown_ = true;
 }

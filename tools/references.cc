@@ -173,6 +173,7 @@ std::set<Uuid> find_by_name(const TenancyStore& store, const TableInfo& table,
     case EntityKind::PREFERENCES:
       return find_preferences(store, table, text);
     case EntityKind::NONE:
+    case EntityKind::STORE:
       break;
   }
   return {};

@@ -44,6 +44,7 @@ void apply_change(std::optional<RowValues>& row, const RowChange& change) {
       row.reset();
       break;
     case Effect::RESERVE:
+    case Effect::NOTE:
       break;
   }
 }

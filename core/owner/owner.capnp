@@ -48,6 +48,8 @@ interface Owner {
   status @8 () -> (status :Status, fault :Fault);
   verify @9 (full :Bool) -> (verification :Verification, fault :Fault);
   look @10 () -> (view :View, tail :Tail, fault :Fault);
+  backUp @11 (directory :Text) -> (backup :BackingUp, fault :Fault);
+  # `directory`: absolute.
 }
 
 interface Rehearsal {
@@ -73,6 +75,23 @@ interface Verification {
   # Under way until it is dropped.
   wait @0 (millis :UInt32)
       -> (done :UInt64, total :UInt64, ended :Bool, checks :List(Check), fault :Fault);
+}
+
+interface BackingUp {
+  # Under way until it is dropped; then nothing is left of it, unless it has ended.
+  wait @0 (millis :UInt32)
+      -> (done :UInt64, total :UInt64, ended :Bool, report :Backup, fault :Fault);
+}
+
+struct Backup {
+  directory @0 :Text;
+  storeId @1 :Data;
+  incarnation @2 :UInt64;
+  tail @3 :UInt64;
+  headDigest @4 :Data;
+  takenAt @5 :Int64;
+  files @6 :UInt64;
+  bytes @7 :UInt64;
 }
 
 struct Fault {

@@ -13,6 +13,7 @@
 #include "core/owner/folded_by_caller.h"
 #include "core/owner/pieces.h"
 #include "core/owner/socket.h"
+#include "core/store_files.h"
 #include "core/version.h"
 
 namespace tenantry::owner {
@@ -21,13 +22,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kGreetingTimeout = 2 * kj::SECONDS;
-constexpr std::uint32_t kVerifyStepMillis = 200;
+constexpr std::uint32_t kWorkStepMillis = 200;
 constexpr auto kAwaitMax = std::chrono::seconds(5);  // In one call.
 
 using HeldOwner = Held<wire::Owner::Client>;
 using HeldView = Held<wire::View::Client>;
 using HeldRehearsal = Held<wire::Rehearsal::Client>;
 using HeldVerification = Held<wire::Verification::Client>;
+using HeldBackup = Held<wire::BackingUp::Client>;
 
 std::uint32_t number_of(const events::TableInfo& table) {
   return static_cast<std::uint32_t>(&table - events::tables().data());
@@ -440,29 +442,51 @@ class Remote final : public RemoteStore {
           return std::make_unique<HeldVerification>(held_->connection(),
                                                     response.getVerification());
         });
+    return wait_for<std::vector<CheckResult>>(
+        *verification, progress, [](auto& response) { return read_checks(response.getChecks()); });
+  }
+
+  BackupReport back_up(const fs::path& directory, const Progress& progress) override {
+    const std::string absolute = store_directory(directory).string();
+    const auto backup = held_->call<std::unique_ptr<HeldBackup>>(
+        [&](wire::Owner::Client& owner) {
+          auto request = owner.backUpRequest();
+          request.setDirectory(absolute.c_str());
+          return request;
+        },
+        [&](auto& response) {
+          return std::make_unique<HeldBackup>(held_->connection(), response.getBackup());
+        });
+    return wait_for<BackupReport>(*backup, progress,
+                                  [](auto& response) { return read_backup(response.getReport()); });
+  }
+
+ private:
+  // Until the work has ended; `progress` may throw, and the work has no use any more.
+  template <class Result, class Client, class Read>
+  static Result wait_for(const Held<Client>& work, const Progress& progress, Read&& read) {
+    struct Stand {
+      std::uint64_t done = 0;
+      std::uint64_t total = 0;
+      std::optional<Result> result;
+    };
     while (true) {
-      struct Stand {
-        std::uint64_t done;
-        std::uint64_t total;
-        bool ended;
-        std::vector<CheckResult> checks;
-      };
-      Stand stand = verification->call<Stand>(
-          [](wire::Verification::Client& running) {
+      Stand stand = work.template call<Stand>(
+          [](Client& running) {
             auto request = running.waitRequest();
-            request.setMillis(kVerifyStepMillis);
+            request.setMillis(kWorkStepMillis);
             return request;
           },
-          [](auto& response) {
-            return Stand{response.getDone(), response.getTotal(), response.getEnded(),
-                         read_checks(response.getChecks())};
+          [&read](auto& response) {
+            Stand now{response.getDone(), response.getTotal(), std::nullopt};
+            if (response.getEnded()) now.result = read(response);
+            return now;
           });
-      if (stand.ended) return std::move(stand.checks);
+      if (stand.result) return std::move(*stand.result);
       if (progress && stand.total > 0) progress(stand.done, stand.total);
     }
   }
 
- private:
   [[nodiscard]] std::future<Reply<LogPiece>> ask_events(const LogFilter& filter) const {
     return held_->begin<LogPiece>(
         [&](wire::Owner::Client& owner) {

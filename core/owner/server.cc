@@ -21,7 +21,7 @@
 #include "core/error.h"
 #include "core/owner/frame_guard.h"
 #include "core/owner/pieces.h"
-#include "core/owner/running_verification.h"
+#include "core/owner/running_work.h"
 #include "core/owner/socket.h"
 #include "core/owner/wire.h"
 #include "core/owner/workers.h"
@@ -313,32 +313,62 @@ class ViewServer final : public wire::View::Server {
   Strand strand_;
 };
 
-class VerificationServer final : public wire::Verification::Server {
+// What a caller asks about work that is under way, and drops when it has no use any more.
+template <class Result>
+class RunningServer {
  public:
-  VerificationServer(Desk& desk, std::shared_ptr<RunningVerification> running)
+  RunningServer(Desk& desk, std::shared_ptr<RunningWork<Result>> running)
       : desk_(desk), running_(std::move(running)) {}
-  VerificationServer(const VerificationServer&) = delete;
-  VerificationServer& operator=(const VerificationServer&) = delete;
-  ~VerificationServer() { running_->drop(); }
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
 
-  kj::Promise<void> wait(WaitContext context) override {
+ protected:
+  ~RunningServer() { running_->drop(); }
+
+  // `fill` writes the result, once there is one.
+  template <class Context, class Fill>
+  kj::Promise<void> answer_wait(Context context, Fill fill) {
+    using Stand = typename RunningWork<Result>::Stand;
     const std::chrono::milliseconds timeout = std::min<std::chrono::milliseconds>(
         std::chrono::milliseconds(context.getParams().getMillis()), kWaitMax);
-    return desk_.answer<RunningVerification::Stand>(
+    return desk_.answer<Stand>(
         context, [running = running_, timeout] { return running->wait(timeout); },
-        [](auto& results, RunningVerification::Stand& stand) {
+        [fill = std::move(fill)](auto& results, Stand& stand) {
           results.setDone(stand.done);
           results.setTotal(stand.total);
           results.setEnded(stand.ended);
-          if (stand.fault) write_fault(results.initFault(), stand.fault);
-          write_checks(results.initChecks(static_cast<unsigned int>(stand.checks.size())),
-                       stand.checks);
+          if (stand.fault) {
+            write_fault(results.initFault(), stand.fault);
+          } else if (stand.ended) {
+            fill(results, stand.result);
+          }
         });
   }
 
  private:
   Desk& desk_;
-  const std::shared_ptr<RunningVerification> running_;
+  const std::shared_ptr<RunningWork<Result>> running_;
+};
+
+using Checks = std::vector<CheckResult>;
+class VerificationServer final : public wire::Verification::Server, private RunningServer<Checks> {
+ public:
+  using RunningServer::RunningServer;
+  kj::Promise<void> wait(WaitContext context) override {
+    return answer_wait(context, [](auto& results, const Checks& checks) {
+      write_checks(results.initChecks(static_cast<unsigned int>(checks.size())), checks);
+    });
+  }
+};
+
+class BackingUpServer final : public wire::BackingUp::Server, private RunningServer<BackupReport> {
+ public:
+  using RunningServer::RunningServer;
+  kj::Promise<void> wait(WaitContext context) override {
+    return answer_wait(context, [](auto& results, const BackupReport& report) {
+      write_backup(results.initReport(), report);
+    });
+  }
 };
 
 // --- What a caller may ask.
@@ -509,13 +539,22 @@ class OwnerServer final : public wire::Owner::Server {
 
   kj::Promise<void> verify(VerifyContext context) override {
     const auto depth = context.getParams().getFull() ? VerifyDepth::kFull : VerifyDepth::kQuick;
-    const auto running = std::make_shared<RunningVerification>();
-    Desk::Place place = desk_.take_place(context);
-    if (!place) return kj::READY_NOW;
-    desk_.workers.run([&desk = desk_, place = std::move(place), running, depth] {
-      running->run(desk.store, depth, desk.leaving);
-    });
-    context.getResults().setVerification(kj::heap<VerificationServer>(desk_, running));
+    const auto running = run_on<Checks>(
+        context,
+        [depth](TenancyStore& store, const Progress& told) { return store.verify(depth, told); });
+    if (running) {
+      context.getResults().setVerification(kj::heap<VerificationServer>(desk_, running));
+    }
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> backUp(BackUpContext context) override {
+    const std::filesystem::path directory(context.getParams().getDirectory().cStr());
+    const auto running =
+        run_on<BackupReport>(context, [directory](TenancyStore& store, const Progress& told) {
+          return store.back_up(directory, told);
+        });
+    if (running) context.getResults().setBackup(kj::heap<BackingUpServer>(desk_, running));
     return kj::READY_NOW;
   }
 
@@ -531,6 +570,19 @@ class OwnerServer final : public wire::Owner::Server {
   }
 
  private:
+  // Begins the work in a place of its own; null if there is none, and the results say so.
+  template <class Result, class Context>
+  std::shared_ptr<RunningWork<Result>> run_on(
+      Context& context, std::function<Result(TenancyStore&, const Progress&)> work) {
+    Desk::Place place = desk_.take_place(context);
+    if (!place) return nullptr;
+    const auto running = std::make_shared<RunningWork<Result>>();
+    desk_.workers.run([&desk = desk_, place = std::move(place), running, work = std::move(work)] {
+      running->run([&](const Progress& told) { return work(desk.store, told); }, desk.leaving);
+    });
+    return running;
+  }
+
   template <class Results>
   static void write_outcomes(Results& results, const std::vector<ResolveOutcome>& outcomes) {
     auto list = results.initOutcomes(static_cast<unsigned int>(outcomes.size()));

@@ -231,6 +231,13 @@ class SharedStore final : public TenancyStore {
     return ask([](const std::shared_ptr<Reached>& reached) { return reached->store->status(); });
   }
 
+  BackupReport back_up(const std::filesystem::path& directory, const Progress& progress) override {
+    require_writable();
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      return reached->store->back_up(directory, progress);
+    });
+  }
+
   std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
     return ask([&](const std::shared_ptr<Reached>& reached) {
       return reached->store->verify(depth, [&](std::uint64_t done, std::uint64_t total) {

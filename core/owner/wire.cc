@@ -348,6 +348,27 @@ StoreStatus read_status(wire::Status::Reader status) {
   return read;
 }
 
+void write_backup(wire::Backup::Builder to, const BackupReport& report) {
+  to.setDirectory(text_of(report.directory.string()));
+  to.setStoreId(data_of(uuid_bytes(report.identity.store)));
+  to.setIncarnation(report.identity.incarnation);
+  to.setTail(report.tail.value);
+  to.setHeadDigest({report.head_digest.data(), report.head_digest.size()});
+  to.setTakenAt(report.taken_at.micros);
+  to.setFiles(report.files);
+  to.setBytes(report.bytes);
+}
+
+BackupReport read_backup(wire::Backup::Reader report) {
+  return {text_of(report.getDirectory()),
+          {read_uuid(report.getStoreId()), report.getIncarnation()},
+          {report.getTail()},
+          read_hash(report.getHeadDigest()),
+          {report.getTakenAt()},
+          report.getFiles(),
+          report.getBytes()};
+}
+
 void write_checks(capnp::List<wire::Check>::Builder to, std::span<const CheckResult> checks) {
   for (unsigned int n = 0; n < to.size(); ++n) {
     to[n].setName(text_of(checks[n].name));

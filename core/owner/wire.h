@@ -58,6 +58,9 @@ void write_status(wire::Status::Builder to, const StoreStatus& status);
 // Without the identity, which the greeting gave.
 [[nodiscard]] StoreStatus read_status(wire::Status::Reader status);
 
+void write_backup(wire::Backup::Builder to, const BackupReport& report);
+[[nodiscard]] BackupReport read_backup(wire::Backup::Reader report);
+
 void write_checks(capnp::List<wire::Check>::Builder to, std::span<const CheckResult> checks);
 [[nodiscard]] std::vector<CheckResult> read_checks(capnp::List<wire::Check>::Reader checks);
 

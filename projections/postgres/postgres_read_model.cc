@@ -49,19 +49,16 @@ class PostgresBatch final : public Batch {
 
   void apply(const events::RowChange& change) override { writing_.writer.apply(change); }
 
-  void commit(Position position, const std::string& log_digest) override {
-    TENANTRY_ASSERT(position >= mark_.position);
+  void commit(const Mark& mark) override {
+    TENANTRY_ASSERT(mark.position >= mark_.position && mark.epoch == mark_.epoch);
     Connection& connection = writing_.connection;
     writing_.writer.flush();
     check_references(connection);
     for (const auto& [table, id] : writing_.writer.take_largest_ids()) {
       raise_sequence(connection, schema_, *table, id);
     }
-    Mark after = mark_;
-    after.position = position;
-    after.log_digest = log_digest;
     // The row was locked at the start.
-    TENANTRY_ASSERT(move_mark(connection, schema_, mark_, after));
+    TENANTRY_ASSERT(move_mark(connection, schema_, mark_, mark));
     transaction_.commit();
     committed_ = true;
   }

@@ -68,6 +68,8 @@ void RowWriter::apply(const events::RowChange& change) {
       return remove(change);
     case Effect::RESERVE:
       return raise_sequence(connection_, *change.table, events::integer_id(change.id));
+    case Effect::NOTE:  // Changes no row.
+      return;
   }
 }
 

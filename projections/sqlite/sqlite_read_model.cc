@@ -30,15 +30,13 @@ class SqliteBatch final : public Batch {
 
   void apply(const events::RowChange& change) override { writer_.apply(change); }
 
-  void commit(Position position, const std::string& log_digest) override {
-    TENANTRY_ASSERT(position >= mark_.position);
-    mark_.position = position;
-    mark_.log_digest = log_digest;
+  void commit(const Mark& mark) override {
+    TENANTRY_ASSERT(mark.position >= mark_.position && mark.epoch == mark_.epoch);
     if (planted(Plant::kMarkApart)) {
       transaction_->commit();
       transaction_ = std::make_unique<Transaction>(connection_, Lock::kImmediate);
     }
-    write_mark(connection_, mark_);
+    write_mark(connection_, mark);
     transaction_->commit();
   }
 

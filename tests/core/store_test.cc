@@ -750,7 +750,7 @@ TEST(InitStoreTest, SaysThatAnInterruptedOneMayBeRemoved) {
     init_store(temp / "store", clock, ids);
     FAIL() << "a store was made among what is left of another";
   } catch (const UsageError& error) {
-    EXPECT_THAT(error.hint(), HasSubstr("an interrupted init or import left"));
+    EXPECT_THAT(error.hint(), HasSubstr("an interrupted init, import, restore or backup left"));
   }
 }
 

@@ -175,7 +175,7 @@ std::string describe_change(EventView& view) {
     for (const auto& [place, value] : change.columns)
       text += fmt::format("{} = {}\n", change.table->columns[place].name, show(value));
   }
-  return text;
+  return text.empty() ? "none\n" : text;
 }
 
 }  // namespace

@@ -175,7 +175,7 @@ TEST(HostileBytesTest, ARowReadAsAnEventEndsInValuesOrMalformedError) {
   for (const GoldenEvent& event : golden_events()) {
     EventView view(event.bytes);
     const auto changes = row_changes(view, kMadeAt);
-    if (changes.at(0).effect != Effect::INSERT) continue;
+    if (changes.empty() || changes[0].effect != Effect::INSERT) continue;
     RowValues row(changes[0].table->columns.size());
     apply_patch(row, changes[0]);
     SCOPED_TRACE(event.stem);

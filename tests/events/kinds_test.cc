@@ -28,13 +28,14 @@ std::vector<std::pair<std::string, Value>> changed(const EncodedEvent& payload) 
 }
 
 TEST(KindsTest, EveryKindIsNumberedByItsPlaceAndNamedByItsStruct) {
-  ASSERT_EQ(kinds().size(), 59U);
+  ASSERT_EQ(kinds().size(), 60U);
   EXPECT_EQ(find_kind(1)->name, "UserRegistered");
   EXPECT_EQ(find_kind(47)->name, "InvitationDeleted");
   EXPECT_EQ(find_kind("TenantCreated")->number, 14U);
   EXPECT_EQ(find_kind(0), nullptr);
   EXPECT_EQ(find_kind(48)->name, "UserImported");
-  EXPECT_EQ(find_kind(60), nullptr);
+  EXPECT_EQ(find_kind(60)->name, "StoreRestored");
+  EXPECT_EQ(find_kind(61), nullptr);
 }
 
 TEST(RowChangesTest, AnInsertGivesEveryColumn) {

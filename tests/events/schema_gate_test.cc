@@ -126,8 +126,8 @@ INSTANTIATE_TEST_SUITE_P(
              "Flag.no: gone or renamed"},
         Edit{"FieldOfTheStoresOwn", "core/format.capnp", "minor @2 :UInt16", "lesser @2 :UInt16",
              "FormatInfo.minor: now called lesser"},
-        Edit{"ScopeRenamed", kAnnotations, "system @0;", "platform @0;",
-             "Scope.system: gone or renamed"},
+        Edit{"EnumerantRenamed", kAnnotations, "free @0;", "open @0;",
+             "Syntax.free: gone or renamed"},
         Edit{"AnnotationOfAnotherType", kAnnotations, "column @0xad31723ea852f876 (field) :Text",
              "column @0xad31723ea852f876 (field) :Data", "column: its type changed"}),
     [](const auto& test) { return test.param.name; });
@@ -188,13 +188,13 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Edit{"NewField", kEvents, "  isSuperuser @8 :Bool;\n",
              "  isSuperuser @8 :Bool;\n  phone @9 :Text;\n"},
-        Edit{"NewKind", kEvents, "    memberIdsReserved @62 :MemberIdsReserved;\n",
-             "    memberIdsReserved @62 :MemberIdsReserved;\n    userMuted @63 :UserMuted;\n", "",
+        Edit{"NewKind", kEvents, "    storeRestored @63 :StoreRestored;\n",
+             "    storeRestored @63 :StoreRestored;\n    userMuted @64 :UserMuted;\n", "",
              "struct UserRenamed ",
              "struct UserMuted @0xd468d8f413ae15f7 $A.on(user) $A.effect(patch) {\n"
              "  id @0 :Int32;\n}\nstruct UserRenamed "},
         Edit{"NewEnumerant", kAnnotations, "  invitation @7;\n",
-             "  invitation @7;\n  device @8;\n"},
+             "  invitation @7;\n  device @9;\n"},
         Edit{"NewColumn", kRows, "  name @1 :Text $A.sql(type = varchar, length = 50);\n",
              "  name @1 :Text $A.sql(type = varchar, length = 50);\n"
              "  mass @2 :NullableInt $A.sql(type = integer, nullable = true);\n"},

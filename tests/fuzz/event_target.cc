@@ -51,10 +51,10 @@ void apply_to_nothing(const EventView& view) {
   } catch (const CorruptionError&) {
     fits = false;
   }
-  const bool reserves =
-      view.kind().effect == events::Effect::RESERVE && events::integer_id(view.entity()) > 0;
-  require(fits == (view.kind().effect == events::Effect::INSERT || reserves),
-          "without rows, inserts fit, and ids that can be given out, and nothing else");
+  const events::Effect effect = view.kind().effect;
+  const bool reserves = effect == events::Effect::RESERVE && events::integer_id(view.entity()) > 0;
+  require(fits == (effect == events::Effect::INSERT || effect == events::Effect::NOTE || reserves),
+          "without rows, inserts fit, ids that can be given out, and what touches none");
 }
 
 // Cap'n Proto takes any offset for canonical in the pointer to a list without content, and writes
@@ -85,8 +85,9 @@ bool read(std::string_view bytes, Origin origin) {
     (void)view.concerns_user(1);
     for (const auto& [field, value] : view.fields()) check_value(value);
     const auto changes = row_changes(view, kNow);
-    require(changes.size() == 1, "an event changes one row");
-    check_change(changes.front(), view);
+    const bool notes = view.kind().effect == events::Effect::NOTE;
+    require(changes.size() == (notes ? 0 : 1), "an event changes one row, or is about the store");
+    if (!notes) check_change(changes.front(), view);
     apply_to_nothing(view);
     if (origin == Origin::kElsewhere) check_encoding(view, bytes);
     return true;

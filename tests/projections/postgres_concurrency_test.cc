@@ -54,7 +54,7 @@ TEST_F(PostgresConcurrencyTest, AZombiePastATakeOverWritesNothing) {
   const auto other = open();
   ASSERT_TRUE(std::get<Certificate>(rebuild(log_, *other, {})).correct());
 
-  EXPECT_THROW(batch->commit(log_.end(), seen.log_digest), UnavailableError);
+  EXPECT_THROW(batch->commit(seen), UnavailableError);
   batch.reset();
   EXPECT_TRUE(std::holds_alternative<Fenced>(target().begin(seen)));
   EXPECT_TRUE(run_verify().equal());

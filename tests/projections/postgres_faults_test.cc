@@ -350,7 +350,7 @@ TEST_F(PostgresFaultsTest, AValueThatTheServerCannotStoreStopsIt) {
   }
   EXPECT_EQ(usage_code([&] {
               batch->apply(change);
-              batch->commit(log_.end(), std::string(32, '\0'));
+              batch->commit(*target().probe().mark);
             }),
             "read_model_conflict");
 }

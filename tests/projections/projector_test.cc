@@ -342,13 +342,30 @@ TEST_F(ProjectorTest, ALogThatIsNotTheOneItFollowedIsRefused) {
   EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_diverged") << "another history";
 }
 
-TEST_F(ProjectorTest, ARestoredStoreIsRefusedUntilARebuild) {
+TEST_F(ProjectorTest, ARestoreThatLostWhatItShowsIsRefusedUntilARebuild) {
+  log_.fill_every_table();
+  run_projector();
+  log_.forget_end(2);
+  log_.restore();
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_diverged") << "a mark beyond the end";
+  log_.register_user(8, "x");
+  log_.register_user(9, "y");
+  log_.rewrite_history();
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_diverged") << "another branch";
+  EXPECT_TRUE(run_rebuild({.delete_unknown = true}).correct());
+  EXPECT_EQ(run_projector().events, 0U);
+}
+
+TEST_F(ProjectorTest, ARestoreThatLostNothingOfWhatItShowsIsFollowed) {
   log_.fill_every_table();
   run_projector();
   log_.restore();
-  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_diverged");
-  EXPECT_TRUE(run_rebuild().correct());
-  EXPECT_EQ(run_projector().events, 0U);
+  log_.register_user(8, "x");
+  const Projected projected = run_projector();
+  EXPECT_EQ(projected.events, 1U);
+  EXPECT_EQ(projected.mark.incarnation, log_.identity().incarnation);
+  EXPECT_EQ(target().probe().mark, projected.mark);
+  EXPECT_TRUE(run_verify().equal());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "core/backup.h"
 #include "core/error.h"
 #include "core/store_import.h"
 #include "projections/import.h"
@@ -23,9 +24,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kOtherSteps = 60;
-constexpr std::array<std::string_view, 15> kActionNames{
+constexpr std::array<std::string_view, 16> kActionNames{
     "commands",     "retry",     "flush", "reopen", "project",    "rebuild", "verify", "clock",
-    "second owner", "full disk", "fault", "kill",   "power loss", "people",  "import"};
+    "second owner", "full disk", "fault", "kill",   "power loss", "people",  "import", "backup"};
 
 // What is wrong with a life; ends it.
 struct Wrong {
@@ -78,6 +79,13 @@ class Life {
   [[nodiscard]] fs::path store_path() const { return directory_ / "store"; }
   // A place of its own for each import: names that were removed may come back.
   [[nodiscard]] fs::path heir_path() const { return directory_ / fmt::format("heir-{}", heirs_); }
+  // Likewise.
+  [[nodiscard]] fs::path backup_path() const {
+    return directory_ / fmt::format("backup-{}", copies_);
+  }
+  [[nodiscard]] fs::path restored_path() const {
+    return directory_ / fmt::format("restored-{}", copies_);
+  }
   [[nodiscard]] fs::path read_model_path() const { return directory_ / "app.sqlite"; }
   // Something will go wrong, or has.
   [[nodiscard]] bool doomed() const { return armed_ || disk_.dead(); }
@@ -95,6 +103,7 @@ class Life {
   void project(Random& random);
   void rebuild(Random& random);
   void import(Random& random);
+  void back_up(Random& random);
   void verify();
   void try_second_owner();
 
@@ -107,6 +116,9 @@ class Life {
   void check_store();
   void check_read_model();
   void check_heir();
+  void check_backup();
+  [[nodiscard]] PlainModel::Tables rows_of(const TenancyStore& store) const;
+  [[nodiscard]] RestoreReport restore_backup();
   [[nodiscard]] std::unique_ptr<projections::ReadModel> read_model() const {
     return projections::open_sqlite_read_model({.path = read_model_path()});
   }
@@ -131,6 +143,9 @@ class Life {
   std::uint64_t heirs_ = 0;
   std::optional<Position> heir_at_;  // Where the log was whose rows the last import takes.
   bool heir_published_ = false;
+  enum class Copied : std::uint8_t { kNothing, kBegun, kBackedUp, kRestored };
+  Copied copied_ = Copied::kNothing;  // How far the last copy got.
+  std::uint64_t copies_ = 0;
   bool armed_ = false;
   Outcome counts_;
 };
@@ -190,6 +205,8 @@ void Life::take(const Step& step) {
       return rebuild(random);
     case Action::kImport:
       return import(random);
+    case Action::kBackup:
+      return back_up(random);
     case Action::kVerify:
       return verify();
     case Action::kClock:
@@ -380,16 +397,7 @@ void Life::check_heir() {
     options.directory = heir_path();
     options.disk = disk_options();
     const auto heir = open_store(options, clock_, ids_);
-    PlainModel::Tables found;
-    const RowsAt at = heir->rows_now();
-    for (const events::TableInfo& table : events::tables()) {
-      PlainModel::Rows& rows = found[&table];
-      at.rows->scan_rows(table, std::nullopt, [&](const StoredRow& stored) {
-        rows[stored.key.id] = events::decode_row(table, stored.bytes);
-        return true;
-      });
-    }
-    require(model_.compare_rows(*heir_at_, found, /*all_columns=*/false));
+    require(model_.compare_rows(*heir_at_, rows_of(*heir), /*all_columns=*/false));
     for (const CheckResult& check : heir->verify(VerifyDepth::kFull, {})) {
       if (!check.passed) throw Wrong{{"the imported store: " + check.name}};
     }
@@ -398,6 +406,86 @@ void Life::check_heir() {
   heir_published_ = false;
   std::error_code ignored;
   fs::remove_all(heir_path(), ignored);
+}
+
+PlainModel::Tables Life::rows_of(const TenancyStore& store) const {
+  PlainModel::Tables found;
+  const RowsAt at = store.rows_now();
+  for (const events::TableInfo& table : events::tables()) {
+    PlainModel::Rows& rows = found[&table];
+    at.rows->scan_rows(table, std::nullopt, [&](const StoredRow& stored) {
+      rows[stored.key.id] = events::decode_row(table, stored.bytes);
+      return true;
+    });
+  }
+  return found;
+}
+
+// --- Backups.
+
+RestoreReport Life::restore_backup() {
+  clock_.advance_seconds(7200);  // As for an heir.
+  RestoreOptions options;
+  options.backup = backup_path();
+  options.directory = restored_path();
+  options.disk = disk_options();
+  RestoreReport report = restore_store(options, clock_, ids_, {});
+  ++counts_.restores;
+  return report;
+}
+
+void Life::back_up(Random& random) {
+  on_a_doubtful_disk([&] {
+    if (copied_ != Copied::kNothing) return;  // One that waits to be looked at is enough.
+    ++copies_;
+    copied_ = Copied::kBegun;
+    const Position tail = store_->back_up(backup_path(), {}).tail;
+    copied_ = Copied::kBackedUp;
+    ++counts_.backups;
+    if (tail != store_->tail().tail) throw Wrong{{"a backup ends before the log"}};
+    if (!armed_ && random.one_in(3)) {
+      ++counts_.crashes;
+      armed_ = true;
+      disk_.crash_at(1 + random.below(80), random.one_in(2) ? Crash::kKill : Crash::kPowerLoss);
+    }
+    static_cast<void>(restore_backup());
+    copied_ = Copied::kRestored;
+  });
+  if (!doomed()) check_backup();
+}
+
+// Each is there wholly or not at all; what was put in place stays.
+void Life::check_backup() {
+  if (copied_ == Copied::kNothing) return;
+  const bool is_there = fs::exists(backup_path() / "BACKUP");
+  if (!is_there && copied_ != Copied::kBegun) throw Wrong{{"a backup that was made is gone"}};
+  if (copied_ == Copied::kRestored && !fs::exists(restored_path() / "FORMAT")) {
+    throw Wrong{{"a restored store that was put in place is gone"}};
+  }
+  if (is_there) {
+    if (!fs::exists(restored_path() / "FORMAT")) {
+      std::error_code ignored;
+      fs::remove_all(restored_path(), ignored);  // What an interrupted restore left.
+      static_cast<void>(restore_backup());
+    }
+    clock_.advance_seconds(7200);
+    StoreOptions options;
+    options.directory = restored_path();
+    options.disk = disk_options();
+    const auto restored = open_store(options, clock_, ids_);
+    const Position tail{restored->tail().tail.value - 1};  // Behind it: that it was restored.
+    require(model_.compare_rows(tail, rows_of(*restored), /*all_columns=*/true));
+    if (restored->chain_hash_at(tail) != store_->chain_hash_at(tail)) {
+      throw Wrong{{"a restored store has another history"}};
+    }
+    for (const CheckResult& check : restored->verify(VerifyDepth::kFull, {})) {
+      if (!check.passed) throw Wrong{{"the restored store: " + check.name}};
+    }
+  }
+  copied_ = Copied::kNothing;
+  std::error_code ignored;
+  fs::remove_all(backup_path(), ignored);
+  fs::remove_all(restored_path(), ignored);
 }
 
 void Life::check_read_model() {
@@ -509,6 +597,7 @@ void Life::recover() {
   check_store();
   check_read_model();
   check_heir();
+  check_backup();
 }
 
 // SQLite goes on after a sync that failed, and its file may be anything after the power loss that
@@ -545,6 +634,8 @@ void Life::describe(Outcome& outcome) const {
   outcome.in_doubt = counts_.in_doubt;
   outcome.repairs = counts_.repairs;
   outcome.imports = counts_.imports;
+  outcome.backups = counts_.backups;
+  outcome.restores = counts_.restores;
   outcome.ruined = counts_.ruined;
   outcome.events = model_.tail().value;
   outcome.losses = disk_.losses();
@@ -582,6 +673,11 @@ std::vector<Step> draw_steps(std::uint64_t seed) {
     steps.insert(steps.begin() + at,
                  {Action::kImport, static_cast<std::uint32_t>(random.below(1U << 31U))});
   }
+  if (random.one_in(4)) {  // It takes as long as much else.
+    const auto at = static_cast<std::ptrdiff_t>(random.below(steps.size() + 1));
+    steps.insert(steps.begin() + at,
+                 {Action::kBackup, static_cast<std::uint32_t>(random.below(1U << 31U))});
+  }
   return steps;
 }
 
@@ -591,7 +687,7 @@ std::vector<Step> plain_steps(std::uint64_t workload) {
   std::vector<Step> steps;
   for (const Action action :
        {kPeople, kCommands, kProject, kFlush, kCommands, kProject, kReopen, kCommands, kFlush,
-        kCommands, kRebuild, kCommands, kProject, kReopen, kRetry, kProject}) {
+        kCommands, kRebuild, kCommands, kProject, kReopen, kRetry, kProject, kBackup}) {
     steps.push_back({action, static_cast<std::uint32_t>(random.below(1U << 31U))});
   }
   return steps;

@@ -36,6 +36,7 @@ enum class Action : std::uint8_t {
   kPowerLoss,  // Soon, the machine does.
   kPeople,     // The commands that make what the others change; once, at the beginning.
   kImport,     // Another store begins with the rows of the read model.
+  kBackup,     // The store is copied, and another one made of the copy.
 };
 [[nodiscard]] std::string_view action_name(Action action);
 
@@ -60,6 +61,8 @@ struct Outcome {
   std::uint64_t in_doubt = 0;  // Commands whose answer a crash or fault took away.
   std::uint64_t repairs = 0;   // Openings that left out a garbled last write.
   std::uint64_t imports = 0;   // That were put in place.
+  std::uint64_t backups = 0;   // That were made, and
+  std::uint64_t restores = 0;  // stores that were made of them.
   std::uint64_t ruined = 0;    // Read models made anew after a failed sync and a power loss.
   SimDisk::Losses losses{};
 };

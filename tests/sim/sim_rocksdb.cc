@@ -317,6 +317,12 @@ class SettlingStorage final : public Storage {
     }
     env_.settle();
   }
+  void copy_to(const std::filesystem::path& directory) override {
+    // What a flush leaves to the background would be done beside the copying.
+    flush();
+    storage_->copy_to(directory);
+    env_.settle();
+  }
   [[nodiscard]] std::string last_error() const override { return storage_->last_error(); }
   [[nodiscard]] std::vector<FileDamage> damaged_files() const override {
     return storage_->damaged_files();

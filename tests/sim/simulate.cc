@@ -93,6 +93,8 @@ void add(Outcome& sum, const Outcome& one) {
   sum.in_doubt += one.in_doubt;
   sum.repairs += one.repairs;
   sum.imports += one.imports;
+  sum.backups += one.backups;
+  sum.restores += one.restores;
   sum.ruined += one.ruined;
   sum.losses.writes += one.losses.writes;
   sum.losses.names += one.losses.names;
@@ -166,9 +168,10 @@ int run(std::uint64_t seed, std::uint64_t count, bool shrinks) {
   std::cout << fmt::format(
       "{} crashes; {} events, {} answers, {} commands in doubt; power losses took {} writes and {} "
       "names, tore {}, garbled {} sectors; {} openings left out a garbled write, {} read models "
-      "were ruined; {} imports\n",
+      "were ruined; {} imports, {} backups, {} restores\n",
       sum.crashes, sum.events, sum.answers, sum.in_doubt, sum.losses.writes, sum.losses.names,
-      sum.losses.torn, sum.losses.garbled, sum.repairs, sum.ruined, sum.imports);
+      sum.losses.torn, sum.losses.garbled, sum.repairs, sum.ruined, sum.imports, sum.backups,
+      sum.restores);
   std::cout << fmt::format("{} passed, {} failed\n", count - failed, failed);
   return failed == 0 ? 0 : 1;
 }
