@@ -196,13 +196,13 @@ Head check_copy(const BackupInput& input, const fs::path& database, const fs::pa
   rocks.directory = database;
   rocks.read_only = true;
   const auto storage = input.disk.open_storage(rocks);
-  const Head head = head_of(*storage, database);
+  Head head = head_of(*storage, database);
   if (head.tail < input.head.tail || head.incarnation != input.head.incarnation) {
     throw_damaged(database, fmt::format("the copy ends at position {}, the log at {} or later",
                                         head.tail.value, input.head.tail.value));
   }
   check_log_end(*storage, input.info, head);
-  const std::vector<FileDamage> damaged = storage->damaged_files();
+  const std::vector<FileDamage> damaged = storage->damaged_files(progress);
   if (!damaged.empty()) throw_damaged(database, describe(damaged));
   const auto view = storage->read_view();
   require_passed(database, verify_store({*storage, *view, input.info, head, scratch},
@@ -271,7 +271,7 @@ std::vector<CheckResult> check_restored(const Backup& backup, const fs::path& di
 }  // namespace
 
 fs::path check_backup_place(const fs::path& named, const fs::path& store) {
-  const fs::path directory = store_directory(named);
+  fs::path directory = store_directory(named);
   if (lies_in(directory, store_directory(store))) {
     throw UsageError("backup_inside_store", directory.string() + " lies inside the store",
                      "name a directory elsewhere, best on another disk");
@@ -297,6 +297,8 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   backup.report.taken_at = now;
   backup.files = list_files(database);
   count_files(backup);
+  // Where files cannot have a second name, RocksDB has copied them.
+  for (const BackupFile& file : backup.files) fsync_file(database / file.name);
   fsync_directory(database);
   write_file_durably(made.path() / ".gitignore", "*\n");
   write_file_durably(made.path() / kBackupName, encode_backup(backup));

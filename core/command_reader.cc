@@ -44,6 +44,11 @@ class CommandEvents {
   std::vector<StoredEvent> events_;
 };
 
+// What was done with the store is no part of what is in it.
+bool is_about_rows(const StoredEvent& event) {
+  return events::find_kind(event.kind)->effect != events::Effect::NOTE;
+}
+
 [[noreturn]] void refuse(const std::vector<StoredEvent>& made) {
   std::set<std::string> kinds;
   bool imported = false;
@@ -58,6 +63,12 @@ class CommandEvents {
                   made.back().position.value, fmt::join(kinds, ", ")),
       imported ? std::string("the log begins with an import; `--after` leaves out what it brought")
                : fmt::format("tenantry show {}", made.front().position.value));
+}
+
+events::CommandRequest recovered(const std::vector<StoredEvent>& made, const StateView& before) {
+  auto request = recover_command(made, before);
+  if (!request) refuse(made);
+  return *std::move(request);
 }
 
 }  // namespace
@@ -75,11 +86,8 @@ void read_commands(const EventSource& log, const std::filesystem::path& scratch,
     if (starts && through && event.position > *through) return false;
     wanted = (wanted && !starts) || passes(event);
     if (!command.take(event)) return true;
-    // What was done with the store is no part of what is in it.
-    if (wanted && events::find_kind(event.kind)->effect != events::Effect::NOTE) {
-      const auto request = recover_command(command.all(), fold.state());
-      if (!request) refuse(command.all());
-      if (!visit(*request)) return false;
+    if (wanted && is_about_rows(event) && !visit(recovered(command.all(), fold.state()))) {
+      return false;
     }
     for (const StoredEvent& made : command.all()) fold.apply(made);
     if (progress && event.position.value % kEventsPerProgress < command.all().size()) {

@@ -189,6 +189,11 @@ std::optional<std::string> read_file(const std::filesystem::path& path) {
   }
 }
 
+void fsync_file(const std::filesystem::path& path) {
+  FileDescriptor file = open_file(path, O_RDONLY);
+  if (::fsync(file.get()) != 0) throw_file_error("sync", path, errno);
+}
+
 void fsync_directory(const std::filesystem::path& directory) {
   if (planted(Plant::kNoDirectorySync)) return;
   const FileDescriptor file = open_file(directory, O_RDONLY | O_DIRECTORY);

@@ -68,6 +68,9 @@ bool remove_durably(const std::filesystem::path& path);
 // The whole file; nullopt if there is none.
 [[nodiscard]] std::optional<std::string> read_file(const std::filesystem::path& path);
 
+// Afterwards the bytes of the file are durable.
+void fsync_file(const std::filesystem::path& path);
+
 // Afterwards the names in `directory` are durable.
 void fsync_directory(const std::filesystem::path& directory);
 

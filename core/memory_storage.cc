@@ -148,7 +148,10 @@ class MemoryStorage final : public Storage {
     throw UnavailableError("what is in memory has no files to copy");
   }
   [[nodiscard]] std::string last_error() const override { return {}; }
-  [[nodiscard]] std::vector<FileDamage> damaged_files() const override { return {}; }
+  [[nodiscard]] std::vector<FileDamage> damaged_files(
+      const ReadProgress& /*progress*/) const override {
+    return {};
+  }
   [[nodiscard]] std::size_t log_files() const override { return 0; }
   [[nodiscard]] std::uint64_t size_bytes() const override { return 0; }
 

@@ -1,6 +1,7 @@
 #include "core/rocks_damage.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/metadata.h>
+#include <rocksdb/sst_file_reader.h>
 
 #include "core/file_damage.h"
 #include "core/rocks_options.h"
@@ -16,12 +18,17 @@
 namespace tenantry {
 namespace {
 
-// What is wrong with the file; empty when nothing is.
-std::string fault_of(rocksdb::Env& env, const rocksdb::LiveFileMetaData& file) {
+std::string path_of(const rocksdb::LiveFileMetaData& file) {
+  return file.directory + "/" + file.relative_filename;
+}
+
+// What is wrong with the file; empty when nothing is. `told` is called with the number of bytes
+// read, piece by piece.
+std::string fault_of_bytes(rocksdb::Env& env, const rocksdb::LiveFileMetaData& file,
+                           const std::function<void(std::uint64_t)>& told) {
   constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
   std::unique_ptr<rocksdb::SequentialFile> content;
-  rocksdb::Status status = env.NewSequentialFile(file.directory + "/" + file.relative_filename,
-                                                 &content, rocksdb::EnvOptions());
+  rocksdb::Status status = env.NewSequentialFile(path_of(file), &content, rocksdb::EnvOptions());
   if (!status.ok()) return status.ToString();
   const auto checksum = rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({});
   std::string piece(kPieceBytes, '\0');
@@ -31,12 +38,23 @@ std::string fault_of(rocksdb::Env& env, const rocksdb::LiveFileMetaData& file) {
     if (!status.ok()) return status.ToString();
     if (read.empty()) break;
     checksum->Update(read.data(), read.size());
+    told(read.size());
   }
   if (bytes != file.size) {
     return "it has " + std::to_string(bytes) + " bytes, not " + std::to_string(file.size);
   }
   checksum->Finalize();
   return checksum->GetChecksum() == file.file_checksum ? "" : "its checksum is wrong";
+}
+
+// What was wrong before it was written has the right checksum as a file.
+std::string fault_of_blocks(rocksdb::Env& env, const rocksdb::LiveFileMetaData& file) {
+  rocksdb::Options options;
+  options.env = &env;
+  rocksdb::SstFileReader reader(options);
+  rocksdb::Status status = reader.Open(path_of(file));
+  if (status.ok()) status = reader.VerifyChecksum();
+  return status.ok() ? "" : status.ToString();
 }
 
 std::vector<rocksdb::LiveFileMetaData> live_files(rocksdb::DB& database) {
@@ -64,10 +82,21 @@ Family family_named(const std::string& name) {
 
 }  // namespace
 
-std::vector<FileDamage> damaged_table_files(rocksdb::DB& database) {
+std::vector<FileDamage> damaged_table_files(rocksdb::DB& database,
+                                            const Storage::ReadProgress& progress) {
   std::vector<FileDamage> damaged;
-  for (const rocksdb::LiveFileMetaData& file : live_files(database)) {
-    std::string fault = fault_of(*database.GetEnv(), file);
+  rocksdb::Env& env = *database.GetEnv();
+  const auto files = live_files(database);
+  std::uint64_t total = 0;
+  for (const rocksdb::LiveFileMetaData& file : files) total += file.size;
+  std::uint64_t done = 0;
+  const auto told = [&](std::uint64_t bytes) {
+    done += bytes;
+    if (progress) progress(done, total);
+  };
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    std::string fault = fault_of_bytes(env, file, told);
+    if (fault.empty()) fault = fault_of_blocks(env, file);
     if (fault.empty() || replaced_meanwhile(database, file)) continue;
     damaged.push_back({file.relative_filename, family_named(file.column_family_name),
                        file.smallestkey, file.largestkey, std::move(fault)});

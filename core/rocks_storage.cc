@@ -245,15 +245,8 @@ class RocksStorage final : public Storage {
     return last_error_;
   }
 
-  [[nodiscard]] std::vector<FileDamage> damaged_files() const override {
-    std::vector<FileDamage> damaged = damaged_table_files(*database_);
-    if (!damaged.empty()) return damaged;
-    // The blocks too: what was wrong before it was written has the right checksum as a file.
-    rocksdb::ReadOptions read;
-    read.fill_cache = false;
-    read.readahead_size = std::size_t{2} << 20;
-    check(database_->VerifyChecksum(read), "verify the blocks of " + options_.directory.string());
-    return {};
+  [[nodiscard]] std::vector<FileDamage> damaged_files(const ReadProgress& progress) const override {
+    return damaged_table_files(*database_, progress);
   }
 
   [[nodiscard]] std::uint64_t size_bytes() const override {

@@ -108,8 +108,11 @@ class Storage : public StorageReader {
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;
   // Reads and checks every checksum of every table file; gives those that do not fit. The
-  // write-ahead log is checked when the storage opens.
-  [[nodiscard]] virtual std::vector<FileDamage> damaged_files() const = 0;
+  // write-ahead log is checked when the storage opens. `progress`, if it is not empty, is told how
+  // many of how many bytes were read; what it throws ends the reading.
+  using ReadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+  [[nodiscard]] virtual std::vector<FileDamage> damaged_files(
+      const ReadProgress& progress = {}) const = 0;
   // Bytes on disk; 0 in memory.
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
   // Files of the write-ahead log, empty ones too: all are read when it is opened again.

@@ -380,8 +380,10 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
   name_differences(check, expected.storage(), input.view);
 }
 
-void check_files(const VerifyInput& input, CheckResult& check) {
-  for (const FileDamage& damage : input.storage.damaged_files()) note(check, describe(damage));
+void check_files(const VerifyInput& input, CheckResult& check, const Progress& progress) {
+  for (const FileDamage& damage : input.storage.damaged_files(progress)) {
+    note(check, describe(damage));
+  }
   check.examined = input.storage.size_bytes();
 }
 
@@ -398,8 +400,8 @@ std::vector<CheckResult> verify_store(const VerifyInput& input, VerifyDepth dept
                                       const Progress& progress) {
   std::vector<CheckResult> checks;
   if (depth == VerifyDepth::kFull) {
-    checks.push_back(
-        run_check("file checksums", [&](CheckResult& check) { check_files(input, check); }));
+    checks.push_back(run_check("file checksums",
+                               [&](CheckResult& check) { check_files(input, check, progress); }));
   }
   Derived derived;
   checks.push_back(run_check("log: positions, hash chain, payloads", [&](CheckResult& check) {

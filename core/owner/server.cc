@@ -576,7 +576,7 @@ class OwnerServer final : public wire::Owner::Server {
       Context& context, std::function<Result(TenancyStore&, const Progress&)> work) {
     Desk::Place place = desk_.take_place(context);
     if (!place) return nullptr;
-    const auto running = std::make_shared<RunningWork<Result>>();
+    auto running = std::make_shared<RunningWork<Result>>();
     desk_.workers.run([&desk = desk_, place = std::move(place), running, work = std::move(work)] {
       running->run([&](const Progress& told) { return work(desk.store, told); }, desk.leaving);
     });

@@ -455,6 +455,29 @@ TEST_F(RocksStorageTest, FileThatACompactionRemovesWhileFilesAreReadIsNoDamage) 
   EXPECT_THAT(damaged[0].reason, HasSubstr("No such file"));
 }
 
+TEST_F(RocksStorageTest, WhoWaitsForItsChecksumsIsToldAndMayStopIt) {
+  const auto storage = open_rocks_storage(fresh(directory_ / "db"));
+  for (int row = 0; row < 2000; ++row) put_row(*storage, row);
+  storage->flush();
+  std::uint64_t last = 0;
+  std::uint64_t all = 0;
+  EXPECT_TRUE(storage
+                  ->damaged_files([&](std::uint64_t done, std::uint64_t total) {
+                    EXPECT_GT(done, last);
+                    last = done;
+                    all = total;
+                  })
+                  .empty());
+  EXPECT_GT(last, 0U);
+  EXPECT_EQ(last, all);
+  struct Stop : std::runtime_error {
+    Stop() : std::runtime_error("stop") {}
+  };
+  EXPECT_THROW(
+      static_cast<void>(storage->damaged_files([](std::uint64_t, std::uint64_t) { throw Stop{}; })),
+      Stop);
+}
+
 // --- Writes that fail.
 
 // A disk whose write-ahead log can be made to fail.

@@ -324,8 +324,8 @@ class SettlingStorage final : public Storage {
     env_.settle();
   }
   [[nodiscard]] std::string last_error() const override { return storage_->last_error(); }
-  [[nodiscard]] std::vector<FileDamage> damaged_files() const override {
-    return storage_->damaged_files();
+  [[nodiscard]] std::vector<FileDamage> damaged_files(const ReadProgress& progress) const override {
+    return storage_->damaged_files(progress);
   }
   [[nodiscard]] std::uint64_t size_bytes() const override { return storage_->size_bytes(); }
   [[nodiscard]] std::size_t log_files() const override { return storage_->log_files(); }
