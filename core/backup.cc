@@ -230,9 +230,11 @@ void check_files(const Backup& backup, const fs::path& database) {
   }
 }
 
-void copy_files(const Backup& backup, const fs::path& from, const fs::path& to) {
+void copy_files(const Backup& backup, const fs::path& from, const fs::path& to,
+                const Progress& progress) {
   make_private_directory(to);
   for (const BackupFile& file : backup.files) {
+    if (progress) progress(0, 0);  // It may throw.
     copy_file_durably(from / file.name, to / file.name);
   }
   fsync_directory(to);
@@ -286,6 +288,8 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   UnfinishedDirectory made(directory, ids);
   const fs::path database = made.path() / kDatabaseName;
   input.storage.copy_to(database);
+  // RocksDB lets everybody read what it makes; nothing else may keep others out.
+  fs::permissions(database, fs::perms::owner_all);
   const Head head = check_copy(input, database, made.path() / "scratch", progress);
   Backup backup;
   backup.report.directory = directory;
@@ -302,6 +306,7 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   fsync_directory(database);
   write_file_durably(made.path() / ".gitignore", "*\n");
   write_file_durably(made.path() / kBackupName, encode_backup(backup));
+  if (progress) progress(head.tail.value, head.tail.value);  // The last moment to stop it.
   made.put_in_place({kDatabaseName, ".gitignore", kBackupName});
   return backup.report;
 }
@@ -315,7 +320,7 @@ RestoreReport restore_store(const RestoreOptions& options, const Clock& clock, I
   const fs::path database = backup.report.directory / kDatabaseName;
   check_files(backup, database);
   UnfinishedStore made(directory, ids, [&](const StorePaths& paths) {
-    copy_files(backup, database, paths.database());
+    copy_files(backup, database, paths.database(), progress);
     write_store_files(paths, ack_of_backup(backup), options.disk);
   });
   RestoreReport report;

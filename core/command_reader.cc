@@ -1,6 +1,8 @@
 #include "core/command_reader.h"
 
+#include <algorithm>
 #include <deque>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -46,7 +48,8 @@ class CommandEvents {
 
 // What was done with the store is no part of what is in it.
 bool is_about_rows(const StoredEvent& event) {
-  return events::find_kind(event.kind)->effect != events::Effect::NOTE;
+  const events::KindInfo* const kind = events::find_kind(event.kind);
+  return kind == nullptr || kind->effect != events::Effect::NOTE;
 }
 
 [[noreturn]] void refuse(const std::vector<StoredEvent>& made) {
@@ -65,9 +68,27 @@ bool is_about_rows(const StoredEvent& event) {
                : fmt::format("tenantry show {}", made.front().position.value));
 }
 
-events::CommandRequest recovered(const std::vector<StoredEvent>& made, const StateView& before) {
+// What was left out of the commands so far, which therefore take earlier positions.
+class LeftOut {
+ public:
+  void add(Position position) { positions_.push_back(position.value); }
+  // Names the cause by the position that it will have; a cause that was left out is none.
+  void adapt(std::optional<std::uint64_t>& cause) const {
+    if (!cause) return;
+    const auto at = std::ranges::lower_bound(positions_, *cause);
+    if (at != positions_.end() && *at == *cause) return cause.reset();
+    *cause -= static_cast<std::uint64_t>(at - positions_.begin());
+  }
+
+ private:
+  std::vector<std::uint64_t> positions_;  // Ascending.
+};
+
+events::CommandRequest recovered(const std::vector<StoredEvent>& made, const StateView& before,
+                                 const LeftOut& left_out) {
   auto request = recover_command(made, before);
   if (!request) refuse(made);
+  left_out.adapt(request->circumstances.causation_position);
   return *std::move(request);
 }
 
@@ -80,13 +101,16 @@ void read_commands(const EventSource& log, const std::filesystem::path& scratch,
   const Position tail = log.tail().tail;
   Fold fold(scratch, tail.value);
   CommandEvents command;
+  LeftOut left_out;
   bool wanted = false;
   log.read_after({}, tail, [&](const StoredEvent& event) {
     const bool starts = event.index_in_command == 0;
     if (starts && through && event.position > *through) return false;
     wanted = (wanted && !starts) || passes(event);
     if (!command.take(event)) return true;
-    if (wanted && is_about_rows(event) && !visit(recovered(command.all(), fold.state()))) {
+    if (!is_about_rows(event)) {
+      left_out.add(event.position);
+    } else if (wanted && !visit(recovered(command.all(), fold.state(), left_out))) {
       return false;
     }
     for (const StoredEvent& made : command.all()) fold.apply(made);

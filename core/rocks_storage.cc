@@ -230,7 +230,8 @@ class RocksStorage final : public Storage {
     rocksdb::Checkpoint* made = nullptr;
     check(rocksdb::Checkpoint::Create(database_.get(), &made), what);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-    // What is only in the write-ahead log goes into table files first: the copy has no log.
+    // What is only in the write-ahead log goes into table files first; of what is written meanwhile
+    // the copy may have the beginning, in a log.
     check(checkpoint->CreateCheckpoint(directory.string(), /*log_size_for_flush=*/0), what);
   }
 

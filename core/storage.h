@@ -101,9 +101,9 @@ class Storage : public StorageReader {
   // Moves what is only in the write-ahead log into files, so that the next opening has nothing to
   // replay. Nothing is lost without it.
   virtual void flush() = 0;
-  // Makes a database of its own of what is durable now, in a directory that does not exist. Table
-  // files are second names of the same ones where the file system allows it. Others may write
-  // meanwhile. Not for what is in memory or was opened read-only.
+  // Makes a database of its own of what is durable now, and perhaps a little more, in a directory
+  // that does not exist. Table files are second names of the same ones where the file system allows
+  // it. Others may write meanwhile. Not for what is in memory or was opened read-only.
   virtual void copy_to(const std::filesystem::path& directory) = 0;
   // Text of the last failed write, for people.
   [[nodiscard]] virtual std::string last_error() const = 0;

@@ -307,7 +307,9 @@ void require_store(const fs::path& directory) {
 
 fs::path store_directory(const fs::path& named) {
   if (named.empty()) throw UsageError("usage", "the store's directory has no name");
-  fs::path directory = fs::weakly_canonical(fs::absolute(named));
+  std::error_code error;
+  fs::path directory = fs::weakly_canonical(fs::absolute(named), error);
+  if (error) throw_file_error("reach", named, error.value());
   return directory.has_filename() ? directory : directory.parent_path();
 }
 

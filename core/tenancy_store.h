@@ -47,8 +47,8 @@ struct Submitted {
   std::vector<Answer> answers;
   std::exception_ptr fault;  // Then the answers are those that are durable all the same.
 };
-// Called once, by a thread of the store's that others wait for: it must be quick, and throws
-// nothing.
+// Called once at most, by a thread of the store's that others wait for: it must be quick, and
+// throws nothing. Destroyed without a call by the end of a connection that nobody waits for.
 using OnSubmitted = std::function<void(Submitted)>;
 
 // Which events to read. What is not set does not filter.
@@ -155,7 +155,7 @@ class TenancyStore : public EventSource {
   [[nodiscard]] virtual std::vector<Answer> submit(std::span<const events::CommandRequest> commands,
                                                    SubmitOptions options) = 0;
   // Gives back at once, for callers that have many commands under way: `done` is called when they
-  // are durable, for earlier calls of one thread first. The store answers everything before it
+  // are durable. The store answers everything before it
   // closes. `answered` means nothing here.
   virtual void submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
                            OnSubmitted done) = 0;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 
@@ -31,10 +32,12 @@ class UnfinishedDirectory {
  private:
   struct Named {};
   UnfinishedDirectory(Named, std::filesystem::path directory, IdSource& ids);
+  // Durably in its own parent, which is made likewise.
+  void make_parent(const std::filesystem::path& directory);
 
   const std::filesystem::path directory_;
   const std::filesystem::path aside_;
-  const bool made_directory_;
+  std::vector<std::filesystem::path> made_;  // The outermost first.
 };
 
 }  // namespace tenantry

@@ -8,7 +8,9 @@ namespace tenantry::projections {
 namespace {
 
 [[noreturn]] void raise_diverged(const std::string& what) {
-  throw UsageError("read_model_diverged", what, "`tenantry rebuild` brings it to the log's state",
+  throw UsageError("read_model_diverged", what,
+                   "`tenantry rebuild --delete-unknown` brings it to the log's state; without the "
+                   "option, rows that the log has lost stay",
                    kConflict);
 }
 
@@ -47,25 +49,30 @@ void check_target(const EventSource& source, const Probe& probe, const std::stri
   if (!probe.mark) return;
   const Mark& mark = *probe.mark;
   const std::string position = std::to_string(mark.position.value);
-  // A restore loses the end of the log: what a read model shows of what came before goes on.
   const std::uint64_t incarnation = source.identity().incarnation;
   const std::string restored =
       mark.incarnation == incarnation
           ? std::string()
           : "; it follows incarnation " + std::to_string(mark.incarnation) +
-                " of the store, which was restored since and is in incarnation " +
-                std::to_string(incarnation);
+                " of the store, this is incarnation " + std::to_string(incarnation) +
+                ": a restored store goes on in a new one";
   const Position tail = source.tail().tail;
   if (mark.position > tail) {
     raise_diverged(name + " shows events up to position " + position + ", but the log ends at " +
                    std::to_string(tail.value) + ": the log has lost its end" + restored);
   }
-  const bool is_known = !mark.log_digest.empty() || restored.empty();
-  if (!is_known ||
-      (!mark.log_digest.empty() && mark.log_digest != digest_at(source, mark.position))) {
+  if (!continues(source, mark)) {
     raise_diverged(name + " shows another history than this log has at position " + position +
                    restored);
   }
+}
+
+// A restore loses the end of the log: what a read model shows of what came before goes on.
+bool continues(const EventSource& source, const Mark& mark) {
+  const StoreIdentity identity = source.identity();
+  if (mark.store_id != identity.store || mark.position > source.tail().tail) return false;
+  if (mark.log_digest.empty()) return mark.incarnation == identity.incarnation;
+  return mark.log_digest == digest_at(source, mark.position);
 }
 
 std::string digest_of(const Hash& chain_hash) {

@@ -24,6 +24,10 @@ void check_owner(const EventSource& source, const Probe& probe, const std::strin
 // that are missing.
 void check_target(const EventSource& source, const Probe& probe, const std::string& name);
 
+// Whether the log goes on from what the mark says was seen of it: the same store, and the same
+// history up to there, in this life of the store or, before a restore, in an earlier one.
+[[nodiscard]] bool continues(const EventSource& source, const Mark& mark);
+
 // What a mark keeps of the log: the chain hash of the event at its position, in bytes.
 [[nodiscard]] std::string digest_of(const Hash& chain_hash);
 // The same of `position`, which the log reaches.

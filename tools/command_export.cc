@@ -18,8 +18,9 @@ class ExportCommand final : public Command {
     return "Print the history as the commands that make it again, for apply --historic.\n"
            "- each line is one accepted command, proved to make exactly its events: ids, times, "
            "actors and reasons included\n"
-           "- applied to an empty store, all of it gives equal rows and equal positions with "
-           "--reveal; without, passwords become unusable and tokens new ones, all else is equal\n"
+           "- applied to an empty store, all of it gives equal rows and, but for restores, "
+           "equal positions with --reveal; without, passwords become unusable and tokens new ones, "
+           "all else is equal\n"
            "- with filters, what the lines refer to must be there where they are applied, and ids "
            "that commands cannot name are drawn anew";
   }

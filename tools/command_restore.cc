@@ -85,7 +85,7 @@ class RestoreCommand final : public Command {
     if (dry_run_) return "dry run: the backup is sound; no store was made";
     return fmt::format(
         "restored as incarnation {}; a read model that shows more than position {} must be "
-        "rebuilt: `tenantry project` says so",
+        "rebuilt, with --delete-unknown: `tenantry project` says so",
         report.identity.incarnation, report.backup.tail.value);
   }
 

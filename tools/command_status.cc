@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "core/hash.h"
+#include "projections/target_check.h"
 #include "tools/command.h"
 #include "tools/json_builder.h"
 #include "tools/visibility.h"
@@ -63,12 +64,16 @@ JsonText repairs_json(const StoreStatus& status) {
   return json.document();
 }
 
-const char* health_of(const projections::Probe& probe, const StoreStatus& status) {
+const char* health_of(const projections::Probe& probe, const StoreStatus& status,
+                      const TenancyStore& store) {
   if (probe.presence == projections::Presence::kAbsent) return "absent";
   if (!probe.mark) return "not_ours";
   if (probe.mark->store_id != status.identity.store) return "of_another_store";
-  if (probe.mark->incarnation != status.identity.incarnation) return "of_another_incarnation";
+  const bool goes_on = projections::continues(store, *probe.mark);
+  const bool restored = probe.mark->incarnation != status.identity.incarnation;
+  if (restored && !goes_on) return "of_another_incarnation";
   if (probe.mark->position > status.tail.tail) return "ahead_of_the_log";
+  if (!goes_on) return "of_another_history";
   if (!probe.fits()) return "shape_differs";
   return probe.mark->position == status.tail.tail ? "up_to_date" : "behind";
 }
@@ -80,7 +85,7 @@ const std::vector<Column>& read_model_columns() {
 }
 
 // The read model as far as it can be seen: status never fails because of it.
-std::vector<Cell> read_model_cells(const Session& session, const StoreStatus& status) {
+std::vector<Cell> read_model_cells(Session& session, const StoreStatus& status) {
   std::vector<Cell> cells(read_model_columns().size());
   try {
     const auto read_model = session.open_read_model(true);
@@ -90,7 +95,7 @@ std::vector<Cell> read_model_cells(const Session& session, const StoreStatus& st
       return cells;
     }
     const projections::Probe probe = read_model->probe();
-    cells[1] = std::string(health_of(probe, status));
+    cells[1] = std::string(health_of(probe, status, session.store()));
     if (probe.mark) {
       const std::uint64_t at = probe.mark->position.value;
       const std::uint64_t tail = status.tail.tail.value;

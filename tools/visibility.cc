@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "projections/target_check.h"
 #include "tools/exit_code.h"
 
 namespace tenantry::tools {
@@ -41,7 +42,8 @@ void declare_wait_max(CLI::App& app, std::uint64_t& seconds) {
 
 Visibility::Visibility(Session& session, const std::string& read_model, std::uint64_t seconds_max)
     : session_(session),
-      identity_(session.store().identity()),
+      store_(session.store()),
+      identity_(store_.identity()),
       seconds_max_(seconds_max),
       read_model_(read_model == "default" ? session.open_read_model(/*read_only=*/true)
                                           : session.open_read_model_named(read_model)) {
@@ -83,15 +85,17 @@ Position Visibility::look() {
     trouble_ = "it has no checkpoint yet";
     return {};
   }
-  if (mark->store_id != identity_.store || mark->incarnation != identity_.incarnation) {
+  // Stores that were restored from one backup are of one incarnation, too.
+  if (mark->epoch != checked_epoch_ && !projections::continues(store_, *mark)) {
     throw UsageError(
         "read_model_foreign",
         fmt::format("{} shows the events of the store {}, incarnation {}, not those "
-                    "of {}, incarnation {}",
+                    "of {}, incarnation {}, or another history of it",
                     read_model_->name(), events::format_uuid(mark->store_id), mark->incarnation,
                     events::format_uuid(identity_.store), identity_.incarnation),
         "wait for another read model", static_cast<int>(ExitCode::kConflict));
   }
+  checked_epoch_ = mark->epoch;
   return mark->position;
 }
 

@@ -27,7 +27,7 @@ class Visibility {
  public:
   // `read_model` is a URL as --read-model takes it, or `default` for the session's own. Opens the
   // store. Throws what find_read_model() throws, and UsageError `read_model_foreign` (exit 4) when
-  // it shows the events of another store or another incarnation.
+  // it shows the events of another store, or another history of this one.
   Visibility(Session& session, const std::string& read_model, std::uint64_t seconds_max);
 
   // Returns once the read model shows the event at `position`, or when a stop was requested. One
@@ -40,7 +40,9 @@ class Visibility {
   Position look();
 
   const Session& session_;
+  const TenancyStore& store_;
   const StoreIdentity identity_;
+  std::uint64_t checked_epoch_ = 0;  // Of the mark that the log was found to continue; 0: of none.
   const std::uint64_t seconds_max_;
   std::unique_ptr<projections::ReadModel> read_model_;
   Position seen_;

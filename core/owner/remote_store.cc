@@ -483,7 +483,7 @@ class Remote final : public RemoteStore {
             return now;
           });
       if (stand.result) return std::move(*stand.result);
-      if (progress && stand.total > 0) progress(stand.done, stand.total);
+      if (progress) progress(stand.done, stand.total);
     }
   }
 

@@ -234,7 +234,15 @@ class SharedStore final : public TenancyStore {
   BackupReport back_up(const std::filesystem::path& directory, const Progress& progress) override {
     require_writable();
     return ask([&](const std::shared_ptr<Reached>& reached) {
-      return reached->store->back_up(directory, progress);
+      try {
+        return reached->store->back_up(directory, progress);
+      } catch (const OwnerGone& gone) {
+        if (!gone.may_be_done()) throw;
+        throw UnavailableError(
+            std::string(gone.what()) + "; nobody knows whether the store was copied",
+            "if there is a file BACKUP in " + directory.string() +
+                ", it was; else remove what is there and repeat");
+      }
     });
   }
 

@@ -230,6 +230,14 @@ TEST_F(BackupTest, NothingIsOverwritten) {
   EXPECT_THAT(names_in(taken), ElementsAre("file"));
 }
 
+TEST_F(BackupTest, NobodyElseMayReadItWhereverItLies) {
+  user("ann");
+  fs::create_directory(backup());
+  fs::permissions(backup(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  static_cast<void>(back_up());
+  EXPECT_EQ(fs::status(backup() / "db").permissions(), fs::perms::owner_all);
+}
+
 TEST_F(BackupTest, ADryRunLeavesNothingBehind) {
   user("ann");
   static_cast<void>(back_up());

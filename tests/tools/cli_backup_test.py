@@ -62,6 +62,23 @@ class BackupTest(BackupCase):
         self.assert_exit(0, there)
         self.assertEqual(here.stdout, there.stdout)
 
+    def test_an_export_names_causes_by_the_positions_that_they_will_have(self):
+        self.fill()
+        self.records("backup", self.backup)
+        self.assert_exit(0, self.restore("-q"))
+        lines = [
+            command("register_user", username="cause"),
+            command("register_user", {"causation_position": 10}, username="effect"),
+            command("register_user", {"causation_position": 9}, username="of-the-restore"),
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        self.assert_exit(0, self.run_program("apply", "--store", self.restored, stdin=text))
+        exported = self.at_restored("export", "--reveal", "-o", "ndjson").stdout
+        *_, cause, effect, other = map(json.loads, exported.splitlines())
+        self.assertEqual("cause", cause["data"]["username"])
+        self.assertEqual(9, effect["causation_position"])
+        self.assertNotIn("causation_position", other)
+
     def test_errors_say_what_to_do_and_change_nothing(self):
         self.fill()
         os.mkdir(self.backup)
@@ -80,9 +97,20 @@ class BackupTest(BackupCase):
         )
         self.assert_error(2, "too_long", self.restore("--actor", "x" * 201))
         self.assert_error(2, "invalid_text", self.restore("--reason", b"\xff"))
+        self.assert_exit(6, self.run_program("backup", os.path.join(self.directory, "x" * 300)))
+        self.assert_exit(6, self.run_program("restore", "x" * 300, "--store", self.restored))
         self.assertFalse(os.path.exists(self.restored))
         self.assertEqual(8, self.tail())
         self.assert_error(6, "store_not_found", self.run_program("log", "--store", self.backup))
+
+    def test_parents_are_made_and_a_dry_run_leaves_none(self):
+        self.fill()
+        self.backup = os.path.join(self.directory, "deep", "er", "backup")
+        self.records("backup", self.backup)
+        self.restored = os.path.join(self.directory, "other", "place", "restored")
+        self.assert_exit(0, self.restore("--dry-run"))
+        self.assertFalse(os.path.exists(os.path.join(self.directory, "other")))
+        self.assert_exit(0, self.restore())
 
     def test_a_dry_run_leaves_nothing(self):
         self.fill()
@@ -177,10 +205,27 @@ class ReadModelTest(BackupCase):
         self.apply(command("register_user", username="cy"))
         self.records("backup", self.backup)
         self.assert_exit(0, self.restore())
+        status = self.at_restored("status", "-o", "json", "--read-model", self.model)
+        self.assertEqual("behind", json.loads(status.stdout)["read_model"]["state"])
         result = self.project()
         self.assert_exit(0, result)
         self.assertEqual(10, json.loads(result.stdout)["checkpoint"])
         self.assert_exit(0, self.at_restored("verify", "--read-model", self.model))
+
+    def test_one_of_another_store_from_the_same_backup_is_told_apart(self):
+        self.records("backup", self.backup)
+        self.assert_exit(0, self.restore("-q"))
+        sibling = os.path.join(self.directory, "sibling")
+        self.assert_exit(0, self.run_program("restore", self.backup, "--store", sibling, "-q"))
+        self.at_restored("do", "register_user", "--username", "here", "-q")
+        self.run_program("do", "register_user", "--username", "there", "-q", "--store", sibling)
+        self.assert_exit(0, self.project())
+        of_sibling = ("--store", sibling, "--read-model", self.model)
+        status = self.run_program("status", "-o", "json", *of_sibling)
+        self.assertEqual("of_another_history", json.loads(status.stdout)["read_model"]["state"])
+        wait = ("do", "register_user", "--username", "x", "--wait", self.model, "--wait-max", "5")
+        self.assert_error(4, "read_model_foreign", self.run_program(*wait, *of_sibling))
+        self.assert_error(4, "read_model_diverged", self.run_program("project", *of_sibling))
 
     def test_one_that_is_ahead_stops_and_says_why(self):
         self.records("backup", self.backup)
@@ -191,6 +236,7 @@ class ReadModelTest(BackupCase):
         result = self.at_restored("project", "--read-model", self.model)
         self.assert_error(4, "read_model_diverged", result)
         self.assertIn(b"restored", result.stderr)
+        self.assertIn(b"rebuild --delete-unknown", result.stderr)
         # On another branch: as far as before, with other events.
         self.at_restored("do", "register_user", "--username", "other", "-q")
         self.at_restored("do", "register_user", "--username", "more", "-q")
