@@ -133,16 +133,16 @@ class Desk {
     return refused;
   }
 
-  using Fulfiller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Submitted>>>;
+  using Teller = kj::Own<kj::CrossThreadPromiseFulfiller<Parcel<Submitted>>>;
 
   // What it comes to is told by the thread that makes it durable, even if everything here is gone.
   void submit(std::vector<events::CommandRequest> commands, const SubmitOptions& how,
-              Fulfiller teller) {
+              Teller teller) {
     // Counted until it is told, or if it is not taken.
     ++*under_way;
     const std::shared_ptr<void> counted(under_way.get(), [count = under_way](void*) { --*count; });
     store.submit_then(std::move(commands), how,
-                      [counted, to = std::make_shared<Fulfiller>(kj::mv(teller))](Submitted done) {
+                      [counted, to = std::make_shared<Teller>(kj::mv(teller))](Submitted done) {
                         auto outcome = kj::heap<Outcome<Submitted>>();
                         outcome->result.emplace(std::move(done));
                         (*to)->fulfill(kj::mv(outcome));
