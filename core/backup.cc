@@ -174,11 +174,13 @@ void require_passed(const fs::path& what, const std::vector<CheckResult>& checks
 // The files of a database of which nothing is open.
 std::vector<BackupFile> list_files(const fs::path& database) {
   std::vector<BackupFile> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(database)) {
-    if (entry.is_regular_file()) {
-      files.push_back({entry.path().filename().string(), entry.file_size()});
-    }
+  std::error_code error;
+  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
+    if (!at->is_regular_file(error)) continue;
+    files.push_back({at->path().filename().string(), at->file_size(error)});
+    if (error) break;
   }
+  if (error) throw_file_error("list", database, error.value());
   std::ranges::sort(files, {}, &BackupFile::name);
   return files;
 }
@@ -289,7 +291,9 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   const fs::path database = made.path() / kDatabaseName;
   input.storage.copy_to(database);
   // RocksDB lets everybody read what it makes; nothing else may keep others out.
-  fs::permissions(database, fs::perms::owner_all);
+  std::error_code error;
+  fs::permissions(database, fs::perms::owner_all, error);
+  if (error) throw_file_error("protect", database, error.value());
   const Head head = check_copy(input, database, made.path() / "scratch", progress);
   Backup backup;
   backup.report.directory = directory;
