@@ -16,6 +16,7 @@
 #include "core/event_appender.h"
 #include "core/file_damage.h"
 #include "core/file_ops.h"
+#include "core/fixed_data.h"
 #include "core/format.capnp.h"
 #include "core/hash.h"
 #include "core/store_files.h"
@@ -49,21 +50,16 @@ struct Backup {
   std::vector<BackupFile> files;
 };
 
-template <class Fixed>
-capnp::Data::Reader data_of(const Fixed& bytes) {
-  return {bytes.data(), bytes.size()};
-}
-
 std::string encode_backup(const Backup& backup) {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<format::BackupInfo>();
   const BackupReport& report = backup.report;
   root.setFormatMajor(backup.format_major);
   root.setFormatMinor(backup.format_minor);
-  root.setStoreId(data_of(report.identity.store.bytes));
+  root.setStoreId(as_data(report.identity.store));
   root.setIncarnation(report.identity.incarnation);
   root.setTail(report.tail.value);
-  root.setHeadDigest(data_of(report.head_digest));
+  root.setHeadDigest(as_data(report.head_digest));
   root.setTerm(backup.term);
   root.setBatchSeq(backup.batch_seq);
   root.setTakenAt(report.taken_at.micros);
@@ -79,22 +75,16 @@ std::string encode_backup(const Backup& backup) {
   return bytes;
 }
 
-template <class Fixed>
-void read_bytes(capnp::Data::Reader from, Fixed& to) {
-  if (from.size() != to.size()) throw events::MalformedError("bytes of another length");
-  std::copy(from.begin(), from.end(), to.begin());
-}
-
 Backup decode_backup(std::string_view bytes) {
   events::MessageView view(bytes);
   const auto root = view.root<format::BackupInfo>();
   Backup backup;
   backup.format_major = root.getFormatMajor();
   backup.format_minor = root.getFormatMinor();
-  read_bytes(root.getStoreId(), backup.report.identity.store.bytes);
+  backup.report.identity.store = read_fixed<events::Uuid>(root.getStoreId(), kBackupName);
   backup.report.identity.incarnation = root.getIncarnation();
   backup.report.tail = {root.getTail()};
-  read_bytes(root.getHeadDigest(), backup.report.head_digest);
+  backup.report.head_digest = read_fixed<Hash>(root.getHeadDigest(), kBackupName);
   backup.term = root.getTerm();
   backup.batch_seq = root.getBatchSeq();
   backup.report.taken_at = {root.getTakenAt()};
@@ -185,12 +175,6 @@ std::vector<BackupFile> list_files(const fs::path& database) {
   return files;
 }
 
-Head head_of(const StorageReader& storage, const fs::path& what) {
-  const auto bytes = storage.get(Family::kMeta, "head");
-  if (!bytes) throw_damaged(what, "the store has no head");
-  return decode_head(*bytes);
-}
-
 // The copy must hold all that was durable before it was made, and nothing damaged.
 Head check_copy(const BackupInput& input, const fs::path& database, const fs::path& scratch,
                 const Progress& progress) {
@@ -198,7 +182,7 @@ Head check_copy(const BackupInput& input, const fs::path& database, const fs::pa
   rocks.directory = database;
   rocks.read_only = true;
   const auto storage = input.disk.open_storage(rocks);
-  Head head = head_of(*storage, database);
+  Head head = stored_head(*storage);
   if (head.tail < input.head.tail || head.incarnation != input.head.incarnation) {
     throw_damaged(database, fmt::format("the copy ends at position {}, the log at {} or later",
                                         head.tail.value, input.head.tail.value));

@@ -10,6 +10,7 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
+#include "core/fixed_data.h"
 #include "core/format.capnp.h"
 #include "core/keys.h"
 #include "core/planted.h"
@@ -23,31 +24,6 @@ constexpr std::int64_t kMarkMicros = 60'000'000;
 // An answer kept for a retry, and what it has more when it names an entity: before the key.
 constexpr std::size_t kIdempotencyBytes = 36;
 constexpr std::size_t kEntityBytes = 18;
-
-capnp::Data::Reader as_data(const events::Uuid& uuid) {
-  return {uuid.bytes.data(), uuid.bytes.size()};
-}
-capnp::Data::Reader as_data(const Hash& hash) { return {hash.data(), hash.size()}; }
-capnp::Data::Reader as_data(std::string_view bytes) {
-  return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
-}
-
-template <class Fixed>
-Fixed read_fixed(capnp::Data::Reader data) {
-  Fixed fixed{};
-  auto& bytes = [&]() -> auto& {
-    if constexpr (std::is_same_v<Fixed, events::Uuid>) {
-      return fixed.bytes;
-    } else {
-      return fixed;
-    }
-  }
-  ();
-  if (data.size() != bytes.size())
-    throw CorruptionError("a batch: an id or a hash of the wrong length");
-  std::copy(data.begin(), data.end(), bytes.begin());
-  return fixed;
-}
 
 void write_commands(format::CommandTable::Builder table,
                     const std::vector<CommandEntry>& commands) {
@@ -71,15 +47,15 @@ std::vector<CommandEntry> read_commands(format::CommandTable::Reader table) {
   std::vector<CommandEntry> commands;
   for (const auto entry : table.getEntries()) {
     CommandEntry command;
-    command.id = read_fixed<events::Uuid>(entry.getCommandId());
-    command.request_hash = read_fixed<events::Uuid>(entry.getRequestHash());
+    command.id = read_fixed<events::Uuid>(entry.getCommandId(), "a batch");
+    command.request_hash = read_fixed<events::Uuid>(entry.getRequestHash(), "a batch");
     command.accepted_at = {entry.getAcceptedAt()};
     command.first = {entry.getFirstPosition()};
     command.count = entry.getCount();
     if (entry.hasEntityId()) {
-      command.entity =
-          EntityName{static_cast<events::EntityKind>(entry.getEntityKind()),
-                     read_fixed<events::Uuid>(entry.getEntityId()), entry.getEntityKey().cStr()};
+      command.entity = EntityName{static_cast<events::EntityKind>(entry.getEntityKind()),
+                                  read_fixed<events::Uuid>(entry.getEntityId(), "a batch"),
+                                  entry.getEntityKey().cStr()};
     }
     commands.push_back(std::move(command));
   }
@@ -367,8 +343,8 @@ BatchImage decode_batch_image(std::string_view bytes) {
     image.header.seq = root.getSeq();
     image.header.first = {root.getFirst()};
     image.header.events = root.getEvents();
-    image.header.before = read_fixed<Hash>(root.getBefore());
-    image.header.after = read_fixed<Hash>(root.getAfter());
+    image.header.before = read_fixed<Hash>(root.getBefore(), "a batch");
+    image.header.after = read_fixed<Hash>(root.getAfter(), "a batch");
     image.commands = read_commands(root.getCommands());
     const auto records = root.getRecords();
     image.records.assign(reinterpret_cast<const char*>(records.begin()), records.size());

@@ -18,7 +18,7 @@ class EmbeddedLog final : public CommitLog {
   EmbeddedLog(Storage& storage, const StoreInfo& info) : storage_(storage), info_(info) {}
 
   CommitTail open_term() override {
-    const Head head = read_head();
+    const Head head = stored_head(storage_);
     term_ = head.term + 1;
     seq_ = head.batch_seq;
     digest_ = head_digest(info_.id, head);
@@ -50,12 +50,6 @@ class EmbeddedLog final : public CommitLog {
   CommitLimits limits() const override { return kLimits; }
 
  private:
-  [[nodiscard]] Head read_head() const {
-    const auto bytes = storage_.get(Family::kMeta, "head");
-    if (!bytes) throw CorruptionError("the store has no head");
-    return decode_head(*bytes);
-  }
-
   Storage& storage_;
   StoreInfo info_;
   std::uint64_t term_ = 0;
@@ -136,9 +130,7 @@ class BatchAssembler {
 
 std::vector<CertifiedBatch> EmbeddedLog::read(std::uint64_t after, std::size_t bytes_max) const {
   const auto view = storage_.read_view();
-  const auto bytes = view->get(Family::kMeta, "head");
-  if (!bytes) throw CorruptionError("the store has no head");
-  const Head head = decode_head(*bytes);
+  const Head head = stored_head(*view);
   BatchAssembler assembler(*view, info_, head);
   std::vector<CertifiedBatch> found;
   std::size_t total = 0;

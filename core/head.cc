@@ -7,20 +7,12 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
+#include "core/fixed_data.h"
 #include "core/format.capnp.h"
 #include "events/encoding.h"
 
 namespace tenantry {
 namespace {
-
-capnp::Data::Reader as_data(const Hash& hash) { return {hash.data(), hash.size()}; }
-
-Hash read_hash(capnp::Data::Reader data) {
-  Hash hash{};
-  if (data.size() != hash.size()) throw CorruptionError("head: a hash of the wrong length");
-  std::copy(data.begin(), data.end(), hash.begin());
-  return hash;
-}
 
 // Runs `read`, which decodes `what`; what it cannot read is damage.
 template <class Read>
@@ -44,10 +36,11 @@ Head read_head(format::Head::Reader root) {
   head.mark_position = {root.getMarkPosition()};
   head.mark_time = {root.getMarkTime()};
   for (const auto scope : root.getScopes()) {
-    head.scopes[static_cast<events::Scope>(scope.getScope())] = {scope.getSeq(),
-                                                                 {scope.getLastPosition()},
-                                                                 read_hash(scope.getChainHash()),
-                                                                 scope.getEpoch()};
+    head.scopes[static_cast<events::Scope>(scope.getScope())] = {
+        scope.getSeq(),
+        {scope.getLastPosition()},
+        read_fixed<Hash>(scope.getChainHash(), "head"),
+        scope.getEpoch()};
   }
   for (const auto counter : root.getCounters()) {
     if (counter.getFamily() >= kFamilyCount) throw CorruptionError("head: a counter of no family");
@@ -128,6 +121,12 @@ Head decode_head(std::string_view bytes) {
     events::MessageView view(bytes);
     return read_head(view.root<format::Head>());
   });
+}
+
+Head stored_head(const StorageReader& storage) {
+  const auto bytes = storage.get(Family::kMeta, "head");
+  if (!bytes) throw CorruptionError("the store has no head");
+  return decode_head(*bytes);
 }
 
 Hash head_digest(const events::Uuid& store, const Head& head) {

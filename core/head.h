@@ -7,6 +7,7 @@
 
 #include "core/counters.h"
 #include "core/event_source.h"
+#include "core/storage.h"
 
 namespace tenantry {
 
@@ -45,6 +46,8 @@ struct Head {
 [[nodiscard]] std::string encode_head(const Head& head);
 // Throws CorruptionError for bytes that no version wrote.
 [[nodiscard]] Head decode_head(std::string_view bytes);
+// The head that a store has. Throws CorruptionError, also when there is none.
+[[nodiscard]] Head stored_head(const StorageReader& storage);
 
 // SHA-256("HEAD1" | store | incarnation | tail | (scope | seq | chain hash) of each scope): covers
 // every event.

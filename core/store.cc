@@ -237,9 +237,8 @@ class Store final : public TenancyStore {
   // Whoever asks the store afterwards meets no older head.
   [[nodiscard]] Moment look() const {
     auto view = opened_.storage->read_view();
-    const auto bytes = view->get(Family::kMeta, "head");
-    if (!bytes) throw CorruptionError("the store has no head");
-    Moment now{std::move(view), decode_head(*bytes)};
+    Head head = stored_head(*view);
+    Moment now{std::move(view), std::move(head)};
     if (!planted(Plant::kLateHead)) writer_.saw(now.head);
     return now;
   }
