@@ -22,7 +22,6 @@ namespace {
 using events::Command;
 using events::EntityKind;
 using events::Event;
-using Which = Event::Which;
 
 // For proofs: a command that leaves something to chance does not give the same events again.
 class NoIds final : public IdSource {
@@ -44,7 +43,7 @@ class Guessing {
   [[nodiscard]] const Event::Reader& first() const { return facts_.front(); }
   [[nodiscard]] const Event::Reader& last() const { return facts_.back(); }
   [[nodiscard]] const std::vector<Event::Reader>& facts() const { return facts_; }
-  [[nodiscard]] const Event::Reader* find(Which which) const {
+  [[nodiscard]] const Event::Reader* find(Event::Which which) const {
     const auto found = std::ranges::find(facts_, which, &Event::Reader::which);
     return found == facts_.end() ? nullptr : &*found;
   }
@@ -110,7 +109,7 @@ class Guessing {
   std::optional<events::CommandRequest> found_;
 };
 
-events::Uuid uuid_of(capnp::Data::Reader data) {
+events::Uuid uuid_in(capnp::Data::Reader data) {
   events::Uuid uuid;
   TENANTRY_ASSERT(data.size() == uuid.bytes.size());  // EventView saw to it.
   std::ranges::copy(data, uuid.bytes.begin());
@@ -175,21 +174,21 @@ void recover_flags(Guessing& guess) {
 // The user that took over from one that was merged, as far as an event names it.
 std::optional<std::int64_t> heir_named_in(const Event::Reader& event) {
   switch (event.which()) {
-    case Which::MEMBER_ADDED:
+    case Event::Which::MEMBER_ADDED:
       return event.getMemberAdded().getUserId();
-    case Which::MEMBER_REACTIVATED:
+    case Event::Which::MEMBER_REACTIVATED:
       return event.getMemberReactivated().getUserId();
-    case Which::MEMBER_ROLE_CHANGED:
+    case Event::Which::MEMBER_ROLE_CHANGED:
       return event.getMemberRoleChanged().getUserId();
-    case Which::PREFERENCES_CREATED:
+    case Event::Which::PREFERENCES_CREATED:
       return event.getPreferencesCreated().getUserId();
-    case Which::TENANT_CREATOR_CHANGED:
+    case Event::Which::TENANT_CREATOR_CHANGED:
       if (!event.getTenantCreatorChanged().hasCreatedById()) return std::nullopt;
       return event.getTenantCreatorChanged().getCreatedById().getValue();
-    case Which::INVITATION_INVITER_CHANGED:
+    case Event::Which::INVITATION_INVITER_CHANGED:
       if (!event.getInvitationInviterChanged().hasInvitedById()) return std::nullopt;
       return event.getInvitationInviterChanged().getInvitedById().getValue();
-    case Which::INVITATION_ACCEPTER_CHANGED:
+    case Event::Which::INVITATION_ACCEPTER_CHANGED:
       if (!event.getInvitationAccepterChanged().hasAcceptedById()) return std::nullopt;
       return event.getInvitationAccepterChanged().getAcceptedById().getValue();
     default:
@@ -254,10 +253,10 @@ void recover_new_tenant(Guessing& guess) {
     if (fact.hasCreatedById()) {
       create.initCreatedBy().initUser().setId(fact.getCreatedById().getValue());
     }
-    if (const auto* const member = guess.find(Which::MEMBER_ADDED)) {
+    if (const auto* const member = guess.find(Event::Which::MEMBER_ADDED)) {
       create.initOwner().setId(member->getMemberAdded().getUserId());
     }
-    if (const auto* const domain = guess.find(Which::DOMAIN_ADDED)) {
+    if (const auto* const domain = guess.find(Event::Which::DOMAIN_ADDED)) {
       create.setDomain(domain->getDomainAdded().getDomain());
     }
   });
@@ -337,7 +336,7 @@ void recover_reactivation(Guessing& guess, const Fact& fact) {
     });
     return;
   }
-  const auto* const role = guess.find(Which::MEMBER_ROLE_CHANGED);
+  const auto* const role = guess.find(Event::Which::MEMBER_ROLE_CHANGED);
   if (role == nullptr) return;
   guess.proves([&](Command::Builder command) {
     auto add = command.initAddMember();
@@ -400,7 +399,7 @@ void recover_acceptance(Guessing& guess) {
     const auto fact = guess.last().getInvitationAccepted();
     auto accept = command.initAcceptInvitation();
     accept.initInvitation().setId(fact.getId());
-    if (const auto* const registered = guess.find(Which::USER_REGISTERED)) {
+    if (const auto* const registered = guess.find(Event::Which::USER_REGISTERED)) {
       fill_new_user(accept.initNewUser(), registered->getUserRegistered());
     } else {
       accept.initUser().setId(fact.getAcceptedById().getValue());
@@ -414,7 +413,7 @@ void recover_acceptance(Guessing& guess) {
 // All that have lapsed, or those of one tenant; by now, or by the time of the last one that lapsed.
 void recover_expiry(Guessing& guess) {
   const auto fact = guess.last().getInvitationExpired();
-  auto row = guess.row<events::InvitationRow>(EntityKind::INVITATION, uuid_of(fact.getId()));
+  auto row = guess.row<events::InvitationRow>(EntityKind::INVITATION, uuid_in(fact.getId()));
   const std::int64_t last = row.read().getExpiresAt();
   for (const bool with_time : {false, true}) {
     for (const bool with_tenant : {false, true}) {
@@ -463,23 +462,23 @@ void recover_changed_preferences(Guessing& guess) {
 
 bool recover_by_last(Guessing& guess) {
   switch (guess.last().which()) {
-    case Which::USER_DELETED:
+    case Event::Which::USER_DELETED:
       recover_user_removal(guess);
       return true;
-    case Which::TENANT_DELETED:
+    case Event::Which::TENANT_DELETED:
       guess.proves([&](Command::Builder command) {
         auto removal = command.initDeleteTenant();
         removal.initTenant().setId(guess.last().getTenantDeleted().getId());
         removal.setConfirm(guess.last().getTenantDeleted().getSlug());
       });
       return true;
-    case Which::INVITATION_ISSUED:
+    case Event::Which::INVITATION_ISSUED:
       recover_invite(guess);
       return true;
-    case Which::INVITATION_ACCEPTED:
+    case Event::Which::INVITATION_ACCEPTED:
       recover_acceptance(guess);
       return true;
-    case Which::INVITATION_EXPIRED:
+    case Event::Which::INVITATION_EXPIRED:
       recover_expiry(guess);
       return true;
     default:
@@ -490,47 +489,47 @@ bool recover_by_last(Guessing& guess) {
 bool recover_user_or_protein(Guessing& guess) {
   const Event::Reader& event = guess.first();
   switch (event.which()) {
-    case Which::USER_REGISTERED:
+    case Event::Which::USER_REGISTERED:
       guess.proves([&](Command::Builder command) {
         fill_new_user(command.initRegisterUser(), event.getUserRegistered());
       });
       return true;
-    case Which::USER_RENAMED:
-    case Which::USER_PROFILE_CHANGED:
+    case Event::Which::USER_RENAMED:
+    case Event::Which::USER_PROFILE_CHANGED:
       recover_profile(guess);
       return true;
-    case Which::USER_PASSWORD_CHANGED:
+    case Event::Which::USER_PASSWORD_CHANGED:
       guess.proves([&](Command::Builder command) {
         auto change = command.initChangeUserPassword();
         change.initUser().setId(event.getUserPasswordChanged().getId());
         change.setPassword(event.getUserPasswordChanged().getPassword());
       });
       return true;
-    case Which::USER_FLAGS_CHANGED:
+    case Event::Which::USER_FLAGS_CHANGED:
       recover_flags(guess);
       return true;
-    case Which::USER_LOGGED_IN:
+    case Event::Which::USER_LOGGED_IN:
       guess.proves([&](Command::Builder command) {
         auto login = command.initRecordLogin();
         login.initUser().setId(event.getUserLoggedIn().getId());
         login.initTime().setMicros(event.getUserLoggedIn().getLastLogin());
       });
       return true;
-    case Which::PROTEIN_ADDED:
+    case Event::Which::PROTEIN_ADDED:
       guess.proves([&](Command::Builder command) {
         auto add = command.initAddProtein();
         add.initId().setValue(event.getProteinAdded().getId());
         add.setName(event.getProteinAdded().getName());
       });
       return true;
-    case Which::PROTEIN_RENAMED:
+    case Event::Which::PROTEIN_RENAMED:
       guess.proves([&](Command::Builder command) {
         auto rename = command.initRenameProtein();
         rename.initProtein().setId(event.getProteinRenamed().getId());
         rename.setName(event.getProteinRenamed().getName());
       });
       return true;
-    case Which::PROTEIN_REMOVED:
+    case Event::Which::PROTEIN_REMOVED:
       guess.proves([&](Command::Builder command) {
         command.initRemoveProtein().initProtein().setId(event.getProteinRemoved().getId());
       });
@@ -558,40 +557,40 @@ bool recover_tenant(Guessing& guess, const events::Uuid& tenant) {
   using Builder = Command::Builder;
   const Event::Reader& event = guess.first();
   switch (event.which()) {
-    case Which::TENANT_CREATED:
+    case Event::Which::TENANT_CREATED:
       recover_new_tenant(guess);
       return true;
-    case Which::TENANT_SETTINGS_CHANGED:
+    case Event::Which::TENANT_SETTINGS_CHANGED:
       guess.proves([&](Command::Builder command) {
         auto change = command.initChangeTenantSettings();
         change.initTenant().setId(event.getTenantSettingsChanged().getId());
         change.setReplace(event.getTenantSettingsChanged().getSettings());
       });
       return true;
-    case Which::TRIAL_STARTED:
+    case Event::Which::TRIAL_STARTED:
       recover_trial(guess, &Builder::initStartTrial, event.getTrialStarted().getId(),
                     event.getTrialStarted().getTrialEndsAt());
       return true;
-    case Which::TRIAL_EXTENDED:
+    case Event::Which::TRIAL_EXTENDED:
       recover_trial(guess, &Builder::initExtendTrial, event.getTrialExtended().getId(),
                     event.getTrialExtended().getTrialEndsAt());
       return true;
-    case Which::TRIAL_ENDED:
+    case Event::Which::TRIAL_ENDED:
       recover_of_tenant(guess, &Builder::initEndTrial, event.getTrialEnded().getId());
       return true;
-    case Which::TENANT_ACTIVATED:
+    case Event::Which::TENANT_ACTIVATED:
       recover_of_tenant(guess, &Builder::initActivateTenant, event.getTenantActivated().getId());
       return true;
-    case Which::TENANT_DEACTIVATED:
+    case Event::Which::TENANT_DEACTIVATED:
       recover_of_tenant(guess, &Builder::initDeactivateTenant,
                         event.getTenantDeactivated().getId());
       return true;
-    case Which::TENANT_RENAMED:
-    case Which::TENANT_SLUG_CHANGED:
-    case Which::TENANT_SCHEMA_NAME_CHANGED:
-    case Which::TENANT_DOMAIN_NAME_CHANGED:
-    case Which::TENANT_CONTACT_CHANGED:
-    case Which::TENANT_LOGO_CHANGED:
+    case Event::Which::TENANT_RENAMED:
+    case Event::Which::TENANT_SLUG_CHANGED:
+    case Event::Which::TENANT_SCHEMA_NAME_CHANGED:
+    case Event::Which::TENANT_DOMAIN_NAME_CHANGED:
+    case Event::Which::TENANT_CONTACT_CHANGED:
+    case Event::Which::TENANT_LOGO_CHANGED:
       recover_tenant_change(guess, tenant);
       return true;
     default:
@@ -608,26 +607,26 @@ bool recover_domain(Guessing& guess) {
   using Builder = Command::Builder;
   const Event::Reader& event = guess.first();
   switch (event.which()) {
-    case Which::DOMAIN_ADDED:
+    case Event::Which::DOMAIN_ADDED:
       recover_new_domain(guess);
       return true;
-    case Which::DOMAIN_PRIMARY_CHANGED:  // The last one tells which became primary.
+    case Event::Which::DOMAIN_PRIMARY_CHANGED:  // The last one tells which became primary.
       recover_of_domain(guess, &Builder::initSetPrimaryDomain,
                         guess.host_of(guess.last().getDomainPrimaryChanged().getId()));
       return true;
-    case Which::DOMAIN_ACTIVATED:
+    case Event::Which::DOMAIN_ACTIVATED:
       recover_of_domain(guess, &Builder::initActivateDomain,
                         guess.host_of(event.getDomainActivated().getId()));
       return true;
-    case Which::DOMAIN_DEACTIVATED:
+    case Event::Which::DOMAIN_DEACTIVATED:
       recover_of_domain(guess, &Builder::initDeactivateDomain,
                         guess.host_of(event.getDomainDeactivated().getId()));
       return true;
-    case Which::DOMAIN_REMOVED:
+    case Event::Which::DOMAIN_REMOVED:
       recover_of_domain(guess, &Builder::initRemoveDomain,
                         guess.host_of(event.getDomainRemoved().getId()));
       return true;
-    case Which::DOMAIN_MOVED:
+    case Event::Which::DOMAIN_MOVED:
       recover_moved_domain(guess);
       return true;
     default:
@@ -638,7 +637,7 @@ bool recover_domain(Guessing& guess) {
 bool recover_member(Guessing& guess) {
   const Event::Reader& event = guess.first();
   switch (event.which()) {
-    case Which::MEMBER_ADDED:
+    case Event::Which::MEMBER_ADDED:
       guess.proves([&](Command::Builder command) {
         const auto fact = event.getMemberAdded();
         auto add = init_of_member(command, &Command::Builder::initAddMember, fact);
@@ -646,12 +645,12 @@ bool recover_member(Guessing& guess) {
         add.setRole(fact.getRole());
       });
       return true;
-    case Which::MEMBER_REACTIVATED:
+    case Event::Which::MEMBER_REACTIVATED:
       recover_reactivation(guess, event.getMemberReactivated());
       return true;
-    case Which::MEMBER_ROLE_CHANGED:
-    case Which::MEMBER_DEACTIVATED:
-    case Which::MEMBER_REMOVED:
+    case Event::Which::MEMBER_ROLE_CHANGED:
+    case Event::Which::MEMBER_DEACTIVATED:
+    case Event::Which::MEMBER_REMOVED:
       recover_member_change(guess);
       return true;
     default:
@@ -662,30 +661,30 @@ bool recover_member(Guessing& guess) {
 void recover_invitation_or_preferences(Guessing& guess) {
   const Event::Reader& event = guess.first();
   switch (event.which()) {
-    case Which::INVITATION_EXTENDED:
+    case Event::Which::INVITATION_EXTENDED:
       guess.proves([&](Command::Builder command) {
         auto extend = command.initExtendInvitation();
         extend.initInvitation().setId(event.getInvitationExtended().getId());
         extend.initExpiresAt().setMicros(event.getInvitationExtended().getExpiresAt());
       });
       return;
-    case Which::INVITATION_REVOKED:
+    case Event::Which::INVITATION_REVOKED:
       guess.proves([&](Command::Builder command) {
         command.initRevokeInvitation().initInvitation().setId(event.getInvitationRevoked().getId());
       });
       return;
-    case Which::INVITATION_DELETED:
+    case Event::Which::INVITATION_DELETED:
       guess.proves([&](Command::Builder command) {
         command.initDeleteInvitation().initInvitation().setId(event.getInvitationDeleted().getId());
       });
       return;
-    case Which::PREFERENCES_CREATED:
+    case Event::Which::PREFERENCES_CREATED:
       recover_new_preferences(guess);
       return;
-    case Which::PREFERENCES_CHANGED:
+    case Event::Which::PREFERENCES_CHANGED:
       recover_changed_preferences(guess);
       return;
-    case Which::PREFERENCES_DELETED:
+    case Event::Which::PREFERENCES_DELETED:
       guess.proves([&](Command::Builder command) {
         command.initDeletePreferences().initUser().setId(event.getPreferencesDeleted().getUserId());
       });

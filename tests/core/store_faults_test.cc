@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::IsEmpty;
 
-constexpr int kCommands = 12;
+constexpr int kFaultCommands = 12;
 constexpr int kFaultsMax = 5000;
 
 class StoreFaultsTest : public StoreTestBase {
@@ -48,7 +48,7 @@ class StoreFaultsTest : public StoreTestBase {
     try {
       for (int half = 0; half < 2; ++half) {
         store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
-        for (int n = half * kCommands / 2; n < (half + 1) * kCommands / 2; ++n) {
+        for (int n = half * kFaultCommands / 2; n < (half + 1) * kFaultCommands / 2; ++n) {
           answered_[n] = run(command(n));
         }
         close();
@@ -65,7 +65,7 @@ class StoreFaultsTest : public StoreTestBase {
     try {
       store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
       std::vector<std::string> commands;
-      for (int n = 0; n < kCommands; ++n) commands.push_back(command(n));
+      for (int n = 0; n < kFaultCommands; ++n) commands.push_back(command(n));
       answers = run_all(commands, {.commit_commands_max = 2, .answered = &durable});
     } catch (const UnavailableError&) {
       for (const Answer& answer : durable) answers.push_back(brief(answer));
@@ -82,7 +82,7 @@ class StoreFaultsTest : public StoreTestBase {
     for (const auto& [n, answer] : answered_) {
       EXPECT_EQ(run(command(n)), answer) << "fault " << fault << ", command " << n;
     }
-    for (int n = 0; n < kCommands; ++n) {
+    for (int n = 0; n < kFaultCommands; ++n) {
       EXPECT_EQ(run(command(n)), std::to_string(n + 1)) << "fault " << fault;
     }
     EXPECT_THAT(failed_checks(), IsEmpty()) << "fault " << fault;
@@ -120,7 +120,7 @@ void StoreFailedChangeTest::fail_every_change(const std::function<void(const Dis
     expect_nothing_lost(fault);
     if (HasFailure()) break;
     if (files->met_fault()) continue;
-    EXPECT_EQ(answered_.size(), static_cast<std::size_t>(kCommands));
+    EXPECT_EQ(answered_.size(), static_cast<std::size_t>(kFaultCommands));
     EXPECT_GT(fault, 20) << "the loop meets the changes of opening and of every commit";
     RecordProperty("faults", static_cast<int>(fault - 1));
     break;
