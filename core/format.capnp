@@ -116,3 +116,41 @@ struct BatchImage @0xc8cd5273e0147ec0 {
   commands @7 :CommandTable;
   records @8 :Data;          # Records as in blocks, in the order of positions.
 }
+
+struct SegmentStart @0xe74a1c0063848bb7 {
+  # On the first page of a segment.
+  kind @0 :UInt16;           # 1 events, 2 state.
+  scope @1 :UInt16;
+  storeId @2 :Data;
+  seq @3 :UInt64;            # Of events: the place of the first. Of a state: the events it follows.
+  chainHash @4 :Data;        # Of the event before the first; of the last that the state follows.
+  position @5 :UInt64;       # Of a state.
+}
+
+struct SegmentEnd @0x8ecfaef0c75bf008 {
+  entries @0 :UInt64;
+  rawBytes @1 :UInt64;       # Of the entries.
+  lastSeq @2 :UInt64;
+  chainHash @3 :Data;        # Of the last event; 32 bytes.
+  first @4 :UInt64;          # Positions and times of the first and the last event.
+  last @5 :UInt64;
+  firstTime @6 :Int64;
+  lastTime @7 :Int64;
+  contentDigest @8 :Data;    # SHA-256 of the entries, uncompressed.
+}
+
+struct SegmentFooter @0xddbee8d3830a0b42 {
+  end @0 :SegmentEnd;
+  blocks @1 :List(Block);    # One after the other as in the file; null for none.
+
+  struct Block {
+    rawBytes @0 :UInt32;     # Uncompressed; stored.
+    storedBytes @1 :UInt32;
+    entries @2 :UInt32;
+    first @3 :UInt64;        # Of events: positions and times of the first and the last.
+    last @4 :UInt64;
+    firstTime @5 :Int64;
+    lastTime @6 :Int64;
+    filter @7 :Data;         # Of events: Bloom filter of ids.
+  }
+}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -159,6 +160,31 @@ std::string encode_block(const BlockHeader& header, std::string_view command_tab
   return out;
 }
 
+// Fills what is said of the records; each must be the one that the header lets expect.
+template <class Place>
+void Block::read_records(const Place& place) {
+  std::size_t at = records_at_;
+  const std::size_t room = bytes_.size() / kRecordHeaderBytes;  // The count may be damaged.
+  records_.reserve(std::min<std::size_t>(header_.records, room));
+  offsets_.reserve(records_.capacity());
+  for (std::uint32_t n = 0; n < header_.records; ++n) {
+    if (bytes_.size() - at < kRecordHeaderBytes) damaged(place, "it ends inside a record");
+    const StoredEvent event = read_record(std::string_view(bytes_).substr(at), place);
+    const bool ascending = records_.empty() ? event.position == header_.first
+                                            : event.position > records_.back().position;
+    if (!ascending || event.scope_seq != header_.first_scope_seq + n ||
+        event.scope != header_.scope) {
+      damaged(place, fmt::format("record {} is not the one that belongs there", n));
+    }
+    records_.push_back(event);
+    offsets_.push_back(at);
+    at += record_bytes(event);
+  }
+  if (at != bytes_.size() || records_.empty() || records_.back().position != header_.last) {
+    damaged(place, "its records do not fill it");
+  }
+}
+
 Block::Block(std::string_view key, std::string_view value) : bytes_(value) {
   const auto scope = read_be<std::uint16_t>(key, 0);
   const auto position = read_be<std::uint64_t>(key, 2);
@@ -185,30 +211,17 @@ Block::Block(std::string_view key, std::string_view value) : bytes_(value) {
   }
   if (records_at_ < kBlockHeaderBytes || records_at_ > bytes_.size())
     damaged(place, "its records start outside");
-  std::size_t at = records_at_;
-  const std::size_t room = bytes_.size() / kRecordHeaderBytes;  // The count may be damaged.
-  records_.reserve(std::min<std::size_t>(header_.records, room));
-  offsets_.reserve(records_.capacity());
-  for (std::uint32_t n = 0; n < header_.records; ++n) {
-    if (bytes_.size() - at < kRecordHeaderBytes) damaged(place, "it ends inside a record");
-    const StoredEvent event = read_record(std::string_view(bytes_).substr(at), place);
-    const bool ascending = records_.empty() ? event.position == header_.first
-                                            : event.position > records_.back().position;
-    if (!ascending || event.scope_seq != header_.first_scope_seq + n ||
-        event.scope != header_.scope) {
-      damaged(place, fmt::format("record {} is not the one that belongs there", n));
-    }
-    records_.push_back(event);
-    offsets_.push_back(at);
-    at += record_bytes(event);
-  }
-  if (at != bytes_.size() || records_.empty() || records_.back().position != header_.last) {
-    damaged(place, "its records do not fill it");
-  }
+  commands_at_ = kBlockHeaderBytes;
+  read_records(place);
+}
+
+Block::Block(const BlockHeader& header, std::string records, const std::string& place)
+    : bytes_(std::move(records)), header_(header) {
+  read_records(place);
 }
 
 std::string_view Block::command_table() const {
-  return std::string_view(bytes_).substr(kBlockHeaderBytes, records_at_ - kBlockHeaderBytes);
+  return std::string_view(bytes_).substr(commands_at_, records_at_ - commands_at_);
 }
 
 std::string_view Block::hashed_header(std::size_t index) const {

@@ -65,6 +65,9 @@ class Block {
  public:
   // `key` is the block's key in the log. Throws CorruptionError naming scope and position.
   Block(std::string_view key, std::string_view value);
+  // A block without commands, of `records` (encoded, one after the other) that are as `header`
+  // says. Throws CorruptionError naming `place`.
+  Block(const BlockHeader& header, std::string records, const std::string& place);
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   Block(Block&&) = default;
@@ -79,8 +82,12 @@ class Block {
   [[nodiscard]] std::string_view record(std::size_t index) const;
 
  private:
+  template <class Place>
+  void read_records(const Place& place);
+
   std::string bytes_;
   BlockHeader header_;
+  std::size_t commands_at_ = 0;
   std::size_t records_at_ = 0;
   std::vector<StoredEvent> records_;
   std::vector<std::size_t> offsets_;

@@ -151,6 +151,21 @@ const KindInfo* find_kind(std::string_view name) {
   return nullptr;
 }
 
+namespace {
+
+// Of a change: the tenant that a row goes to.
+bool is_moved_to(const KindInfo& kind, const EventField& field) {
+  return !field.is_id && field.type->is_owner && kind.effect == Effect::PATCH &&
+         field.column.has_value();
+}
+
+}  // namespace
+
+bool may_have_other_tenant(const KindInfo& kind) {
+  return std::ranges::any_of(kind.fields,
+                             [&](const EventField& field) { return is_moved_to(kind, field); });
+}
+
 EventView::EventView(std::string_view payload, Origin origin, bool borrows)
     : view_(of_permitted_size(payload), origin, borrows) {
   try {
@@ -180,8 +195,7 @@ void EventView::read_ids() {
       entity_ = entity_key(id);
       if (field.type->is_owner) tenant_ = entity_;
     } else if (field.type->is_owner) {
-      const bool moved_to = kind_->effect == Effect::PATCH && field.column.has_value();
-      (moved_to ? other_tenant_.emplace() : tenant_) = read_uuid(fact_, field);
+      (is_moved_to(*kind_, field) ? other_tenant_.emplace() : tenant_) = read_uuid(fact_, field);
     }
   }
 }

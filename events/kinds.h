@@ -45,6 +45,8 @@ struct KindInfo {
 [[nodiscard]] const std::vector<KindInfo>& kinds();
 [[nodiscard]] const KindInfo* find_kind(std::uint32_t number);
 [[nodiscard]] const KindInfo* find_kind(std::string_view name);
+// Whether there are events of that kind with an EventView::other_tenant().
+[[nodiscard]] bool may_have_other_tenant(const KindInfo& kind);
 
 // What one event does to one row. `columns` are (place in the table, value), every one for an
 // insert, none for a removal or a reservation, which is about an id and no row.

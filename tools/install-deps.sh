@@ -7,7 +7,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config git
   libjemalloc-dev librocksdb-dev libcapnp-dev capnproto libssl-dev libspdlog-dev libfmt-dev
   libcli11-dev rapidjson-dev libsimdjson-dev libicu-dev libxxhash-dev libbenchmark-dev libisal-dev
-  libsqlite3-dev libsqlitecpp-dev libpqxx-dev libpq-dev
+  libzstd-dev libsqlite3-dev libsqlitecpp-dev libpqxx-dev libpq-dev
   libgtest-dev libgmock-dev sqlite3 python3 postgresql-15 python3-django python3-psycopg2
 )
 check_packages=(clang-format clang-tidy shellcheck jq)
