@@ -32,6 +32,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kBackupName = "BACKUP";
 constexpr const char* kDatabaseName = "db";
+constexpr const char* kArchiveName = "archive";
 constexpr int kNotFoundExit = 5;
 constexpr int kConflictExit = 4;
 
@@ -48,7 +49,23 @@ struct Backup {
   std::uint64_t term = 0;
   std::uint64_t batch_seq = 0;
   std::vector<BackupFile> files;
+  std::vector<BackupFile> archive;
+  std::uint64_t required_features = 0;
 };
+
+void write_files(capnp::List<format::BackupInfo::File>::Builder to,
+                 const std::vector<BackupFile>& files) {
+  for (unsigned int n = 0; n < to.size(); ++n) {
+    to[n].setName(files[n].name);
+    to[n].setBytes(files[n].bytes);
+  }
+}
+
+std::vector<BackupFile> read_files(capnp::List<format::BackupInfo::File>::Reader from) {
+  std::vector<BackupFile> files;
+  for (const auto file : from) files.push_back({file.getName().cStr(), file.getBytes()});
+  return files;
+}
 
 std::string encode_backup(const Backup& backup) {
   capnp::MallocMessageBuilder message;
@@ -64,11 +81,9 @@ std::string encode_backup(const Backup& backup) {
   root.setBatchSeq(backup.batch_seq);
   root.setTakenAt(report.taken_at.micros);
   root.setMadeBy(kSoftwareVersion);
-  auto files = root.initFiles(static_cast<unsigned int>(backup.files.size()));
-  for (unsigned int n = 0; n < files.size(); ++n) {
-    files[n].setName(backup.files[n].name);
-    files[n].setBytes(backup.files[n].bytes);
-  }
+  root.setRequiredFeatures(backup.required_features);
+  write_files(root.initFiles(static_cast<unsigned int>(backup.files.size())), backup.files);
+  write_files(root.initArchive(static_cast<unsigned int>(backup.archive.size())), backup.archive);
   std::string bytes = events::encode_canonical(root.asReader());
   const Hash hash = sha256(bytes);
   bytes.append(hash.begin(), hash.end());
@@ -88,16 +103,18 @@ Backup decode_backup(std::string_view bytes) {
   backup.term = root.getTerm();
   backup.batch_seq = root.getBatchSeq();
   backup.report.taken_at = {root.getTakenAt()};
-  for (const auto file : root.getFiles()) {
-    backup.files.push_back({file.getName().cStr(), file.getBytes()});
-  }
+  backup.files = read_files(root.getFiles());
+  backup.archive = read_files(root.getArchive());
+  backup.required_features = root.getRequiredFeatures();
   return backup;
 }
 
 void count_files(Backup& backup) {
-  backup.report.files = backup.files.size();
+  backup.report.files = backup.files.size() + backup.archive.size();
   backup.report.bytes = 0;
-  for (const BackupFile& file : backup.files) backup.report.bytes += file.bytes;
+  for (const auto& files : {backup.files, backup.archive}) {
+    for (const BackupFile& file : files) backup.report.bytes += file.bytes;
+  }
 }
 
 // A name that leads elsewhere is not one that a backup has.
@@ -134,7 +151,9 @@ Backup read_backup(const fs::path& directory) {
 }
 
 void check_format(const Backup& backup) {
-  if (backup.format_major == kFormatMajor) return;
+  if (backup.format_major == kFormatMajor && (backup.required_features & ~kFeatureSquashed) == 0) {
+    return;
+  }
   throw UsageError("store_format",
                    fmt::format("{} has format {}.{}; this tenantry {} reads format {}",
                                backup.report.directory.string(), backup.format_major,
@@ -161,23 +180,49 @@ void require_passed(const fs::path& what, const std::vector<CheckResult>& checks
   }
 }
 
-// The files of a database of which nothing is open.
-std::vector<BackupFile> list_files(const fs::path& database) {
+// The files of a directory to which nobody writes.
+std::vector<BackupFile> list_files(const fs::path& directory) {
   std::vector<BackupFile> files;
   std::error_code error;
-  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     if (!at->is_regular_file(error)) continue;
     files.push_back({at->path().filename().string(), at->file_size(error)});
     if (error) break;
   }
-  if (error) throw_file_error("list", database, error.value());
+  if (error) throw_file_error("list", directory, error.value());
   std::ranges::sort(files, {}, &BackupFile::name);
   return files;
 }
 
+// Second names of the store's own sealed files that the copied database speaks of, or copies of
+// them. Those elsewhere are left there.
+void copy_archive(const BackupInput& input, const Catalogue& catalogue, const fs::path& to) {
+  std::vector<std::string> names;
+  for (const auto& [scope, of_scope] : catalogue.scopes) {
+    for (const ArchiveSegment& segment : of_scope.segments) {
+      if (segment.directory.empty()) names.push_back(segment.name);
+    }
+    for (const Snapshot& snapshot : of_scope.snapshots) names.push_back(snapshot.name);
+  }
+  if (names.empty()) return;
+  make_private_directory(to);
+  for (const std::string& name : names) {
+    const fs::path from = StorePaths{input.store}.archive() / name;
+    std::error_code error;
+    fs::create_hard_link(from, to / name, error);
+    if (error) copy_file_durably(from, to / name);
+  }
+  fsync_directory(to);
+}
+
+struct CheckedCopy {
+  Head head;
+  bool is_squashed = false;
+};
+
 // The copy must hold all that was durable before it was made, and nothing damaged.
-Head check_copy(const BackupInput& input, const fs::path& database, const fs::path& scratch,
-                const Progress& progress) {
+CheckedCopy check_copy(const BackupInput& input, const fs::path& made, const Progress& progress) {
+  const fs::path database = made / kDatabaseName;
   RocksOptions rocks;
   rocks.directory = database;
   rocks.read_only = true;
@@ -187,13 +232,17 @@ Head check_copy(const BackupInput& input, const fs::path& database, const fs::pa
     throw_damaged(database, fmt::format("the copy ends at position {}, the log at {} or later",
                                         head.tail.value, input.head.tail.value));
   }
-  check_log_end(*storage, input.info, head);
+  const LogHistory history(made / kArchiveName, read_catalogue(*storage));
+  const std::shared_ptr<const Catalogue> catalogue = history.now();
+  check_log_end(*storage, input.info, head, *catalogue);
+  copy_archive(input, *catalogue, history.archive());
   const std::vector<FileDamage> damaged = storage->damaged_files(progress);
   if (!damaged.empty()) throw_damaged(database, describe(damaged));
   const auto view = storage->read_view();
-  require_passed(database, verify_store({*storage, *view, input.info, head, scratch},
-                                        VerifyDepth::kQuick, progress));
-  return head;
+  require_passed(database,
+                 verify_store({*storage, *view, input.info, head, history, made / "scratch"},
+                              VerifyDepth::kQuick, progress));
+  return {std::move(head), !catalogue->empty()};
 }
 
 bool lies_in(const fs::path& directory, const fs::path& store) {
@@ -203,9 +252,9 @@ bool lies_in(const fs::path& directory, const fs::path& store) {
 }
 
 // Missing, cut short or grown: what the checks of a store would call by other names.
-void check_files(const Backup& backup, const fs::path& database) {
-  for (const BackupFile& file : backup.files) {
-    const fs::path path = database / file.name;
+void check_files(const std::vector<BackupFile>& files, const fs::path& directory) {
+  for (const BackupFile& file : files) {
+    const fs::path path = directory / file.name;
     std::error_code error;
     const std::uint64_t bytes =
         is_plain_name(file.name) ? fs::file_size(path, error) : std::uint64_t{0};
@@ -216,10 +265,11 @@ void check_files(const Backup& backup, const fs::path& database) {
   }
 }
 
-void copy_files(const Backup& backup, const fs::path& from, const fs::path& to,
+void copy_files(const std::vector<BackupFile>& files, const fs::path& from, const fs::path& to,
                 const Progress& progress) {
+  if (files.empty()) return;
   make_private_directory(to);
-  for (const BackupFile& file : backup.files) {
+  for (const BackupFile& file : files) {
     if (progress) progress(0, 0);  // It may throw.
     copy_file_durably(from / file.name, to / file.name);
   }
@@ -249,9 +299,9 @@ std::vector<CheckResult> check_restored(const Backup& backup, const fs::path& di
                   fmt::format("its database is not the one that {} speaks of", kBackupName));
   }
   const auto view = opened.storage->read_view();
-  std::vector<CheckResult> checks =
-      verify_store({*opened.storage, *view, opened.info, opened.head, opened.paths.scratch()},
-                   VerifyDepth::kFull, progress);
+  std::vector<CheckResult> checks = verify_store(
+      {*opened.storage, *view, opened.info, opened.head, *opened.history, opened.paths.scratch()},
+      VerifyDepth::kFull, progress);
   require_passed(backup.report.directory, checks);
   return checks;
 }
@@ -278,7 +328,8 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   std::error_code error;
   fs::permissions(database, fs::perms::owner_all, error);
   if (error) throw_file_error("protect", database, error.value());
-  const Head head = check_copy(input, database, made.path() / "scratch", progress);
+  const auto [head, is_squashed] = check_copy(input, made.path(), progress);
+  const fs::path archive = made.path() / kArchiveName;
   Backup backup;
   backup.report.directory = directory;
   backup.report.identity = {input.info.id, head.incarnation};
@@ -288,6 +339,10 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   backup.batch_seq = head.batch_seq;
   backup.report.taken_at = now;
   backup.files = list_files(database);
+  if (is_squashed) {
+    backup.required_features = kFeatureSquashed;
+    if (fs::exists(archive, error)) backup.archive = list_files(archive);
+  }
   count_files(backup);
   // Where files cannot have a second name, RocksDB has copied them.
   for (const BackupFile& file : backup.files) fsync_file(database / file.name);
@@ -295,6 +350,7 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   write_file_durably(made.path() / ".gitignore", "*\n");
   write_file_durably(made.path() / kBackupName, encode_backup(backup));
   if (progress) progress(head.tail.value, head.tail.value);  // The last moment to stop it.
+  if (!backup.archive.empty()) made.put_in_place({kArchiveName});
   made.put_in_place({kDatabaseName, ".gitignore", kBackupName});
   return backup.report;
 }
@@ -306,10 +362,14 @@ RestoreReport restore_store(const RestoreOptions& options, const Clock& clock, I
   const fs::path directory = store_directory(options.directory);
   require_vacant(directory);
   const fs::path database = backup.report.directory / kDatabaseName;
-  check_files(backup, database);
+  const fs::path archive = backup.report.directory / kArchiveName;
+  check_files(backup.files, database);
+  check_files(backup.archive, archive);
   UnfinishedStore made(directory, ids, [&](const StorePaths& paths) {
-    copy_files(backup, database, paths.database(), progress);
+    copy_files(backup.files, database, paths.database(), progress);
+    copy_files(backup.archive, archive, paths.archive(), progress);
     write_store_files(paths, ack_of_backup(backup), options.disk);
+    if ((backup.required_features & kFeatureSquashed) != 0) mark_squashed(paths);
   });
   RestoreReport report;
   report.backup = backup.report;

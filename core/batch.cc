@@ -157,6 +157,14 @@ Position BatchWriter::add(const AcceptedCommand& command) {
   return first;
 }
 
+ClosedEpoch BatchWriter::begin_epoch(events::Scope scope) {
+  return {head_.scopes[scope].epoch++, {first_.value - 1}};
+}
+
+void BatchWriter::forget_epochs(events::Scope scope, std::uint32_t first) {
+  head_.counters.forget_epochs(static_cast<std::uint16_t>(scope), first);
+}
+
 void BatchWriter::add_record(StoredEvent event, const events::EventView& view) {
   const events::Scope scope = view.kind().table->scope;
   ScopeHead& end = head_.scopes[scope];
@@ -200,6 +208,7 @@ Batch BatchWriter::finish(ChangeSet& changes) {
     if (planted(Plant::kForgetCommandIds)) continue;
     put(changes, Family::kIdempotency, std::move(key), encode_idempotency(command));
   }
+  changes.append(std::move(beside_));
   changes.put(Family::kMeta, "head", encode_head(head_));
   return batch;
 }
@@ -304,7 +313,7 @@ void BatchWriter::write_time_mark(ChangeSet& changes) {
 }
 
 std::string BatchWriter::encode_command_table() const {
-  if (commands_.empty()) return {};
+  if (commands_.empty() && !records_.empty()) return {};
   constexpr std::size_t kUsualWords = 24;  // Of an entry, with all its pointers.
   capnp::MallocMessageBuilder message(
       static_cast<unsigned int>(8 + kUsualWords * commands_.size()));

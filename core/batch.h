@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/catalogue.h"
 #include "core/decide.h"
 #include "core/head.h"
 #include "core/record.h"
@@ -84,6 +85,14 @@ class BatchWriter {
   // first position; the tail when it has no events.
   Position add(const AcceptedCommand& command);
 
+  // The scope's index goes on in a new epoch, from this batch's first event on. Returns the one
+  // that it had, which nothing is added to any more.
+  ClosedEpoch begin_epoch(events::Scope scope);
+  // The head counts no index entries of the scope's older epochs any more.
+  void forget_epochs(events::Scope scope, std::uint32_t first);
+  // What is written in the same moment, beside the log: no reader of events depends on it.
+  [[nodiscard]] ChangeSet& beside() { return beside_; }
+
   // Bytes of the records so far; commands so far; whether there is anything to write.
   [[nodiscard]] std::size_t record_bytes() const { return record_bytes_; }
   [[nodiscard]] bool empty() const { return records_.empty() && commands_.empty(); }
@@ -126,6 +135,7 @@ class BatchWriter {
   Position first_;
   std::deque<Record> records_;
   std::vector<CommandEntry> commands_;
+  ChangeSet beside_;
   std::size_t record_bytes_ = 0;
 };
 

@@ -1,5 +1,8 @@
 #include "core/block_stream.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "core/bytes.h"
@@ -15,9 +18,14 @@ constexpr std::uint32_t kBlocksPerCursor = 256;
 
 class ScanStream final : public BlockStream {
  public:
-  ScanStream(const StorageReader& storage, events::Scope scope, Position after, Position through,
-             bool reverse)
-      : storage_(storage), scope_(scope), after_(after), through_(through), reverse_(reverse) {}
+  ScanStream(const StorageReader& storage, events::Scope scope, const ScopePoint& base,
+             Position after, Position through, bool reverse)
+      : storage_(storage),
+        scope_(scope),
+        base_(base),
+        after_(after),
+        through_(through),
+        reverse_(reverse) {}
 
   std::optional<Block> next() override {
     if (cursor_ == nullptr || used_ == kBlocksPerCursor) {
@@ -27,8 +35,8 @@ class ScanStream final : public BlockStream {
     }
     ++used_;
     if (!cursor_->valid()) {
-      // Going back ends with the scope's first event.
-      if (reverse_ && before_.value_or(0) != 0) missing(*before_);
+      // Going back ends with the log's first event of the scope.
+      if (reverse_ && before_.value_or(base_.seq) != base_.seq) missing(*before_);
       return std::nullopt;
     }
     Block block(cursor_->key(), cursor_->value());
@@ -60,11 +68,11 @@ class ScanStream final : public BlockStream {
     }
   }
 
-  // What the walk begins behind: the block before, or the scope's beginning.
+  // What the walk begins behind: the block before, or the beginning of the scope's log.
   void start_forward() {
     cursor_->seek_for_prev(keys::block(scope_, Position{after_.value + 1}));
     if (!cursor_->valid()) {
-      before_ = 0;
+      before_ = base_.seq;
       cursor_->seek_first();
       return;
     }
@@ -86,7 +94,8 @@ class ScanStream final : public BlockStream {
   }
 
   void renew() {
-    const std::string lower = keys::block(scope_, {0});
+    // Whether what lies before the base is still there makes no difference.
+    const std::string lower = keys::block(scope_, {base_.position.value + 1});
     cursor_ =
         storage_.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/true);
     used_ = 0;
@@ -104,6 +113,7 @@ class ScanStream final : public BlockStream {
 
   const StorageReader& storage_;
   const events::Scope scope_;
+  const ScopePoint base_;
   const Position after_;
   const Position through_;
   const bool reverse_;
@@ -116,27 +126,38 @@ class ScanStream final : public BlockStream {
   std::optional<std::uint64_t> before_;
 };
 
+// Entries of one epoch after the other: what is indexed under a later one lies behind.
 class IndexStream final : public BlockStream {
  public:
-  IndexStream(const StorageReader& storage, events::Scope scope, const ScopeHead& end, char kind,
-              const events::Uuid& id, Position after, Position through, bool reverse)
+  IndexStream(const StorageReader& storage, events::Scope scope, const ScopeBase& base,
+              std::uint32_t last_epoch, const IndexedBy& by, Position after, Position through,
+              bool reverse)
       : storage_(storage),
         scope_(scope),
-        kind_(kind),
+        kind_(by.kind),
+        base_(base.base.position),
         after_(after),
         through_(through),
         reverse_(reverse) {
-    const std::string prefix = keys::index_prefix(kind, scope, end.epoch, id);
-    cursor_ = storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/false);
-    reverse ? cursor_->seek_last() : cursor_->seek_first();
+    // All at once: they stay as they are, whatever a squash removes meanwhile.
+    for (std::uint32_t epoch = base.first_epoch; epoch <= last_epoch; ++epoch) {
+      const std::string prefix = keys::index_prefix(by.kind, scope, epoch, by.id);
+      cursors_.push_back(
+          storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/false));
+      reverse ? cursors_.back()->seek_last() : cursors_.back()->seek_first();
+    }
+    if (reverse) std::ranges::reverse(cursors_);
   }
 
   std::optional<Block> next() override {
-    while (cursor_->valid()) {
-      const Position first = block_position();
-      reverse_ ? cursor_->prev() : cursor_->next();
+    while (Cursor* cursor = current()) {
+      const Position first = block_position(*cursor);
+      reverse_ ? cursor->prev() : cursor->next();
       if (!reverse_ && first > through_) return std::nullopt;
       if (reverse_ && first > through_) continue;
+      // What was removed from the log may still be indexed.
+      if (!reverse_ && first <= base_) continue;
+      if (reverse_ && first <= base_) return std::nullopt;
       Block block = load(first);
       if (block.header().last > after_) return block;
       if (reverse_) return std::nullopt;
@@ -145,14 +166,20 @@ class IndexStream final : public BlockStream {
   }
 
  private:
-  [[nodiscard]] Position block_position() const {
-    if (cursor_->key().size() != keys::kIndexKeyBytes)
+  // The one that has entries left; null at the end.
+  [[nodiscard]] Cursor* current() {
+    while (at_ < cursors_.size() && !cursors_[at_]->valid()) ++at_;
+    return at_ < cursors_.size() ? cursors_[at_].get() : nullptr;
+  }
+
+  [[nodiscard]] Position block_position(const Cursor& cursor) const {
+    if (cursor.key().size() != keys::kIndexKeyBytes)
       throw CorruptionError("an index entry of the wrong length");
     if (kind_ == keys::kStreamIndex) {
-      if (cursor_->value().size() < 8) throw CorruptionError("an index entry is cut short");
-      return {read_le<std::uint64_t>(cursor_->value(), 0)};
+      if (cursor.value().size() < 8) throw CorruptionError("an index entry is cut short");
+      return {read_le<std::uint64_t>(cursor.value(), 0)};
     }
-    return {read_be<std::uint64_t>(cursor_->key(), keys::kIndexKeyBytes - 8)};
+    return {read_be<std::uint64_t>(cursor.key(), keys::kIndexKeyBytes - 8)};
   }
 
   [[nodiscard]] Block load(Position first) const {
@@ -169,23 +196,28 @@ class IndexStream final : public BlockStream {
   const StorageReader& storage_;
   const events::Scope scope_;
   const char kind_;
+  const Position base_;
   const Position after_;
   const Position through_;
   const bool reverse_;
-  std::unique_ptr<Cursor> cursor_;
+  std::vector<std::unique_ptr<Cursor>> cursors_;  // In the direction of the walk.
+  std::size_t at_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<BlockStream> scan_blocks(const StorageReader& storage, events::Scope scope,
-                                         Position after, Position through, bool reverse) {
-  return std::make_unique<ScanStream>(storage, scope, after, through, reverse);
+                                         const ScopePoint& base, Position after, Position through,
+                                         bool reverse) {
+  return std::make_unique<ScanStream>(storage, scope, base, after, through, reverse);
 }
 
 std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage, events::Scope scope,
-                                            const ScopeHead& end, char kind, const events::Uuid& id,
-                                            Position after, Position through, bool reverse) {
-  return std::make_unique<IndexStream>(storage, scope, end, kind, id, after, through, reverse);
+                                            const ScopeBase& base, std::uint32_t last_epoch,
+                                            const IndexedBy& by, Position after, Position through,
+                                            bool reverse) {
+  return std::make_unique<IndexStream>(storage, scope, base, last_epoch, by, after, through,
+                                       reverse);
 }
 
 }  // namespace tenantry

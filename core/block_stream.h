@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "core/head.h"
+#include "core/catalogue.h"
 #include "core/record.h"
 #include "core/storage.h"
 
@@ -18,17 +18,22 @@ class BlockStream {
   [[nodiscard]] virtual std::optional<Block> next() = 0;
 };
 
-// Every block that has an event in (after, through].
+// Of the log: every block that has an event in (after, through] and lies behind `base`, where the
+// log of the scope begins.
 [[nodiscard]] std::unique_ptr<BlockStream> scan_blocks(const StorageReader& storage,
-                                                       events::Scope scope, Position after,
-                                                       Position through, bool reverse);
+                                                       events::Scope scope, const ScopePoint& base,
+                                                       Position after, Position through,
+                                                       bool reverse);
 
-// Only the blocks that an index names for `id`: `kind` is keys::kStreamIndex, kTenantIndex or
-// kActorIndex.
-[[nodiscard]] std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage,
-                                                          events::Scope scope, const ScopeHead& end,
-                                                          char kind, const events::Uuid& id,
-                                                          Position after, Position through,
-                                                          bool reverse);
+// What an index is asked for.
+struct IndexedBy {
+  char kind = 0;  // keys::kStreamIndex, kTenantIndex or kActorIndex.
+  events::Uuid id;
+};
+
+// Only those that an index names. `last_epoch`: of the scope's index.
+[[nodiscard]] std::unique_ptr<BlockStream> indexed_blocks(
+    const StorageReader& storage, events::Scope scope, const ScopeBase& base,
+    std::uint32_t last_epoch, const IndexedBy& by, Position after, Position through, bool reverse);
 
 }  // namespace tenantry

@@ -54,6 +54,18 @@ void Counters::subtract(Family family, std::string_view key, std::string_view va
   each_counted(counter, value, [&](std::string_view counted) { sum.subtract(key, counted); });
 }
 
+void Counters::add(const Counters& others) {
+  for (const auto& [key, sum] : others.sums_) at(key).add(sum);
+}
+
+void Counters::forget_epochs(std::uint16_t scope, std::uint32_t first) {
+  std::erase_if(sums_, [&](const Sums::value_type& counter) {
+    const CounterKey& key = counter.first;
+    // Time marks are of no scope and have no epoch.
+    return key.family == Family::kIndex && key.epoch > 0 && key.scope == scope && key.epoch < first;
+  });
+}
+
 RowSum Counters::sum(const CounterKey& key) const {
   const auto found = place_of(sums_, key);
   return found == sums_.end() || found->first != key ? RowSum{} : found->second;

@@ -34,9 +34,12 @@ class Counters {
   // depend on who else claims.
   void add(Family family, std::string_view key, std::string_view value);
   void subtract(Family family, std::string_view key, std::string_view value);
+  void add(const Counters& others);
   [[nodiscard]] RowSum sum(const CounterKey& key) const;
   [[nodiscard]] const Sums& sums() const { return sums_; }  // Ascending by key.
   void set(const CounterKey& key, const RowSum& sum) { at(key) = sum; }
+  // Forgets what the index of a scope holds under epochs before `first`.
+  void forget_epochs(std::uint16_t scope, std::uint32_t first);
 
  private:
   RowSum& at(const CounterKey& key);

@@ -280,7 +280,7 @@ void emit_new_logo(Deciding& deciding, const FoundTenant& tenant,
   });
 }
 
-std::optional<Refusal> check_future(const Deciding& deciding, std::int64_t ends_at) {
+std::optional<Refusal> check_trial_end(const Deciding& deciding, std::int64_t ends_at) {
   if (ends_at > deciding.now().micros) return std::nullopt;
   return refuse("invalid_period", "ends_at",
                 "a trial ends in the future, after " + events::format_timestamp(deciding.now()));
@@ -355,7 +355,7 @@ DecideOutcome decide_start_trial(Deciding& deciding, events::StartTrial::Reader 
   if (tenant.refused()) return tenant.refusal();
   const auto row = tenant->read();
   const std::int64_t ends_at = command.getEndsAt().getMicros();
-  if (auto refusal = check_future(deciding, ends_at)) return *refusal;
+  if (auto refusal = check_trial_end(deciding, ends_at)) return *refusal;
   const bool same = row.hasTrialEndsAt() && row.getTrialEndsAt().getMicros() == ends_at;
   if (!row.getIsTrial() || !same) {
     deciding.emit([&](Event::Builder event) {
@@ -373,7 +373,7 @@ DecideOutcome decide_extend_trial(Deciding& deciding, events::ExtendTrial::Reade
   if (tenant.refused()) return tenant.refusal();
   const auto row = tenant->read();
   const std::int64_t ends_at = command.getEndsAt().getMicros();
-  if (auto refusal = check_future(deciding, ends_at)) return *refusal;
+  if (auto refusal = check_trial_end(deciding, ends_at)) return *refusal;
   if (!row.getIsTrial()) {
     return refuse("not_in_trial", "tenant",
                   "the tenant " + quoted(view_of(row.getSlug())) + " is not in a trial");

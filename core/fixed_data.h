@@ -6,13 +6,27 @@
 #include <type_traits>
 
 #include <capnp/blob.h>
+#include <kj/exception.h>
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "events/encoding.h"
 #include "events/values.h"
 
-// Ids, hashes and bytes as fields of Cap'n Proto.
+// Stored Cap'n Proto, and ids, hashes and bytes as its fields.
 namespace tenantry {
+
+// Runs `read`, which decodes `what`; what it cannot read is damage.
+template <class Read>
+auto read_stored(const char* what, Read&& read) {
+  try {
+    return read();
+  } catch (const events::MalformedError& error) {
+    throw CorruptionError(std::string(what) + ": " + error.what());
+  } catch (const kj::Exception& error) {
+    throw CorruptionError(std::string(what) + ": " + error.getDescription().cStr());
+  }
+}
 
 inline capnp::Data::Reader as_data(const events::Uuid& uuid) {
   return {uuid.bytes.data(), uuid.bytes.size()};

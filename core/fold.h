@@ -16,14 +16,22 @@ class Fold {
   Fold(const std::filesystem::path& directory, std::uint64_t events)
       : scratch_(directory, events) {}
 
+  // Begins with an entry of the state as it was before the events, whatever it is of.
+  void put_entry(std::string key, std::string value);
+
   // Applies the next event; its version must be the one that it has in its stream. Throws
   // CorruptionError.
   void apply(const StoredEvent& event);
 
   [[nodiscard]] const StateView& state() const { return state_; }
+  // Its entries, in the order of keys; borrowed. After the last event.
+  [[nodiscard]] const StorageReader& entries();
 
  private:
+  void write();
+
   Scratch scratch_;
+  ChangeSet begins_with_;  // Entries that are not written yet.
   State state_{scratch_.storage(), State::Reads::kKeep};
   Counters counters_;
 };

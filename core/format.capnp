@@ -96,6 +96,8 @@ struct BackupInfo @0xfd7298c0652398c6 {
   takenAt @8 :Int64;         # Microseconds since 1970 UTC.
   madeBy @9 :Text;           # Software and version.
   files @10 :List(File);     # Of the database, by name.
+  archive @11 :List(File);   # Of the store's own sealed files, by name.
+  requiredFeatures @12 :UInt64;  # Of the store's format.
 
   struct File {
     name @0 :Text;
@@ -153,4 +155,59 @@ struct SegmentFooter @0xddbee8d3830a0b42 {
     lastTime @6 :Int64;
     filter @7 :Data;         # Of events: Bloom filter of ids.
   }
+}
+
+struct ScopePoint @0xe363011405dfc479 {
+  # The end of the first events of a scope.
+  position @0 :UInt64;       # Of the last of them; 0 for none.
+  seq @1 :UInt64;            # How many they are.
+  chainHash @2 :Data;        # Of the last of them; 32 bytes.
+}
+
+struct ScopeBase @0xc9d116e62a22cea3 {
+  # Keys `base/<scope>`: where a scope's log begins.
+  base @0 :ScopePoint;       # What a squash removed from the log.
+  discarded @1 :ScopePoint;  # What of it is in no archive either.
+  firstEpoch @2 :UInt32;     # Index entries of older epochs are no more.
+  closedEpochs @3 :List(Epoch);  # The others that nothing is added to, oldest first.
+  removed @4 :List(Counter); # Answers, and index entries of the epochs, of blocks that were removed.
+
+  struct Epoch {
+    epoch @0 :UInt32;
+    last @1 :UInt64;         # Of the scope's positions, the last that is indexed under it.
+  }
+}
+
+struct ArchiveSegment @0x8f11126a20733a17 {
+  # Keys `segment/<scope>/<first seq>`: a sealed file of events.
+  before @0 :ScopePoint;     # What lies before the first event, and
+  through @1 :ScopePoint;    # what the last one ends.
+  firstTime @2 :Int64;
+  lastTime @3 :Int64;
+  contentDigest @4 :Data;    # SHA-256 of the records.
+  fileDigest @5 :Data;       # SHA-256 of the file.
+  rawBytes @6 :UInt64;
+  fileBytes @7 :UInt64;
+  directory @8 :Text;        # Absolute; empty for the store's own.
+  name @9 :Text;
+}
+
+struct Snapshot @0xd0f31df81bf3fc8e {
+  # Keys `snapshot/<scope>/<seq>`: the state of a scope in a sealed file.
+  at @0 :ScopePoint;
+  entries @1 :UInt64;
+  contentDigest @2 :Data;    # SHA-256 of the entries.
+  fileDigest @3 :Data;
+  rawBytes @4 :UInt64;
+  fileBytes @5 :UInt64;
+  previous @6 :Data;         # Content digest of the scope's snapshot before it; none for the first.
+  name @7 :Text;
+}
+
+struct SquashJob @0xb403c67a372df653 {
+  # Key `squash`: one that is under way, or whose removed blocks are not all gone.
+  directory @0 :Text;        # Of the archive; empty for the store's own.
+  published @1 :Bool;
+  scopes @2 :List(UInt16);
+  files @3 :List(Text);      # In a directory elsewhere: those that are its own, if not listed.
 }

@@ -136,4 +136,11 @@ void RowSum::subtract(std::string_view key, std::string_view value) {
   high -= hash.high64 + borrow;
 }
 
+void RowSum::add(const RowSum& others) {
+  const std::uint64_t before = low;
+  rows += others.rows;
+  low += others.low;
+  high += others.high + (low < before ? 1 : 0);
+}
+
 }  // namespace tenantry

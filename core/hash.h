@@ -45,6 +45,7 @@ struct RowSum {
 
   void add(std::string_view key, std::string_view value);
   void subtract(std::string_view key, std::string_view value);
+  void add(const RowSum& others);
   bool operator==(const RowSum&) const = default;
 };
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <capnp/message.h>
-#include <kj/exception.h>
 
 #include "core/bytes.h"
+#include "core/counters_format.h"
 #include "core/error.h"
 #include "core/fixed_data.h"
 #include "core/format.capnp.h"
@@ -13,18 +13,6 @@
 
 namespace tenantry {
 namespace {
-
-// Runs `read`, which decodes `what`; what it cannot read is damage.
-template <class Read>
-auto decode(const char* what, Read&& read) {
-  try {
-    return read();
-  } catch (const events::MalformedError& error) {
-    throw CorruptionError(std::string(what) + ": " + error.what());
-  } catch (const kj::Exception& error) {
-    throw CorruptionError(std::string(what) + ": " + error.getDescription().cStr());
-  }
-}
 
 Head read_head(format::Head::Reader root) {
   Head head;
@@ -42,12 +30,7 @@ Head read_head(format::Head::Reader root) {
         read_fixed<Hash>(scope.getChainHash(), "head"),
         scope.getEpoch()};
   }
-  for (const auto counter : root.getCounters()) {
-    if (counter.getFamily() >= kFamilyCount) throw CorruptionError("head: a counter of no family");
-    head.counters.set({static_cast<Family>(counter.getFamily()), counter.getScope(),
-                       counter.getKind(), counter.getEpoch()},
-                      {counter.getRows(), counter.getLow(), counter.getHigh()});
-  }
+  head.counters = read_counters(root.getCounters(), "head");
   return head;
 }
 
@@ -64,7 +47,7 @@ std::string encode_store_info(const StoreInfo& info) {
 }
 
 StoreInfo decode_store_info(std::string_view bytes) {
-  return decode("store information", [&] {
+  return read_stored("store information", [&] {
     events::MessageView view(bytes);
     const auto root = view.root<format::StoreInfo>();
     StoreInfo info;
@@ -102,22 +85,12 @@ std::string encode_head(const Head& head) {
     target.setEpoch(end.epoch);
   }
   auto counters = root.initCounters(static_cast<unsigned int>(head.counters.sums().size()));
-  at = 0;
-  for (const auto& [key, sum] : head.counters.sums()) {
-    auto target = counters[at++];
-    target.setFamily(static_cast<std::uint8_t>(key.family));
-    target.setScope(key.scope);
-    target.setKind(key.kind);
-    target.setEpoch(key.epoch);
-    target.setRows(sum.rows);
-    target.setLow(sum.low);
-    target.setHigh(sum.high);
-  }
+  write_counters(counters, head.counters);
   return events::encode_canonical(root.asReader());
 }
 
 Head decode_head(std::string_view bytes) {
-  return decode("head", [&] {
+  return read_stored("head", [&] {
     events::MessageView view(bytes);
     return read_head(view.root<format::Head>());
   });

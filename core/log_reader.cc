@@ -32,6 +32,8 @@ class RecordStream {
   }
 
   void advance() {
+    // A later block may begin with what was given already: an archive's are others than the log's.
+    (reverse_ ? through_ : after_) = {current()->position.value - (reverse_ ? 1 : 0)};
     const bool more = reverse_ ? at_ > 0 : at_ + 1 < block_->records().size();
     if (!more) {
       load();
@@ -65,8 +67,8 @@ class RecordStream {
   }
 
   std::unique_ptr<BlockStream> blocks_;
-  const Position after_;
-  const Position through_;
+  Position after_;    // What is left to be given: behind this one,
+  Position through_;  // up to this one.
   const bool reverse_;
   std::optional<Block> block_;
   std::size_t at_ = 0;
@@ -128,16 +130,22 @@ class Matcher {
   std::optional<Uuid> actor_;
 };
 
-std::unique_ptr<BlockStream> open_blocks(const StorageReader& storage, events::Scope scope,
-                                         const ScopeHead& end, const LogFilter& filter,
-                                         const Matcher& matcher, Position through) {
-  const auto indexed = [&](char kind, const Uuid& id) {
-    return indexed_blocks(storage, scope, end, kind, id, filter.after, through, filter.reverse);
-  };
-  if (filter.stream) return indexed(keys::kStreamIndex, *filter.stream);
-  if (filter.tenant) return indexed(keys::kTenantIndex, *filter.tenant);
-  if (matcher.actor()) return indexed(keys::kActorIndex, *matcher.actor());
-  return scan_blocks(storage, scope, filter.after, through, filter.reverse);
+// The index that has what a filter asks for, if there is one.
+std::optional<IndexedBy> index_for(const LogFilter& filter, const Matcher& matcher) {
+  if (filter.stream) return IndexedBy{keys::kStreamIndex, *filter.stream};
+  if (filter.tenant) return IndexedBy{keys::kTenantIndex, *filter.tenant};
+  if (matcher.actor()) return IndexedBy{keys::kActorIndex, *matcher.actor()};
+  return std::nullopt;
+}
+
+void require_kept(const Catalogue& catalogue, Position after) {
+  const Position discarded = catalogue.discarded();
+  if (after >= discarded) return;
+  throw UsageError("history_discarded",
+                   fmt::format("a squash has discarded events up to position {}: of those behind "
+                               "position {} not all are left",
+                               discarded.value, after.value),
+                   "ask for what lies behind it; rows as they are now need no history");
 }
 
 }  // namespace
@@ -145,10 +153,13 @@ std::unique_ptr<BlockStream> open_blocks(const StorageReader& storage, events::S
 void LogReader::read_after(Position after, Position through, const Visit& visit) const {
   const Position end = std::min(through, head_.tail);
   if (after >= end) return;
+  require_kept(*history_.now(), after);
   std::vector<RecordStream> streams;
   for (const auto& [scope, scope_end] : head_.scopes) {
     if (scope_end.last <= after) continue;
-    streams.emplace_back(scan_blocks(storage_, scope, after, end, false), after, end, false);
+    streams.emplace_back(history_blocks(storage_, history_, scope, scope_end.epoch, std::nullopt,
+                                        after, end, /*reverse=*/false),
+                         after, end, false);
   }
   Position expected{after.value + 1};
   const bool finished = merge(streams, false, [&](const StoredEvent& event) {
@@ -168,8 +179,11 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
   const auto visit_matching = [&](const StoredEvent& event) {
     return !matcher.matches(event) || visit(event);
   };
-  const bool everything =
-      !filter.scope && !filter.stream && !filter.tenant && !filter.actor && !filter.reverse;
+  const std::shared_ptr<const Catalogue> catalogue = history_.now();
+  if (filter.whole) require_kept(*catalogue, filter.after);
+  const bool everything = !filter.scope && !filter.stream && !filter.tenant && !filter.actor &&
+                          !filter.reverse && !filter.live_only &&
+                          filter.after >= catalogue->discarded();
   if (everything) {  // The path that checks every position.
     read_after(filter.after, through, visit_matching);
     return;
@@ -178,8 +192,11 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
   for (const auto& [scope, end] : head_.scopes) {
     if (filter.scope && *filter.scope != scope) continue;
     if (end.seq == 0) continue;
-    streams.emplace_back(open_blocks(storage_, scope, end, filter, matcher, through), filter.after,
-                         through, filter.reverse);
+    const Position base = catalogue->of(scope).base.base.position;
+    const Position after = filter.live_only ? std::max(filter.after, base) : filter.after;
+    streams.emplace_back(history_blocks(storage_, history_, scope, end.epoch,
+                                        index_for(filter, matcher), after, through, filter.reverse),
+                         after, through, filter.reverse);
   }
   merge(streams, filter.reverse, visit_matching);
 }

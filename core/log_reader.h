@@ -3,26 +3,29 @@
 #include <functional>
 
 #include "core/head.h"
+#include "core/log_history.h"
 #include "core/record.h"
 #include "core/storage.h"
 #include "core/tenancy_store.h"
 
 namespace tenantry {
 
-// Reads the log out of a storage. Every record's place is checked: a reader that would get less
-// than the head says throws instead. Threads: any. Lifetime: borrows `storage` and `info`; `head`
-// is copied.
+// Reads the log out of a storage, and what squashes moved from there out of the archive. Every
+// record's place is checked: a reader that would get less than the head says throws instead.
+// Threads: any. Lifetime: borrows `storage`, `info` and `history`; `head` is copied.
 class LogReader {
  public:
-  LogReader(const StorageReader& storage, const StoreInfo& info, const Head& head)
-      : storage_(storage), info_(info), head_(head) {}
+  LogReader(const StorageReader& storage, const StoreInfo& info, const Head& head,
+            const LogHistory& history)
+      : storage_(storage), info_(info), head_(head), history_(history) {}
 
   using Visit = std::function<bool(const StoredEvent&)>;
 
-  // Every event in (after, through], in order of position.
+  // Every event in (after, through], in order of position. Throws UsageError `history_discarded`
+  // where a squash has discarded some of them.
   void read_after(Position after, Position through, const Visit& visit) const;
-  // Those that pass the filter. An index is used where the filter names a stream, a tenant or an
-  // actor.
+  // Those that pass the filter and were not discarded. An index is used where the filter names a
+  // stream, a tenant or an actor.
   void read(const LogFilter& filter, const Visit& visit) const;
   // The event at `position`; false when the log does not reach it.
   bool read_one(Position position, const Visit& visit) const;
@@ -36,6 +39,7 @@ class LogReader {
   const StorageReader& storage_;
   const StoreInfo& info_;
   Head head_;
+  const LogHistory& history_;
 };
 
 }  // namespace tenantry

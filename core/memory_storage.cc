@@ -17,7 +17,7 @@ using Rows = std::map<std::string, std::string, std::less<>>;
 
 // The rows of one family at some time. The storage and the cursors made at that time share it;
 // while cursors walk it, it does not change.
-struct Version {
+struct RowsVersion {
   Rows rows;
   // Apart from the shared_ptr's own count because that one is read without ordering: a cursor's
   // last read must come before the writer's next change.
@@ -26,7 +26,8 @@ struct Version {
 
 class MemoryCursor final : public Cursor {
  public:
-  MemoryCursor(std::shared_ptr<Version> version, const std::string& lower, const std::string& upper)
+  MemoryCursor(std::shared_ptr<RowsVersion> version, const std::string& lower,
+               const std::string& upper)
       : version_(std::move(version)) {
     version_->cursors.fetch_add(1, std::memory_order_relaxed);
     const Rows& rows = version_->rows;
@@ -69,7 +70,7 @@ class MemoryCursor final : public Cursor {
     at_ = place == begin_ ? end_ : std::prev(place);
   }
 
-  std::shared_ptr<Version> version_;
+  std::shared_ptr<RowsVersion> version_;
   Rows::const_iterator begin_;
   Rows::const_iterator end_;
   Rows::const_iterator at_;
@@ -78,7 +79,7 @@ class MemoryCursor final : public Cursor {
 // Every family at one time. Counts as a cursor of each: while it lives, the writer copies.
 class MemoryView final : public StorageReader {
  public:
-  explicit MemoryView(std::array<std::shared_ptr<Version>, kFamilyCount> versions)
+  explicit MemoryView(std::array<std::shared_ptr<RowsVersion>, kFamilyCount> versions)
       : versions_(std::move(versions)) {
     for (const auto& version : versions_) version->cursors.fetch_add(1, std::memory_order_relaxed);
   }
@@ -101,13 +102,13 @@ class MemoryView final : public StorageReader {
   }
 
  private:
-  std::array<std::shared_ptr<Version>, kFamilyCount> versions_;
+  std::array<std::shared_ptr<RowsVersion>, kFamilyCount> versions_;
 };
 
 class MemoryStorage final : public Storage {
  public:
   MemoryStorage() {
-    for (auto& family : families_) family = std::make_shared<Version>();
+    for (auto& family : families_) family = std::make_shared<RowsVersion>();
   }
 
   [[nodiscard]] std::optional<std::string> get(Family family, std::string_view key) const override {
@@ -144,6 +145,14 @@ class MemoryStorage final : public Storage {
   }
 
   void flush() override {}
+  void remove_ranges(const std::vector<KeyRange>& ranges) override {
+    const std::unique_lock lock(mutex_);
+    for (const KeyRange& range : ranges) {
+      Rows& rows = writable(range.family);
+      rows.erase(rows.lower_bound(range.first), rows.lower_bound(range.end));
+    }
+  }
+  [[nodiscard]] std::uint64_t size_of(const KeyRange& /*range*/) const override { return 0; }
   void copy_to(const std::filesystem::path& /*directory*/) override {
     throw UnavailableError("what is in memory has no files to copy");
   }
@@ -158,9 +167,9 @@ class MemoryStorage final : public Storage {
  private:
   // Copies the rows first if a cursor walks them. No cursor is made meanwhile: the lock is held.
   Rows& writable(Family family) {
-    std::shared_ptr<Version>& current = families_[static_cast<std::size_t>(family)];
+    std::shared_ptr<RowsVersion>& current = families_[static_cast<std::size_t>(family)];
     if (current->cursors.load(std::memory_order_acquire) != 0) {
-      auto copy = std::make_shared<Version>();
+      auto copy = std::make_shared<RowsVersion>();
       copy->rows = current->rows;
       current = std::move(copy);
     }
@@ -168,7 +177,7 @@ class MemoryStorage final : public Storage {
   }
 
   mutable std::shared_mutex mutex_;
-  std::array<std::shared_ptr<Version>, kFamilyCount> families_;
+  std::array<std::shared_ptr<RowsVersion>, kFamilyCount> families_;
 };
 
 }  // namespace

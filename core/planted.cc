@@ -12,7 +12,7 @@
 namespace tenantry {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Plant>, 14> kNames{{
+constexpr std::array<std::pair<std::string_view, Plant>, 15> kNames{{
     {"answer_before_write", Plant::kAnswerBeforeWrite},
     {"no_sync", Plant::kNoSync},
     {"no_directory_sync", Plant::kNoDirectorySync},
@@ -27,6 +27,7 @@ constexpr std::array<std::pair<std::string_view, Plant>, 14> kNames{{
     {"late_head", Plant::kLateHead},
     {"no_epoch", Plant::kNoEpoch},
     {"skip_refused_events", Plant::kSkipRefusedEvents},
+    {"reclaim_before_publish", Plant::kReclaimBeforePublish},
 }};
 
 // -1 for none. A name that is none would make a test of the tests pass for nothing.

@@ -19,6 +19,7 @@ enum class Plant {
   kLateHead,              // Readers do not tell each other how far the log goes.
   kNoEpoch,               // A projector is not fenced off by a rebuild.
   kSkipRefusedEvents,     // What a database refuses is left out.
+  kReclaimBeforePublish,  // A squash removes events, and only then says where they are.
 };
 
 #ifdef TENANTRY_PLANTED

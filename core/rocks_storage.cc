@@ -1,13 +1,16 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/snapshot.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -28,6 +31,10 @@ namespace {
 // How much a long scan reads ahead of itself, of every table file that it has open: as much as
 // hides the way to the disk. There are a dozen such files when two scopes are merged.
 constexpr std::size_t kReadAheadBytes = std::size_t{256} << 10;
+
+// How long who removes keys waits for views, and for a stall to end: some two seconds.
+constexpr int kViewSteps = 100;
+constexpr std::chrono::milliseconds kViewStep{20};
 
 using Handles = std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount>;
 
@@ -241,6 +248,43 @@ class RocksStorage final : public Storage {
     check(database_->Flush(rocksdb::FlushOptions(), all), "flush " + options_.directory.string());
   }
 
+  void remove_ranges(const std::vector<KeyRange>& ranges) override {
+    // Whole files of them go at once; but a view would lose what it still has of them, so it is
+    // waited for, a little. Files of level 0, and what shares a file with other keys, go by the
+    // tombstones below. These come second: a file that holds an older tombstone might go first, and
+    // what that had removed would be back.
+    if (views_end()) {
+      for (const KeyRange& range : ranges) {
+        const rocksdb::Slice first(range.first);
+        const rocksdb::Slice end(range.end);
+        const rocksdb::RangePtr files(&first, &end);
+        check(rocksdb::DeleteFilesInRanges(database_.get(), handle(range.family), &files, 1,
+                                           /*include_end=*/false),
+              "remove files of " + options_.directory.string());
+      }
+    }
+    write_tombstones(ranges);
+    flush();
+    for (const KeyRange& range : ranges) {
+      const rocksdb::Slice first(range.first);
+      const rocksdb::Slice end(range.end);
+      check(database_->CompactRange(rocksdb::CompactRangeOptions(), handle(range.family), &first,
+                                    &end),
+            "compact " + options_.directory.string());
+    }
+  }
+
+  [[nodiscard]] std::uint64_t size_of(const KeyRange& range) const override {
+    rocksdb::SizeApproximationOptions how;
+    how.include_memtables = true;
+    how.include_files = true;
+    const rocksdb::Range keys(range.first, range.end);
+    std::uint64_t bytes = 0;
+    check(database_->GetApproximateSizes(how, handle(range.family), &keys, 1, &bytes),
+          "measure " + options_.directory.string());
+    return bytes;
+  }
+
   [[nodiscard]] std::string last_error() const override {
     const std::lock_guard lock(error_mutex_);
     return last_error_;
@@ -264,6 +308,39 @@ class RocksStorage final : public Storage {
   }
 
  private:
+  // Waits for those who look at the storage as it was before; false if they take long.
+  [[nodiscard]] bool views_end() const {
+    const std::uint64_t now = database_->GetLatestSequenceNumber();
+    for (int step = 0; step < kViewSteps; ++step) {
+      std::uint64_t oldest = 0;
+      const bool known = database_->GetIntProperty("rocksdb.oldest-snapshot-sequence", &oldest);
+      if (known && (oldest == 0 || oldest >= now)) return true;
+      std::this_thread::sleep_for(kViewStep);
+    }
+    return false;
+  }
+
+  void write_tombstones(const std::vector<KeyRange>& ranges) {
+    rocksdb::WriteBatch batch(0, 0, kProtectionBytes, 0);
+    for (const KeyRange& range : ranges) {
+      const rocksdb::Status status =
+          batch.DeleteRange(handle(range.family), range.first, range.end);
+      TENANTRY_ASSERT(status.ok());
+    }
+    const auto write = rocks_write_options(options_, /*sync=*/true);
+    rocksdb::Status status = database_->Write(write, &batch);
+    // Nothing was written: the storage is stalled for the moment.
+    for (int step = 0; status.IsIncomplete() && step < kViewSteps; ++step) {
+      std::this_thread::sleep_for(kViewStep);
+      status = database_->Write(write, &batch);
+    }
+    if (!status.ok()) {
+      note_error(status, background_errors_->first());
+      broken_.store(true, std::memory_order_release);
+    }
+    check(status, "remove keys from " + options_.directory.string());
+  }
+
   [[nodiscard]] std::vector<rocksdb::Env::FileAttributes> files() const {
     std::vector<rocksdb::Env::FileAttributes> found;
     check(database_->GetEnv()->GetChildrenFileAttributes(options_.directory.string(), &found),

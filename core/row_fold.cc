@@ -20,7 +20,8 @@ using events::TableInfo;
 constexpr Family kSorted = Family::kLog;
 constexpr std::size_t kPendingBytesMax = std::size_t{1} << 20;
 
-// A key: the row (table, id), then the position. A value: version, time, payload.
+// A key: the row (table, id), then the position. A value: version, time, payload. The row before
+// the events is at position 0: version, last position, row, or nothing for one that is gone.
 constexpr std::size_t kRowBytes = 17;
 constexpr std::size_t kKeyBytes = kRowBytes + 8;
 constexpr std::size_t kPayloadAt = 16;
@@ -70,6 +71,13 @@ class Row {
   }
 
   void apply(std::string_view key, std::string_view value) {
+    if (read_be<std::uint64_t>(key, kRowBytes) == 0) {
+      row_.version = {read_le<std::uint64_t>(value, 0)};
+      row_.last = {read_le<std::uint64_t>(value, 8)};
+      const std::string_view row = value.substr(kPayloadAt);
+      if (!row.empty()) row_.values = events::decode_row(*row_.table, row);
+      return;
+    }
     StoredEvent event;
     event.position = {read_be<std::uint64_t>(key, kRowBytes)};
     event.version = {read_le<std::uint64_t>(value, 0)};
@@ -115,6 +123,34 @@ class Row {
 };
 
 }  // namespace
+
+void RowFold::take_entry(std::string_view key, std::string_view value) {
+  const StateEntry entry = read_state_entry(key, value);
+  if (entry.table == nullptr) return;
+  if (entry.largest_id) {
+    largest_ids_[entry.table] = *entry.largest_id;
+    return;
+  }
+  std::string row;
+  append_le(row, entry.version.value);
+  append_le(row, entry.last.value);
+  row.append(entry.row);
+  pending_.put(kSorted, sorted_key(*entry.table, entry.id, {0}), std::move(row));
+  ++taken_;
+  if (pending_.bytes() >= kPendingBytesMax) write_pending();
+}
+
+void RowFold::emit(const std::optional<events::Scope>& scope, const EmitEntry& emit) {
+  fold([&](const FoldedRow& row) {
+    if (!scope || row.table->scope == *scope) emit_entries(row, emit);
+    return true;
+  });
+  for (const events::TableInfo& table : events::tables()) {
+    if (table.integer_ids && (!scope || table.scope == *scope)) {
+      emit_counter(table, largest_id(table), emit);
+    }
+  }
+}
 
 void RowFold::take(const StoredEvent& event) {
   read_event(event, [&](const events::EventView& view) {

@@ -8,6 +8,7 @@
 
 #include "core/event_source.h"
 #include "core/scratch.h"
+#include "core/state.h"
 
 namespace tenantry {
 
@@ -21,6 +22,10 @@ class RowFold {
   RowFold(const std::filesystem::path& directory, std::uint64_t events)
       : scratch_(directory, events) {}
 
+  // Begins with an entry of the state as it was before the events: a row, one that is gone, a
+  // counter; what else follows from them. Throws CorruptionError for one that no version wrote.
+  void take_entry(std::string_view key, std::string_view value);
+
   // Takes the next event. Throws CorruptionError when it is none.
   void take(const StoredEvent& event);
 
@@ -29,6 +34,9 @@ class RowFold {
   void fold(const std::function<bool(const FoldedRow&)>& visit);
   // The largest id of a table with integer ids that fold() met; 0 for none.
   [[nodiscard]] std::int64_t largest_id(const events::TableInfo& table) const;
+  // fold(), as the entries that the rows of that scope (none: of all) are in the state, counters
+  // included, in no order.
+  void emit(const std::optional<events::Scope>& scope, const EmitEntry& emit);
 
  private:
   void write_pending();

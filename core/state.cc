@@ -188,6 +188,17 @@ void each_entry(const TableInfo& table, const RowValues& row, const RowKey& key,
   }
 }
 
+// Null for none.
+const TableInfo* table_of_kind(std::uint8_t kind) {
+  if (static_cast<std::uint8_t>(events::store_words().entity) == kind) {
+    return &events::store_words();
+  }
+  const auto found = std::ranges::find(events::tables(), kind, [](const TableInfo& table) {
+    return static_cast<std::uint8_t>(table.entity);
+  });
+  return found == events::tables().end() ? nullptr : &*found;
+}
+
 std::string encode_counter(std::int64_t largest_id) {
   std::string value;
   append_le(value, largest_id);
@@ -195,6 +206,35 @@ std::string encode_counter(std::int64_t largest_id) {
 }
 
 }  // namespace
+
+StateEntry read_state_entry(std::string_view key, std::string_view value) {
+  const auto refuse = [&] {
+    throw CorruptionError("an entry of the state that no version wrote: " + events::hex(key));
+  };
+  if (key.size() < 4) refuse();
+  const auto kind = static_cast<std::uint8_t>(key[2]);
+  const bool is_counter = kind == keys::kCounter;
+  if (!is_counter && kind >= keys::kClaimBit) return {};
+  const std::uint8_t entity =
+      is_counter ? static_cast<std::uint8_t>(key[3])
+                 : static_cast<std::uint8_t>(kind & ~static_cast<unsigned int>(keys::kGoneBit));
+  StateEntry entry;
+  entry.table = table_of_kind(entity);
+  const bool is_gone = !is_counter && (kind & keys::kGoneBit) != 0;
+  const std::size_t key_bytes = is_counter ? 4 : is_gone ? 19 : 35;
+  const std::size_t value_bytes = is_counter ? 8 : kRowPrefixBytes;
+  if (entry.table == nullptr || key.size() != key_bytes || value.size() < value_bytes) refuse();
+  if (is_counter) {
+    entry.largest_id = read_le<std::int64_t>(value, 0);
+    return entry;
+  }
+  entry.id = read_uuid(key, key_bytes - sizeof(events::Uuid));
+  entry.version = {read_le<std::uint64_t>(value, 0)};
+  entry.last = {read_le<std::uint64_t>(value, 8)};
+  entry.row = value.substr(kRowPrefixBytes);
+  if (entry.row.empty() != is_gone) refuse();
+  return entry;
+}
 
 void does_not_fit(const RowChange& change, Position position, const std::string& why) {
   throw CorruptionError(fmt::format("event {} does not fit the state: {}/{} {}", position.value,

@@ -24,6 +24,18 @@ using EmitEntry = std::function<void(std::string key, std::string value)>;
 void emit_entries(const FoldedRow& row, const EmitEntry& emit);
 void emit_counter(const events::TableInfo& table, std::int64_t largest_id, const EmitEntry& emit);
 
+// An entry of the state that follows from no other: a row, one that is gone, or a counter.
+struct StateEntry {
+  const events::TableInfo* table = nullptr;  // None: an entry that leads to a row.
+  events::Uuid id;
+  Version version;
+  Position last;
+  std::string_view row{};  // Encoded; empty for one that is gone. Borrowed from the value.
+  std::optional<std::int64_t> largest_id{};  // Of a counter, which has nothing else.
+};
+// Throws CorruptionError for what no version wrote.
+[[nodiscard]] StateEntry read_state_entry(std::string_view key, std::string_view value);
+
 // For damage that events show: an event whose change does not fit the row that it meets,
 [[noreturn]] void does_not_fit(const events::RowChange& change, Position position,
                                const std::string& why);

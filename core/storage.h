@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +39,10 @@ class ChangeSet {
     bytes_ += key.size();
     changes_.push_back({family, true, std::move(key), {}});
   }
+  void append(ChangeSet others) {
+    bytes_ += others.bytes_;
+    std::move(others.changes_.begin(), others.changes_.end(), std::back_inserter(changes_));
+  }
   [[nodiscard]] const std::vector<Change>& changes() const { return changes_; }
   [[nodiscard]] bool empty() const { return changes_.empty(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
@@ -61,6 +67,13 @@ class Cursor {
   virtual void prev() = 0;
   [[nodiscard]] virtual std::string_view key() const = 0;
   [[nodiscard]] virtual std::string_view value() const = 0;
+};
+
+// The keys of a family in [first, end).
+struct KeyRange {
+  Family family;
+  std::string first;
+  std::string end;
 };
 
 // A table file that is not as it was written.
@@ -101,6 +114,13 @@ class Storage : public StorageReader {
   // Moves what is only in the write-ahead log into files, so that the next opening has nothing to
   // replay. Nothing is lost without it.
   virtual void flush() = 0;
+  // Removes every key of the ranges, durably, and gives back what they took on the disk. Nobody
+  // looks for them any more who looks at the storage as it is; read_view()s that were taken before
+  // keep what they have, and then some of the room is given back later. Another thread may write
+  // meanwhile. May be repeated after a failure, with the same ranges or larger ones.
+  virtual void remove_ranges(const std::vector<KeyRange>& ranges) = 0;
+  // About so many bytes do the keys of the range take on the disk.
+  [[nodiscard]] virtual std::uint64_t size_of(const KeyRange& range) const = 0;
   // Makes a database of its own of what is durable now, and perhaps a little more, in a directory
   // that does not exist. Table files are second names of the same ones where the file system allows
   // it. Others may write meanwhile. Not for what is in memory or was opened read-only.

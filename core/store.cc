@@ -1,6 +1,7 @@
 #include "core/store.h"
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "core/past_state.h"
 #include "core/planted.h"
 #include "core/resolver.h"
+#include "core/squash.h"
 #include "core/store_files.h"
 #include "core/verify.h"
 #include "core/writer.h"
@@ -28,12 +30,6 @@ constexpr std::size_t kLogFilesMax = 16;
 LogTail tail_of(const StoreInfo& info, const Head& head) {
   return {head.tail, head.last_recorded, head_digest(info.id, head)};
 }
-
-// What the storage holds at one moment.
-struct Moment {
-  std::unique_ptr<StorageReader> view;
-  Head head;
-};
 
 // Commands that are decided but never written: effects pile up in memory.
 class StoreRehearsal final : public Rehearsal {
@@ -194,8 +190,15 @@ class Store final : public TenancyStore {
     status.bytes = opened_.storage->size_bytes();
     status.term = head.term;
     status.batches = head.batch_seq;
-    for (const auto& [scope, end] : head.scopes)
-      status.scopes.push_back({scope, end.seq, end.last});
+    const std::shared_ptr<const Catalogue> catalogue = opened_.history->now();
+    for (const auto& [scope, end] : head.scopes) {
+      const ScopeCatalogue& of_scope = catalogue->of(scope);
+      const ScopeBase& base = of_scope.base;
+      status.scopes.push_back({scope, end.seq, end.last, base.base.position,
+                               base.base.seq - base.discarded.seq, archive_bytes(of_scope),
+                               base.discarded.seq});
+      status.bytes += archive_bytes(of_scope);
+    }
     status.repairs = read_repairs(*opened_.storage);
     for (const events::TableInfo& table : events::tables()) {
       const CounterKey key{Family::kState, static_cast<std::uint16_t>(table.scope),
@@ -211,17 +214,30 @@ class Store final : public TenancyStore {
       throw UnavailableError("a write failed and nobody knows whether it reached the disk",
                              "open the store again, then copy it");
     }
+    const std::unique_lock keeping = keep_files();
     const Head before = writer_.head();
     return make_backup(
         {*opened_.storage, opened_.info, before, opened_.paths.directory, *opened_.disk}, directory,
         clock_.now(), ids_, progress);
   }
 
+  SquashReport plan_squash(const SquashOptions& options, const Progress& progress) const override {
+    return tenantry::plan_squash(squash_site(), options, progress);
+  }
+
+  SquashReport squash(const SquashOptions& options, const Progress& progress) override {
+    require_writable();
+    const std::unique_lock keeping = keep_files();
+    return run_squash(squash_site(), options, progress);
+  }
+
   std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
     const Moment now = look();
+    // As it is in what is looked at.
+    const LogHistory history(opened_.paths.archive(), read_catalogue(*now.view));
     return verify_store(
-        {*opened_.storage, *now.view, opened_.info, now.head, opened_.paths.scratch()}, depth,
-        progress);
+        {*opened_.storage, *now.view, opened_.info, now.head, history, opened_.paths.scratch()},
+        depth, progress);
   }
 
  private:
@@ -244,7 +260,27 @@ class Store final : public TenancyStore {
   }
 
   [[nodiscard]] LogReader reader() const {
-    return {*opened_.storage, opened_.info, writer_.head()};
+    return {*opened_.storage, opened_.info, writer_.head(), *opened_.history};
+  }
+
+  [[nodiscard]] SquashSite squash_site() const {
+    return {*opened_.storage,
+            opened_.info,
+            *opened_.history,
+            opened_.paths.scratch(),
+            [this] { mark_squashed(opened_.paths); },
+            clock_,
+            [this](Writer::Act act) { writer_.commit(std::move(act)); },
+            [this] { return look(); },
+            *opened_.disk};
+  }
+
+  // Whoever copies sealed files, or removes some, does it alone.
+  [[nodiscard]] std::unique_lock<std::mutex> keep_files() {
+    std::unique_lock lock(keeping_, std::try_to_lock);
+    if (lock.owns_lock()) return lock;
+    throw UnavailableError("another squash or backup of this store is under way",
+                           "wait until it is done");
   }
 
   // Only what is there can be flushed: the head is written as it stands.
@@ -263,6 +299,7 @@ class Store final : public TenancyStore {
   std::unique_ptr<CommitLog> log_;
   mutable Writer writer_;  // Readers tell it what they saw.
   mutable ResolveCache resolved_;
+  std::mutex keeping_;
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "core/manifest.h"
 #include "core/planted.h"
 #include "core/record.h"
+#include "core/squash.h"
 #include "core/version.h"
 #include "events/encoding.h"
 
@@ -31,17 +32,19 @@ constexpr const char* kMinRocksdb = "7.8.3";
 constexpr std::uint64_t kCheckedPositions = 1024;
 constexpr std::int64_t kClockBehindMax = std::int64_t{3600} * 1'000'000;
 
-std::string encode_format() {
+std::string encode_format(std::uint64_t required_features) {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<format::FormatInfo>();
   root.setMagic(kFormatMagic);
   root.setMajor(kFormatMajor);
   root.setMinor(kFormatMinor);
+  root.setRequiredFeatures(required_features);
   root.setMinRocksdb(kMinRocksdb);
   return events::encode_canonical(root.asReader());
 }
 
-void check_format(const StorePaths& paths) {
+// Returns the required features.
+std::uint64_t check_format(const StorePaths& paths) {
   const auto bytes = read_file(paths.format());
   if (!bytes) throw CorruptionError(paths.format().string() + " is missing");
   std::uint16_t major = 0;
@@ -58,7 +61,7 @@ void check_format(const StorePaths& paths) {
   } catch (const kj::Exception& error) {
     throw CorruptionError(paths.format().string() + ": " + error.getDescription().cStr());
   }
-  if (major != kFormatMajor || required != 0) {
+  if (major != kFormatMajor || (required & ~kFeatureSquashed) != 0) {
     throw UsageError(
         "store_format",
         fmt::format("{} has format {} (features {:#x}); this tenantry {} reads format {}",
@@ -67,6 +70,7 @@ void check_format(const StorePaths& paths) {
                                "apply that to a new store with --historic"
                              : "use the version of tenantry that wrote it, or a newer one");
   }
+  return required;
 }
 
 std::string require(const StorageReader& storage, const char* key) {
@@ -78,9 +82,10 @@ std::string require(const StorageReader& storage, const char* key) {
 // The last block of a scope must be the one that the head names, and its records after `from`
 // chained.
 void check_scope_end(const StorageReader& storage, events::Scope scope, const ScopeHead& end,
-                     Position from) {
+                     const ScopePoint& base, Position from) {
   const std::string place = fmt::format("scope {}", events::scope_name(scope));
-  const std::string lower = keys::block(scope, {0});
+  if (base == ScopePoint{end.last, end.seq, end.chain}) return;  // Nothing is left in the log.
+  const std::string lower = keys::block(scope, {base.position.value + 1});
   const auto cursor =
       storage.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/false);
   cursor->seek_last();
@@ -161,7 +166,9 @@ void read_end(OpenedStore& opened, RocksOptions rocks) {
   opened.storage = opened.disk->open_storage(rocks);
   opened.info = decode_store_info(require(*opened.storage, "store"));
   opened.head = decode_head(require(*opened.storage, "head"));
-  check_log_end(*opened.storage, opened.info, opened.head);
+  Catalogue catalogue = read_catalogue(*opened.storage);
+  check_log_end(*opened.storage, opened.info, opened.head, catalogue);
+  opened.history = std::make_unique<LogHistory>(opened.paths.archive(), std::move(catalogue));
   check_acknowledged(opened.paths, opened.info, opened.head);
 }
 
@@ -236,12 +243,26 @@ void with_ballast_to_spare(const StorePaths& paths, Open&& open) {
   }
 }
 
+// What a squash left to do. It may wait: nothing depends on it but how large the store is.
+void finish_job(OpenedStore& opened) {
+  if (!opened.history->now()->job) return;
+  constexpr std::size_t kRoom = std::size_t{32} << 20;
+  try {
+    opened.ballast->admit(kRoom);
+  } catch (const UnavailableError& error) {
+    opened.remark =
+        fmt::format("the room that a squash frees is not given back yet: {}", error.what());
+    return;
+  }
+  finish_squash(*opened.storage, *opened.history);
+}
+
 // Nothing but what an unfinished make_store() leaves: names that it makes, and no FORMAT.
 bool holds_unfinished_store(const fs::path& directory) {
   return std::ranges::all_of(fs::directory_iterator(directory), [](const fs::directory_entry& at) {
     const std::string name = at.path().filename().string();
     return name.starts_with(UnfinishedDirectory::kPrefix) || name == "db" || name == "ack" ||
-           name == ".gitignore";
+           name == ".gitignore" || name == "archive";
   });
 }
 
@@ -264,7 +285,7 @@ void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids, cons
   rocks.create = true;
   const auto storage = disk.open_storage(rocks);
   ChangeSet changes;
-  changes.put(Family::kMeta, "format", encode_format());
+  changes.put(Family::kMeta, "format", encode_format(0));
   changes.put(Family::kMeta, "store", encode_store_info(info));
   changes.put(Family::kMeta, "head", encode_head(head));
   if (storage->write(changes, /*sync=*/true) != WriteResult::kDone) {
@@ -279,7 +300,12 @@ void fill_store(const StorePaths& paths, const Clock& clock, IdSource& ids, cons
 void write_store_files(const StorePaths& paths, const Ack& ack, const Disk& disk) {
   AckFile(paths.ack(), ack, disk.sync_ack, disk.write_ack_now).close(ack);
   write_file_durably(paths.directory / ".gitignore", "*\n");
-  write_file_durably(paths.format(), encode_format());
+  write_file_durably(paths.format(), encode_format(0));
+}
+
+void mark_squashed(const StorePaths& paths) {
+  if ((check_format(paths) & kFeatureSquashed) != 0) return;
+  write_file_durably(paths.format(), encode_format(kFeatureSquashed));
 }
 
 bool is_store(const fs::path& directory) {
@@ -331,7 +357,11 @@ UnfinishedStore::UnfinishedStore(fs::path directory, IdSource& ids,
   fill({place_.path()});
 }
 
-void UnfinishedStore::put_in_place() { place_.put_in_place({"db", "ack", ".gitignore", "FORMAT"}); }
+void UnfinishedStore::put_in_place() {
+  std::error_code error;
+  if (fs::exists(StorePaths{path()}.archive(), error)) place_.put_in_place({"archive"});
+  place_.put_in_place({"db", "ack", ".gitignore", "FORMAT"});
+}
 
 void UnfinishedStore::replace_empty_store() {
   const StorePaths old{place_.directory()};
@@ -355,12 +385,15 @@ Ack ack_of(const StoreInfo& info, const Head& head) {
   return ack;
 }
 
-void check_log_end(const StorageReader& storage, const StoreInfo& info, const Head& head) {
+void check_log_end(const StorageReader& storage, const StoreInfo& info, const Head& head,
+                   const Catalogue& catalogue) {
   const Position from{head.tail.value - std::min(head.tail.value, kCheckedPositions)};
   std::uint64_t total = 0;
   for (const auto& [scope, end] : head.scopes) {
     total += end.seq;
-    if (end.seq > 0) check_scope_end(storage, scope, end, from);
+    if (end.seq > 0) {
+      check_scope_end(storage, scope, end, catalogue.of(scope).base.base, from);
+    }
   }
   if (total != head.tail.value) {
     throw CorruptionError(fmt::format("store {}: the scopes have {} events, the tail is {}",
@@ -375,7 +408,7 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
   opened.lock =
       std::make_unique<StoreLock>(options.directory, options.read_only, options.wait_for_owner);
   opened.disk = std::make_unique<const Disk>(options.disk);
-  check_format(opened.paths);
+  (void)check_format(opened.paths);
   if (!options.read_only) finish_repair(opened.paths.repair());
   const RocksOptions rocks = rocks_options(options, opened.paths);
   const TailDamage damage = probe(opened, rocks);
@@ -398,6 +431,7 @@ OpenedStore open_store_files(const OpenOptions& options, const Clock& clock) {
       Ballast::Options{opened.paths.ballast(), Ballast::full_bytes(rocks.memory.write_buffer_bytes),
                        opened.storage->size_bytes()},
       *opened.disk);
+  finish_job(opened);
   return opened;
 }
 

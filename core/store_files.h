@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/disk.h"
 #include "core/head.h"
+#include "core/log_history.h"
 #include "core/storage.h"
 #include "core/store_lock.h"
 #include "core/tail_repair.h"
@@ -20,7 +21,9 @@
 namespace tenantry {
 
 inline constexpr std::uint16_t kFormatMajor = 2;
-inline constexpr std::uint16_t kFormatMinor = 0;
+inline constexpr std::uint16_t kFormatMinor = 1;
+// A required feature: the log does not begin with its first event.
+inline constexpr std::uint64_t kFeatureSquashed = 1;
 
 // Where things lie under a store's directory.
 struct StorePaths {
@@ -28,6 +31,8 @@ struct StorePaths {
   [[nodiscard]] std::filesystem::path database() const { return directory / "db"; }
   [[nodiscard]] std::filesystem::path format() const { return directory / "FORMAT"; }
   [[nodiscard]] std::filesystem::path ack() const { return directory / "ack"; }
+  // The sealed files of squashes; made by the first.
+  [[nodiscard]] std::filesystem::path archive() const { return directory / "archive"; }
   [[nodiscard]] std::filesystem::path scratch() const { return directory / "scratch"; }
   [[nodiscard]] std::filesystem::path ballast() const { return directory / "ballast"; }
   [[nodiscard]] RepairPlaces repair() const {
@@ -55,6 +60,9 @@ bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSo
 
 // What is noted of a log that ends so.
 [[nodiscard]] Ack ack_of(const StoreInfo& info, const Head& head);
+
+// Says in FORMAT, durably, that the store was squashed: older versions would take it for damaged.
+void mark_squashed(const StorePaths& paths);
 
 // Writes everything of a store but its database, whose log ends so.
 void write_store_files(const StorePaths& paths, const Ack& ack, const Disk& disk);
@@ -90,6 +98,7 @@ struct OpenedStore {
   std::unique_ptr<Storage> storage;
   StoreInfo info;
   Head head;
+  std::unique_ptr<LogHistory> history;
   std::unique_ptr<AckFile> ack;
   std::unique_ptr<const Disk> disk;  // Borrowed by `ballast`.
   std::unique_ptr<Ballast> ballast;
@@ -119,6 +128,7 @@ struct OpenOptions {
 [[nodiscard]] OpenedStore open_store_files(const OpenOptions& options, const Clock& clock);
 
 // The checks of opening, on their own: throws CorruptionError naming what does not hold.
-void check_log_end(const StorageReader& storage, const StoreInfo& info, const Head& head);
+void check_log_end(const StorageReader& storage, const StoreInfo& info, const Head& head,
+                   const Catalogue& catalogue);
 
 }  // namespace tenantry

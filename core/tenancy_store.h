@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -64,6 +65,8 @@ struct LogFilter {
   std::optional<std::string> correlation_id{};
   std::set<std::uint32_t> kinds{};  // Empty: all.
   bool reverse = false;             // Newest first.
+  bool live_only = false;           // Nothing that a squash moved to an archive.
+  bool whole = false;               // Refused (`history_discarded`) if some of it was discarded.
   bool operator==(const LogFilter&) const = default;
 };
 
@@ -86,6 +89,10 @@ struct ScopeStatus {
   events::Scope scope = events::Scope::SYSTEM;
   std::uint64_t events = 0;
   Position last;
+  Position base;                    // The last position that a squash removed from the log.
+  std::uint64_t archived = 0;       // Events that are in the archive,
+  std::uint64_t archive_bytes = 0;  // whose files, snapshots too, have so many bytes.
+  std::uint64_t discarded = 0;      // Events that are nowhere any more.
 };
 
 // A last write, left garbled by a crash and answered to nobody, was left out of the log.
@@ -139,6 +146,46 @@ struct BackupReport {
   events::Timestamp taken_at;
   std::uint64_t files = 0;  // Of its database, and
   std::uint64_t bytes = 0;  // what they hold.
+};
+
+// What to squash, and where to put it.
+struct SquashOptions {
+  std::set<events::Scope> scopes{};       // Empty: all that have tables.
+  std::optional<Position> through{};      // No event behind it goes. None: the tail.
+  std::filesystem::path archive{};        // A directory; empty: inside the store.
+  bool discard_history = false;           // No archive is kept, nor any that was.
+  events::Circumstances circumstances{};  // Of the events that say so.
+};
+
+// What a squash does, or did, to one scope.
+struct SquashedScope {
+  events::Scope scope = events::Scope::SYSTEM;
+  Position after;            // The last position that had left the log before.
+  Position through;          // The last that leaves it; `after` if there is nothing to do.
+  std::uint64_t events = 0;  // That leave it.
+  std::map<std::uint32_t, std::uint64_t> kinds;  // How many of each kind.
+  events::Timestamp first_time;
+  events::Timestamp last_time;
+  std::uint64_t log_bytes = 0;   // Of their records.
+  std::uint64_t disk_bytes = 0;  // That their blocks and index entries took on the disk, about.
+  // Once it is done:
+  std::uint64_t segments = 0;       // Files of the archive,
+  std::uint64_t archive_bytes = 0;  // their bytes,
+  Hash archive_digest{};            // and the digest of their digests.
+  std::uint64_t snapshot_entries = 0;
+  std::uint64_t snapshot_bytes = 0;
+  Hash snapshot_digest{};
+  Hash chain_hash{};  // Of the last event that left.
+};
+
+struct SquashReport {
+  std::vector<SquashedScope> scopes;  // Each behind those that it depends on.
+  std::filesystem::path archive;
+  bool discarded = false;
+  Position tail;                   // The end of the log when it began.
+  std::uint64_t bytes_before = 0;  // Of the store on the disk, its archive and the log;
+  std::uint64_t bytes_after = 0;   // 0 for a plan.
+  std::uint64_t micros = 0;        // It took so long.
 };
 
 using VisitCommand = std::function<bool(const events::CommandRequest&)>;
@@ -196,6 +243,18 @@ class TenancyStore : public EventSource {
   // something, and for a store that is open for reading only.
   [[nodiscard]] virtual BackupReport back_up(const std::filesystem::path& directory,
                                              const Progress& progress) = 0;
+  // What squash() would do: changes nothing. Reads the events that would go.
+  [[nodiscard]] virtual SquashReport plan_squash(const SquashOptions& options,
+                                                 const Progress& progress) const = 0;
+  // Moves the first events of scopes from the log into an archive, with a snapshot of the state
+  // that they led to. Commands and readers go on meanwhile. What was written is read again from the
+  // disk, and proved to be all that goes, before anything is removed; until then, whatever fails
+  // leaves the store as it was. Nothing that can be asked of the store is answered otherwise
+  // afterwards, but of history that is to be discarded. Throws UsageError for options that do not
+  // fit, UnavailableError for a full disk and while another squash is under way, CorruptionError
+  // for damage.
+  [[nodiscard]] virtual SquashReport squash(const SquashOptions& options,
+                                            const Progress& progress) = 0;
   // Every check of the store itself. Damage is a failed check, not an exception.
   [[nodiscard]] virtual std::vector<CheckResult> verify(VerifyDepth depth,
                                                         const Progress& progress) const = 0;

@@ -7,12 +7,12 @@
 
 #include <fmt/format.h>
 
-#include "core/batch.h"
-#include "core/block_stream.h"
+#include "core/block_counters.h"
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/file_damage.h"
 #include "core/keys.h"
+#include "core/log_history.h"
 #include "core/log_reader.h"
 #include "core/row_fold.h"
 #include "core/state.h"
@@ -100,9 +100,17 @@ class LogWalk {
   void visit_all() {
     std::vector<Cursor> cursors;
     for (const auto& [scope, end] : input_.head.scopes) {
-      derived_.scopes[scope].epoch = end.epoch;
-      cursors.push_back(
-          {scope, scan_blocks(input_.view, scope, {0}, input_.head.tail, false), std::nullopt, 0});
+      const ScopeBase& base = catalogue_->of(scope).base;
+      derived_.scopes[scope] = {base.discarded.seq, base.discarded.position, base.discarded.chain,
+                                end.epoch};
+      derived_.events += base.discarded.seq;
+      derived_.counters.add(base.removed);
+    }
+    for (const auto& [scope, end] : input_.head.scopes) {
+      cursors.push_back({scope,
+                         history_blocks(input_.view, input_.history, scope, end.epoch, std::nullopt,
+                                        {0}, input_.head.tail, /*reverse=*/false),
+                         std::nullopt, 0});
       load(cursors.back());
     }
     while (Cursor* next = lowest(cursors)) {
@@ -115,7 +123,14 @@ class LogWalk {
   void load(Cursor& cursor) {
     cursor.block = cursor.blocks->next();
     cursor.at = 0;
-    if (cursor.block) derive(*cursor.block);
+    if (!cursor.block) return;
+    const events::Scope scope = cursor.block->header().scope;
+    const ScopeBase& base = catalogue_->of(scope).base;
+    // What follows from blocks of the archive was counted when they left the log.
+    const Position first = cursor.block->header().first;
+    if (first <= base.base.position) return;
+    count_block(*cursor.block, epoch_of(base, first, derived_.scopes[scope].epoch),
+                derived_.counters);
   }
 
   static Cursor* lowest(std::vector<Cursor>& cursors) {
@@ -133,7 +148,9 @@ class LogWalk {
     const StoredEvent& event = block.records()[at];
     ScopeHead& end = derived_.scopes[event.scope];
     ++derived_.events;
-    if (event.position.value != derived_.events) {
+    // Before the last event that was discarded there may be gaps.
+    const bool joins = event.position <= discarded_ || event.position.value == derived_.events;
+    if (!joins) {
       throw CorruptionError(fmt::format("position {} is missing ({} follows)", derived_.events,
                                         event.position.value));
     }
@@ -168,57 +185,6 @@ class LogWalk {
       note(check_, fmt::format("position {}: header and payload disagree", event.position.value));
   }
 
-  // The index entries that belong to a block, and the answers that its command table keeps.
-  void derive(const Block& block) {
-    std::map<events::Uuid, std::pair<Version, std::uint16_t>> streams;
-    std::map<events::Uuid, std::uint16_t> tenants;
-    std::map<events::Uuid, std::uint16_t> actors;
-    for (const StoredEvent& event : block.records()) {
-      const auto [stream, added] =
-          streams.try_emplace(event.stream, event.version, std::uint16_t{0});
-      ++stream->second.second;
-      if (event.tenant != events::Uuid{}) ++tenants[event.tenant];
-      const auto view = events::EventView::over(event.payload, events::Origin::kStored);
-      if (view.other_tenant()) ++tenants[*view.other_tenant()];
-      if (event.actor != events::Uuid{}) ++actors[event.actor];
-    }
-    const events::Scope scope = block.header().scope;
-    const std::uint32_t epoch = derived_.scopes[scope].epoch;
-    const std::uint64_t first = block.header().first.value;
-    for (const auto& [id, stream] : streams) {
-      std::string value;
-      append_le(value, first);
-      append_le(value, stream.second);
-      derived_.counters.add(Family::kIndex,
-                            keys::index(keys::kStreamIndex, scope, epoch, id, stream.first.value),
-                            value);
-    }
-    derive_counts(keys::kTenantIndex, block, tenants);
-    derive_counts(keys::kActorIndex, block, actors);
-    derive_answers(block.command_table());
-  }
-
-  void derive_counts(char kind, const Block& block,
-                     const std::map<events::Uuid, std::uint16_t>& counts) {
-    const events::Scope scope = block.header().scope;
-    for (const auto& [id, count] : counts) {
-      std::string value;
-      append_le(value, count);
-      derived_.counters.add(
-          Family::kIndex,
-          keys::index(kind, scope, derived_.scopes[scope].epoch, id, block.header().first.value),
-          value);
-    }
-  }
-
-  void derive_answers(std::string_view table) {
-    for (const CommandEntry& command : decode_command_table(table)) {
-      std::string key;
-      append_uuid(key, command.id);
-      derived_.counters.add(Family::kIdempotency, key, encode_idempotency(command));
-    }
-  }
-
   void compare_end(events::Scope scope, const ScopeHead& end) {
     const ScopeHead& found = derived_.scopes[scope];
     if (found == end) return;
@@ -231,6 +197,8 @@ class LogWalk {
   const VerifyInput& input_;
   CheckResult& check_;
   const Progress& progress_;
+  const std::shared_ptr<const Catalogue> catalogue_ = input_.history.now();
+  const Position discarded_ = catalogue_->discarded();
   Derived derived_;
   Position last_read_;
   events::Timestamp last_time_{INT64_MIN};
@@ -242,20 +210,26 @@ void add_eventless_answers(const StorageReader& storage, Counters& counters) {
   const auto cursor =
       storage.cursor(Family::kMeta, prefix, keys::after_prefix(prefix), /*scan=*/true);
   for (cursor->seek_first(); cursor->valid(); cursor->next()) {
-    for (const CommandEntry& command : decode_command_table(cursor->value())) {
-      std::string key;
-      append_uuid(key, command.id);
-      counters.add(Family::kIdempotency, key, encode_idempotency(command));
-    }
+    count_answers(cursor->value(), counters);
   }
 }
 
+// Whether an entry is one that a squash is about to remove.
+bool is_dead(Family family, const CounterKey& key, const Catalogue& catalogue) {
+  if (family != Family::kIndex || key.kind == static_cast<std::uint8_t>(keys::kTimeIndex)) {
+    return false;
+  }
+  return key.epoch < catalogue.of(static_cast<events::Scope>(key.scope)).base.first_epoch;
+}
+
 // What a family holds, by kind.
-Counters count_family(const StorageReader& storage, Family family, std::uint64_t& examined,
+Counters count_family(const VerifyInput& input, Family family, std::uint64_t& examined,
                       Ticker& ticker) {
   Counters counters;
-  const auto cursor = storage.cursor(family, {}, {}, /*scan=*/true);
+  const std::shared_ptr<const Catalogue> catalogue = input.history.now();
+  const auto cursor = input.view.cursor(family, {}, {}, /*scan=*/true);
   for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    if (is_dead(family, counter_key(family, cursor->key()), *catalogue)) continue;
     counters.add(family, cursor->key(), cursor->value());
     ++examined;
     ticker.tick();
@@ -295,7 +269,7 @@ void compare_counters(CheckResult& check, Family family, const Counters& expecte
 
 // The time marks have no other source than the log's times: each must name an event of its time.
 void check_time_marks(const VerifyInput& input, CheckResult& check, Ticker& ticker) {
-  const LogReader reader(input.view, input.info, input.head);
+  const LogReader reader(input.view, input.info, input.head, input.history);
   const std::string prefix(1, keys::kTimeIndex);
   const auto cursor =
       input.view.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/true);
@@ -337,20 +311,10 @@ void name_differences(CheckResult& check, const StorageReader& expected,
   }
 }
 
-void emit_state(RowFold& fold, const EmitEntry& emit) {
-  fold.fold([&](const FoldedRow& row) {
-    emit_entries(row, emit);
-    return true;
-  });
-  for (const events::TableInfo& table : events::tables()) {
-    if (table.integer_ids) emit_counter(table, fold.largest_id(table), emit);
-  }
-}
-
 void write_state(RowFold& fold, Scratch& scratch) {
   constexpr std::size_t kPendingBytesMax = std::size_t{1} << 20;
   ChangeSet pending;
-  emit_state(fold, [&](std::string key, std::string value) {
+  fold.emit(std::nullopt, [&](std::string key, std::string value) {
     pending.put(Family::kState, std::move(key), std::move(value));
     if (pending.bytes() >= kPendingBytesMax) scratch.write(std::exchange(pending, {}));
   });
@@ -359,7 +323,7 @@ void write_state(RowFold& fold, Scratch& scratch) {
 
 void check_fold(const VerifyInput& input, CheckResult& check, const Progress& progress) {
   RowFold fold(input.scratch, input.head.tail.value);
-  const LogReader reader(input.view, input.info, input.head);
+  const LogReader reader(input.view, input.info, input.head, input.history);
   reader.read_after({}, input.head.tail, [&](const StoredEvent& event) {
     fold.take(event);
     if (progress && event.position.value % kProgressEvery == 0)
@@ -368,7 +332,7 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
   });
   Counters counters;
   Ticker ticker(progress, input.head.tail);
-  emit_state(fold, [&](const std::string& key, const std::string& value) {
+  fold.emit(std::nullopt, [&](const std::string& key, const std::string& value) {
     counters.add(Family::kState, key, value);
     ticker.tick();
   });
@@ -389,7 +353,7 @@ void check_files(const VerifyInput& input, CheckResult& check, const Progress& p
 
 void check_family(const VerifyInput& input, Family family, const Counters* derived,
                   CheckResult& check, Ticker& ticker) {
-  const Counters found = count_family(input.view, family, check.examined, ticker);
+  const Counters found = count_family(input, family, check.examined, ticker);
   compare_counters(check, family, input.head.counters, found, "the head", "the store");
   if (derived != nullptr) compare_counters(check, family, *derived, found, "the log", "the store");
 }

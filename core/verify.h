@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/head.h"
+#include "core/log_history.h"
 #include "core/storage.h"
 #include "core/tenancy_store.h"
 
@@ -14,7 +15,8 @@ struct VerifyInput {
   const Storage& storage;     // Its files.
   const StorageReader& view;  // What is in it at one moment: others may write meanwhile.
   const StoreInfo& info;
-  const Head& head;  // Of the same moment.
+  const Head& head;  // Of the same moment, as is the next.
+  const LogHistory& history;
   std::filesystem::path scratch;
 };
 

@@ -71,6 +71,18 @@ void Writer::close() {
 std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> commands,
                                    SubmitOptions options) {
   const auto mine = std::make_shared<Ticket>(commands, options);
+  await(mine);
+  return std::move(mine->answers);
+}
+
+void Writer::commit(Act act) {
+  const auto mine =
+      std::make_shared<Ticket>(std::span<const events::CommandRequest>(), SubmitOptions{});
+  mine->act = std::move(act);
+  await(mine);
+}
+
+void Writer::await(const std::shared_ptr<Ticket>& mine) {
   bool leads = false;
   {
     const std::lock_guard lock(mutex_);
@@ -82,7 +94,6 @@ std::vector<Answer> Writer::submit(std::span<const events::CommandRequest> comma
   }
   if (leads) lead();
   if (mine->fault) std::rethrow_exception(mine->fault);
-  return std::move(mine->answers);
 }
 
 void Writer::submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
@@ -219,6 +230,11 @@ void Writer::decide_ticket(Ticket& ticket, const Group& group, std::shared_ptr<C
   const std::size_t bytes_max = parts_.log.limits().group_bytes_max;
   const std::size_t chosen = ticket.options.commit_commands_max;
   const std::size_t commands_max = chosen > 0 ? chosen : parts_.group_commands_max;
+  if (ticket.act) {
+    ticket.act(commit->batch);
+    ++commit->commands;
+    ticket.answers.emplace_back();  // As durable as its commit.
+  }
   for (const events::CommandRequest& command : ticket.commands) {
     CommandRunner::Decided decided = runner_.decide_command(command, state_, commit->batch.head());
     if (decided.has_effect) {

@@ -56,6 +56,11 @@ class Writer {
   void submit_then(std::vector<events::CommandRequest> commands, SubmitOptions options,
                    OnSubmitted done);
 
+  // Has `act` add to a batch, between commands; what it adds is durable when the call is over. It
+  // throws nothing. Errors: those of submit().
+  using Act = std::function<void(BatchWriter&)>;
+  void commit(Act act);
+
   // Answers what was submitted; nothing may be submitted afterwards.
   void close();
 
@@ -87,6 +92,7 @@ class Writer {
         : commands(asked), options(how) {}
     std::span<const events::CommandRequest> commands;
     SubmitOptions options;
+    Act act{};  // Instead of commands.
     std::optional<Later> later{};
     std::vector<Answer> answers{};
     std::size_t written = 0;  // Answers that rest on what is being written, and before it;
@@ -110,6 +116,8 @@ class Writer {
     std::exception_ptr fault{};  // Why it is not durable.
   };
 
+  // Waits until the ticket is answered, and leads if it comes to that. Throws its fault.
+  void await(const std::shared_ptr<Ticket>& mine);
   // Under mutex_: whether the caller leads.
   [[nodiscard]] bool join(std::shared_ptr<Ticket> ticket);
   void stand_by();

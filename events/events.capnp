@@ -387,6 +387,21 @@ struct StoreRestored @0xd53ac6b900a6ac65 $A.on(store) $A.effect(note) {
   tail @2 :Int64;             # The last position of the backup, and
   takenAt @3 :Int64;          # when that was made.
 }
+struct ScopeSquashed @0xfeeb53c8f582b34b $A.on(store) $A.effect(note) {
+  # Events of a scope have left the log. Hashes are SHA-256, in hexadecimal digits.
+  id @0 :Data;
+  squashedScope @1 :Text;
+  squashedThrough @2 :Int64;  # The last position that has left.
+  squashedEvents @3 :Int64;   # How many have left now.
+  logBytes @4 :Int64;         # What they took in the log, uncompressed.
+  chainHash @5 :Text;         # Of the last of them: proves all of them.
+  snapshotDigest @6 :Text;    # Of the entries of the scope's state as they led to it.
+  snapshotBytes @7 :Int64;    # Of its file.
+  archiveDigest @8 :Text;     # Of the digests of the archive's new files; of none if discarded.
+  archiveBytes @9 :Int64;     # Of these files.
+  archiveDirectory @10 :Text; # Where they were put; empty for the store's own place.
+  historyDiscarded @11 :Bool; # They, and all before them, are in no archive.
+}
 
 struct Event @0x9cd99715be8290b0 {
   # What is stored: the circumstances, and one fact. Absent texts are null pointers.
@@ -455,5 +470,6 @@ struct Event @0x9cd99715be8290b0 {
     domainIdsReserved @61 :DomainIdsReserved;
     memberIdsReserved @62 :MemberIdsReserved;
     storeRestored @63 :StoreRestored;
+    scopeSquashed @64 :ScopeSquashed;
   }
 }

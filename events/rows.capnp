@@ -139,6 +139,17 @@ struct StoreRow @0x84f0f71b5e05e212
   incarnation @1 :Int64 $A.sql(type = bigint);
   tail @2 :Int64 $A.sql(type = bigint);
   takenAt @3 :Int64 $A.sql(type = timestamptz);
+  squashedScope @4 :Text $A.sql(type = varchar, length = 50);
+  squashedThrough @5 :Int64 $A.sql(type = bigint);
+  squashedEvents @6 :Int64 $A.sql(type = bigint);
+  logBytes @7 :Int64 $A.sql(type = bigint);
+  chainHash @8 :Text $A.sql(type = varchar, length = 64);
+  snapshotDigest @9 :Text $A.sql(type = varchar, length = 64);
+  snapshotBytes @10 :Int64 $A.sql(type = bigint);
+  archiveDigest @11 :Text $A.sql(type = varchar, length = 64);
+  archiveBytes @12 :Int64 $A.sql(type = bigint);
+  archiveDirectory @13 :Text $A.sql(type = text);
+  historyDiscarded @14 :Bool $A.sql(type = boolean);
 }
 
 struct Rows @0x8f08fdd91f030d97 {

@@ -18,4 +18,44 @@ EncodedEvent store_restored(const Restored& restored, const Circumstances& circu
   return encode_canonical(event.asReader());
 }
 
+EncodedEvent scope_squashed(const Squashed& squashed, const Circumstances& circumstances) {
+  capnp::MallocMessageBuilder message;
+  auto event = message.initRoot<Event>();
+  set_circumstances(event, circumstances);
+  auto fact = event.initScopeSquashed();
+  fact.setId({squashed.store.bytes.data(), squashed.store.bytes.size()});
+  fact.setSquashedScope(std::string(scope_name(squashed.scope)));
+  fact.setSquashedThrough(static_cast<std::int64_t>(squashed.through));
+  fact.setSquashedEvents(static_cast<std::int64_t>(squashed.events));
+  fact.setLogBytes(static_cast<std::int64_t>(squashed.log_bytes));
+  fact.setChainHash(squashed.chain_hash);
+  fact.setSnapshotDigest(squashed.snapshot_digest);
+  fact.setSnapshotBytes(static_cast<std::int64_t>(squashed.snapshot_bytes));
+  fact.setArchiveDigest(squashed.archive_digest);
+  fact.setArchiveBytes(static_cast<std::int64_t>(squashed.archive_bytes));
+  fact.setArchiveDirectory(squashed.archive_directory);
+  fact.setHistoryDiscarded(squashed.history_discarded);
+  return encode_canonical(event.asReader());
+}
+
+Squashed read_squashed(const EventView& event) {
+  const auto fact = event.event().getScopeSquashed();
+  Squashed squashed;
+  squashed.store = event.entity();
+  const auto scope = find_scope(fact.getSquashedScope().cStr());
+  if (!scope) throw MalformedError("a scope that is not known was squashed");
+  squashed.scope = *scope;
+  squashed.through = static_cast<std::uint64_t>(fact.getSquashedThrough());
+  squashed.events = static_cast<std::uint64_t>(fact.getSquashedEvents());
+  squashed.log_bytes = static_cast<std::uint64_t>(fact.getLogBytes());
+  squashed.chain_hash = fact.getChainHash().cStr();
+  squashed.snapshot_digest = fact.getSnapshotDigest().cStr();
+  squashed.snapshot_bytes = static_cast<std::uint64_t>(fact.getSnapshotBytes());
+  squashed.archive_digest = fact.getArchiveDigest().cStr();
+  squashed.archive_bytes = static_cast<std::uint64_t>(fact.getArchiveBytes());
+  squashed.archive_directory = fact.getArchiveDirectory().cStr();
+  squashed.history_discarded = fact.getHistoryDiscarded();
+  return squashed;
+}
+
 }  // namespace tenantry::events

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "events/commands.h"
 #include "events/encoding.h"
+#include "events/kinds.h"
 
 // The events of what an operator does with a store: they are about no row.
 namespace tenantry::events {
@@ -16,5 +18,24 @@ struct Restored {
 };
 [[nodiscard]] EncodedEvent store_restored(const Restored& restored,
                                           const Circumstances& circumstances);
+
+struct Squashed {
+  Uuid store;
+  Scope scope = Scope::SYSTEM;
+  std::uint64_t through = 0;  // The last position that has left the log.
+  std::uint64_t events = 0;   // How many have left.
+  std::uint64_t log_bytes = 0;
+  std::string chain_hash;  // Hexadecimal, as are the next two.
+  std::string snapshot_digest;
+  std::string archive_digest;
+  std::uint64_t snapshot_bytes = 0;
+  std::uint64_t archive_bytes = 0;
+  std::string archive_directory;  // Empty for the store's own place.
+  bool history_discarded = false;
+};
+[[nodiscard]] EncodedEvent scope_squashed(const Squashed& squashed,
+                                          const Circumstances& circumstances);
+// Takes such an event apart.
+[[nodiscard]] Squashed read_squashed(const EventView& event);
 
 }  // namespace tenantry::events

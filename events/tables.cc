@@ -1,6 +1,8 @@
 #include "events/tables.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <stdexcept>
 
 #include "events/annotation_reader.h"
@@ -70,7 +72,7 @@ void read_lookups(TableInfo& table, Annotations annotations) {
   }
 }
 
-// What encode_row() takes for granted.
+// What encode_row() takes for granted. Of words that no row is made of, it need not hold.
 void check_places(const TableInfo& table) {
   const auto shape = table.schema.getProto().getStruct();
   if (shape.getDataWordCount() * sizeof(capnp::word) > kRowDataBytesMax)
@@ -95,7 +97,6 @@ TableInfo read_table(capnp::StructSchema schema) {
   table.entity_name = entity_name(table.entity);
   table.integer_ids = declared.getIntegerIds();
   for (const auto field : schema.getFields()) table.columns.push_back(read_column(field));
-  check_places(table);
   table.id_column = column_place(table, "id");
   for (std::size_t place = 0; place < table.columns.size(); ++place) {
     if (table.columns[place].is_owner) table.owner_column = place;
@@ -110,6 +111,7 @@ std::vector<TableInfo> read_tables() {
   std::vector<TableInfo> all;
   for (const auto member : capnp::Schema::from<Rows>().getUnionFields()) {
     all.push_back(read_table(member.getType().asStruct()));
+    check_places(all.back());
   }
   for (const TableInfo& table :
        all) {  // A cycle, or a reference forwards, cannot be loaded in order.
@@ -190,6 +192,47 @@ bool is_of_type(SqlType type, const Value& value) {
 }
 
 std::string_view scope_name(Scope scope) { return enumerant_name(scope); }
+
+std::optional<Scope> find_scope(std::string_view name) {
+  for (const auto enumerant : capnp::Schema::from<Scope>().getEnumerants()) {
+    if (name == enumerant.getProto().getName().cStr())
+      return static_cast<Scope>(enumerant.getOrdinal());
+  }
+  return std::nullopt;
+}
+
+std::vector<ScopeInfo> order_scopes(const std::vector<TableInfo>& all) {
+  std::map<Scope, std::set<Scope>> needed;
+  for (const TableInfo& table : all) {
+    std::set<Scope>& needs = needed[table.scope];
+    for (const ColumnInfo& column : table.columns) {
+      if (column.references.empty()) continue;
+      const auto target = std::ranges::find(all, column.references, &TableInfo::name);
+      if (target == all.end()) {
+        throw std::logic_error(table.name + " refers to " + column.references +
+                               ", which is no table");
+      }
+      if (target->scope != table.scope) needs.insert(target->scope);
+    }
+  }
+  std::vector<ScopeInfo> ordered;
+  const auto is_placed = [&](Scope scope) {
+    return std::ranges::find(ordered, scope, &ScopeInfo::scope) != ordered.end();
+  };
+  while (ordered.size() < needed.size()) {
+    const auto next = std::ranges::find_if(needed, [&](const auto& scope) {
+      return !is_placed(scope.first) && std::ranges::all_of(scope.second, is_placed);
+    });
+    if (next == needed.end()) throw std::logic_error("scopes depend on each other in a circle");
+    ordered.push_back({next->first, {next->second.begin(), next->second.end()}});
+  }
+  return ordered;
+}
+
+const std::vector<ScopeInfo>& scopes() {
+  static const std::vector<ScopeInfo> ordered = order_scopes(tables());
+  return ordered;
+}
 
 std::string_view entity_name(EntityKind entity) { return enumerant_name(entity); }
 

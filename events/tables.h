@@ -84,6 +84,16 @@ using RowValues = std::vector<Value>;
 [[nodiscard]] const TableInfo& store_words();
 [[nodiscard]] const TableInfo* find_table(std::string_view name);
 [[nodiscard]] std::string_view scope_name(Scope scope);
+[[nodiscard]] std::optional<Scope> find_scope(std::string_view name);
+// A scope that has tables, and those whose rows its own refer to.
+struct ScopeInfo {
+  Scope scope = Scope::SYSTEM;
+  std::vector<Scope> depends_on;
+};
+// All of them, each behind those that it depends on. Throws std::logic_error where tables of two
+// scopes refer to each other, or one to no table: the schema is wrong.
+[[nodiscard]] const std::vector<ScopeInfo>& scopes();
+[[nodiscard]] std::vector<ScopeInfo> order_scopes(const std::vector<TableInfo>& tables);
 [[nodiscard]] std::string_view entity_name(EntityKind entity);
 [[nodiscard]] EntityKind find_entity(
     std::string_view name);  // NONE when there is none of that name.

@@ -53,6 +53,8 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> make_export_command();
 [[nodiscard]] std::unique_ptr<Command> make_import_command();
 [[nodiscard]] std::unique_ptr<Command> make_backup_command();
+[[nodiscard]] std::unique_ptr<Command> make_squash_command();
+[[nodiscard]] std::unique_ptr<Command> make_squashes_command();
 [[nodiscard]] std::unique_ptr<Command> make_restore_command();
 [[nodiscard]] std::unique_ptr<Command> make_completion_command();
 

@@ -83,6 +83,7 @@ ExitCode print_events(Session& session, const LogOptions& options) {
   const TenancyStore& store = session.store();
   LogFilter filter = make_log_filter(store, options.filter, session.now());
   filter.reverse = options.reverse;
+  filter.live_only = options.live_only;
   EventPrinter printer(session, options);
   printer.print(store, filter);
   printer.finish();
@@ -95,7 +96,10 @@ ExitCode follow_events(Session& session, const LogOptions& options) {
   std::optional<LogFilter> filter;
   EventPrinter printer(session, options);
   follow(session, [&](const TenancyStore& store) -> FollowStep {
-    if (!filter) filter = make_log_filter(store, options.filter, session.now());
+    if (!filter) {
+      filter = make_log_filter(store, options.filter, session.now());
+      filter->live_only = options.live_only;
+    }
     const Position tail = store.tail().tail;
     filter->through = tail;
     printer.print(store, *filter);

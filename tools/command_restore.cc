@@ -1,4 +1,3 @@
-#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -6,9 +5,8 @@
 #include <fmt/format.h>
 
 #include "core/backup.h"
-#include "core/error.h"
 #include "core/store_files.h"
-#include "events/text.h"
+#include "tools/circumstances.h"
 #include "tools/command.h"
 
 namespace tenantry::tools {
@@ -27,10 +25,7 @@ class RestoreCommand final : public Command {
   }
   void declare(CLI::App& app) override {
     app.add_option("DIR", directory_, "what `tenantry backup` made")->required();
-    app.add_option("--actor", actor_, "who restores; stands in the event that says so")
-        ->type_name("NAME")
-        ->capture_default_str();
-    app.add_option("--reason", reason_, "why")->type_name("TEXT");
+    circumstances_.declare(app);
     app.add_flag("--dry-run", dry_run_, "copy and check, but make no store");
   }
 
@@ -38,9 +33,7 @@ class RestoreCommand final : public Command {
     RestoreOptions options;
     options.backup = directory_;
     options.directory = session.options().store;
-    options.circumstances.actor = checked("--actor", actor_, kActorMax);
-    options.circumstances.channel = "restore";
-    options.circumstances.reason = checked("--reason", reason_, kReasonMax);
+    options.circumstances = circumstances_.read("restore");
     options.dry_run = dry_run_;
     const RestoreReport report = restore(session, options);
     print_record(session.out(), session.printing(),
@@ -62,23 +55,9 @@ class RestoreCommand final : public Command {
   }
 
  private:
-  // As of every command.
-  static constexpr std::size_t kActorMax = 200;
-  static constexpr std::size_t kReasonMax = 500;
-
   [[nodiscard]] static RestoreReport restore(Session& session, const RestoreOptions& options) {
     ProgressMeter meter(session.progress_mode(true), "restore", "events");
     return restore_store(options, session.clock(), session.ids(), session.progress_of(meter));
-  }
-
-  static const std::string& checked(const char* option, const std::string& text, std::size_t max) {
-    if (!events::is_storable_text(text)) {
-      throw UsageError("invalid_text", fmt::format("{} must be valid UTF-8", option));
-    }
-    if (events::count_characters(text) > max) {
-      throw UsageError("too_long", fmt::format("{} has more than {} characters", option, max));
-    }
-    return text;
   }
 
   [[nodiscard]] std::string closing_words(const RestoreReport& report) const {
@@ -90,8 +69,7 @@ class RestoreCommand final : public Command {
   }
 
   std::string directory_;
-  std::string actor_ = "system:restore";
-  std::string reason_;
+  CircumstanceOptions circumstances_{"system:restore"};
   bool dry_run_ = false;
 };
 

@@ -14,7 +14,9 @@ namespace tenantry::tools {
 namespace {
 
 const std::vector<Column>& scope_columns() {
-  static const std::vector<Column> columns = {{"scope"}, {"events"}, {"last_position"}};
+  static const std::vector<Column> columns = {{"scope"},     {"events"},       {"last_position"},
+                                              {"base"},      {"live"},         {"archived"},
+                                              {"discarded"}, {"archive_bytes"}};
   return columns;
 }
 
@@ -22,7 +24,10 @@ std::vector<std::vector<Cell>> scope_records(const StoreStatus& status) {
   std::vector<std::vector<Cell>> records;
   for (const ScopeStatus& scope : status.scopes) {
     records.push_back({std::string(events::scope_name(scope.scope)), number_cell(scope.events),
-                       number_cell(scope.last.value)});
+                       number_cell(scope.last.value), number_cell(scope.base.value),
+                       number_cell(scope.events - scope.archived - scope.discarded),
+                       number_cell(scope.archived), number_cell(scope.discarded),
+                       number_cell(scope.archive_bytes)});
   }
   return records;
 }

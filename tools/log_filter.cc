@@ -15,18 +15,6 @@
 namespace tenantry::tools {
 namespace {
 
-events::Scope parse_scope(const std::string& text) {
-  std::vector<std::string> names;
-  for (const events::Scope scope :
-       {events::Scope::SYSTEM, events::Scope::AUTH, events::Scope::CORE, events::Scope::TENANTS}) {
-    if (events::scope_name(scope) == text) return scope;
-    names.emplace_back(events::scope_name(scope));
-  }
-  const std::string near = did_you_mean(text, names);
-  throw UsageError("unknown_scope", "there is no scope \"" + text + "\"",
-                   near.empty() ? "system, auth, core or tenants" : near);
-}
-
 std::set<std::uint32_t> parse_kinds(const std::string& list) {
   std::set<std::uint32_t> numbers;
   for (const std::string& name : split_list(list)) {
@@ -47,6 +35,13 @@ std::set<std::uint32_t> parse_kinds(const std::string& list) {
 }
 
 }  // namespace
+
+events::Scope parse_scope(const std::string& text) {
+  if (const auto scope = events::find_scope(text)) return *scope;
+  const std::string near = did_you_mean(text, {"system", "auth", "core", "tenants"});
+  throw UsageError("unknown_scope", "there is no scope \"" + text + "\"",
+                   near.empty() ? "system, auth, core or tenants" : near);
+}
 
 bool LogFilterOptions::filters() const {
   return !tenant.empty() || !user.empty() || !stream.empty() || !scope.empty() || kinds || actor ||

@@ -31,6 +31,9 @@ struct LogFilterOptions {
   [[nodiscard]] bool filters() const;
 };
 
+// Throws UsageError `unknown_scope` for what is none.
+[[nodiscard]] events::Scope parse_scope(const std::string& text);
+
 void declare_log_filter(CLI::App& app, LogFilterOptions& options);
 
 // All but `grep` and `limit`. Throws UsageError for what names nothing, or several.

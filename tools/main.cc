@@ -49,6 +49,8 @@ Commands make_commands() {
   commands.push_back(make_project_command());
   commands.push_back(make_rebuild_command());
   commands.push_back(make_verify_command());
+  commands.push_back(make_squash_command());
+  commands.push_back(make_squashes_command());
   commands.push_back(make_backup_command());
   commands.push_back(make_restore_command());
   commands.push_back(make_schema_command());

@@ -33,6 +33,7 @@ class PassingEvents {
     LogFilter all;
     all.after = filter_.after;
     all.through = filter_.through;
+    all.whole = filter_.whole;
     all_pass_ = filter_ == all;
   }
   bool holds(Position position) {

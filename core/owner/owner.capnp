@@ -50,6 +50,7 @@ interface Owner {
   look @10 () -> (view :View, tail :Tail, fault :Fault);
   backUp @11 (directory :Text) -> (backup :BackingUp, fault :Fault);
   # `directory`: absolute.
+  squash @12 (options :SquashOptions, plan :Bool) -> (squash :Squashing, fault :Fault);
 }
 
 interface Rehearsal {
@@ -81,6 +82,56 @@ interface BackingUp {
   # Under way until it is dropped; then nothing is left of it, unless it has ended.
   wait @0 (millis :UInt32)
       -> (done :UInt64, total :UInt64, ended :Bool, report :Backup, fault :Fault);
+}
+
+interface Squashing {
+  # Under way until it is dropped; then it is as if it had not been begun, unless it was published.
+  wait @0 (millis :UInt32)
+      -> (done :UInt64, total :UInt64, ended :Bool, report :Squash, fault :Fault);
+}
+
+struct SquashOptions {
+  scopes @0 :List(UInt16);
+  through :union { tail @1 :Void; position @2 :UInt64; }
+  archive @3 :Text;            # Absolute; empty for inside the store.
+  discardHistory @4 :Bool;
+  actor @5 :Text;
+  channel @6 :Text;
+  reason @7 :Text;
+  correlationId @8 :Text;
+}
+
+struct Squash {
+  scopes @0 :List(Scope);
+  archive @1 :Text;
+  discarded @2 :Bool;
+  tail @3 :UInt64;
+  bytesBefore @4 :UInt64;
+  bytesAfter @5 :UInt64;
+  micros @6 :UInt64;
+
+  struct Scope {
+    scope @0 :UInt16;
+    after @1 :UInt64;
+    through @2 :UInt64;
+    events @3 :UInt64;
+    kinds @4 :List(Kind);
+    firstTime @5 :Int64;
+    lastTime @6 :Int64;
+    logBytes @7 :UInt64;
+    diskBytes @8 :UInt64;
+    segments @9 :UInt64;
+    archiveBytes @10 :UInt64;
+    archiveDigest @11 :Data;
+    snapshotEntries @12 :UInt64;
+    snapshotBytes @13 :UInt64;
+    snapshotDigest @14 :Data;
+    chainHash @15 :Data;
+  }
+  struct Kind {
+    kind @0 :UInt32;
+    events @1 :UInt64;
+  }
 }
 
 struct Backup {
@@ -169,6 +220,8 @@ struct LogFilter {
   correlationId @10 :Text;
   kinds @11 :List(UInt32);
   reverse @12 :Bool;
+  liveOnly @13 :Bool;
+  whole @14 :Bool;
 }
 
 struct ResolveQuery {
@@ -202,6 +255,10 @@ struct Status {
     scope @0 :UInt16;
     events @1 :UInt64;
     last @2 :UInt64;
+    base @3 :UInt64;
+    archived @4 :UInt64;
+    archiveBytes @5 :UInt64;
+    discarded @6 :UInt64;
   }
   struct Table {
     name @0 :Text;

@@ -30,6 +30,7 @@ using HeldView = Held<wire::View::Client>;
 using HeldRehearsal = Held<wire::Rehearsal::Client>;
 using HeldVerification = Held<wire::Verification::Client>;
 using HeldBackup = Held<wire::BackingUp::Client>;
+using HeldSquash = Held<wire::Squashing::Client>;
 
 std::uint32_t number_of(const events::TableInfo& table) {
   return static_cast<std::uint32_t>(&table - events::tables().data());
@@ -279,6 +280,7 @@ class Remote final : public RemoteStore {
     LogFilter filter;
     filter.after = after;
     filter.through = through;
+    filter.whole = true;
     read_log(filter, visit);
   }
 
@@ -461,7 +463,29 @@ class Remote final : public RemoteStore {
                                   [](auto& response) { return read_backup(response.getReport()); });
   }
 
+  SquashReport plan_squash(const SquashOptions& options, const Progress& progress) const override {
+    return ask_squash(options, /*plan=*/true, progress);
+  }
+  SquashReport squash(const SquashOptions& options, const Progress& progress) override {
+    return ask_squash(options, /*plan=*/false, progress);
+  }
+
  private:
+  SquashReport ask_squash(const SquashOptions& options, bool plan, const Progress& progress) const {
+    const auto squash = held_->call<std::unique_ptr<HeldSquash>>(
+        [&](wire::Owner::Client& owner) {
+          auto request = owner.squashRequest();
+          write_squash_options(request.initOptions(), options);
+          request.setPlan(plan);
+          return request;
+        },
+        [&](auto& response) {
+          return std::make_unique<HeldSquash>(held_->connection(), response.getSquash());
+        });
+    return wait_for<SquashReport>(*squash, progress,
+                                  [](auto& response) { return read_squash(response.getReport()); });
+  }
+
   // Until the work has ended; `progress` may throw, and the work has no use any more.
   template <class Result, class Client, class Read>
   static Result wait_for(const Held<Client>& work, const Progress& progress, Read&& read) {

@@ -371,6 +371,16 @@ class BackingUpServer final : public wire::BackingUp::Server, private RunningSer
   }
 };
 
+class SquashingServer final : public wire::Squashing::Server, private RunningServer<SquashReport> {
+ public:
+  using RunningServer::RunningServer;
+  kj::Promise<void> wait(WaitContext context) override {
+    return answer_wait(context, [](auto& results, const SquashReport& report) {
+      write_squash(results.initReport(), report);
+    });
+  }
+};
+
 // --- What a caller may ask.
 
 // What is no command at all must not reach those whose commands share its commit. More need not be
@@ -555,6 +565,17 @@ class OwnerServer final : public wire::Owner::Server {
           return store.back_up(directory, told);
         });
     if (running) context.getResults().setBackup(kj::heap<BackingUpServer>(desk_, running));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> squash(SquashContext context) override {
+    const SquashOptions options = read_squash_options(context.getParams().getOptions());
+    const bool plan = context.getParams().getPlan();
+    const auto running =
+        run_on<SquashReport>(context, [options, plan](TenancyStore& store, const Progress& told) {
+          return plan ? store.plan_squash(options, told) : store.squash(options, told);
+        });
+    if (running) context.getResults().setSquash(kj::heap<SquashingServer>(desk_, running));
     return kj::READY_NOW;
   }
 

@@ -100,6 +100,7 @@ class SharedStore final : public TenancyStore {
     LogFilter filter;
     filter.after = after;
     filter.through = through;
+    filter.whole = true;
     read_log(filter, visit);
   }
 
@@ -242,6 +243,27 @@ class SharedStore final : public TenancyStore {
             std::string(gone.what()) + "; nobody knows whether the store was copied",
             "if there is a file BACKUP in " + directory.string() +
                 ", it was; else remove what is there and repeat");
+      }
+    });
+  }
+
+  SquashReport plan_squash(const SquashOptions& options, const Progress& progress) const override {
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      return reached->store->plan_squash(options, progress);
+    });
+  }
+
+  SquashReport squash(const SquashOptions& options, const Progress& progress) override {
+    require_writable();
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      try {
+        return reached->store->squash(options, progress);
+      } catch (const OwnerGone& gone) {
+        if (!gone.may_be_done()) throw;
+        throw UnavailableError(
+            std::string(gone.what()) + "; nobody knows whether the store was squashed",
+            "`tenantry squashes` tells; one that was not finished is forgotten, or finished, when "
+            "the store is opened again");
       }
     });
   }

@@ -244,6 +244,8 @@ void write_filter(wire::LogFilter::Builder to, const LogFilter& filter) {
   unsigned int at = 0;
   for (const std::uint32_t kind : filter.kinds) kinds.set(at++, kind);
   to.setReverse(filter.reverse);
+  to.setLiveOnly(filter.live_only);
+  to.setWhole(filter.whole);
 }
 
 LogFilter read_filter(wire::LogFilter::Reader filter) {
@@ -260,6 +262,8 @@ LogFilter read_filter(wire::LogFilter::Reader filter) {
   if (filter.hasCorrelationId()) read.correlation_id = text_of(filter.getCorrelationId());
   for (const std::uint32_t kind : filter.getKinds()) read.kinds.insert(kind);
   read.reverse = filter.getReverse();
+  read.live_only = filter.getLiveOnly();
+  read.whole = filter.getWhole();
   return read;
 }
 
@@ -306,6 +310,10 @@ void write_status(wire::Status::Builder to, const StoreStatus& status) {
     scopes[n].setScope(static_cast<std::uint16_t>(status.scopes[n].scope));
     scopes[n].setEvents(status.scopes[n].events);
     scopes[n].setLast(status.scopes[n].last.value);
+    scopes[n].setBase(status.scopes[n].base.value);
+    scopes[n].setArchived(status.scopes[n].archived);
+    scopes[n].setArchiveBytes(status.scopes[n].archive_bytes);
+    scopes[n].setDiscarded(status.scopes[n].discarded);
   }
   auto rows = to.initRows(static_cast<unsigned int>(status.rows.size()));
   for (unsigned int n = 0; n < rows.size(); ++n) {
@@ -332,8 +340,13 @@ StoreStatus read_status(wire::Status::Reader status) {
   read.term = status.getTerm();
   read.batches = status.getBatches();
   for (const auto scope : status.getScopes()) {
-    read.scopes.push_back(
-        {static_cast<events::Scope>(scope.getScope()), scope.getEvents(), {scope.getLast()}});
+    read.scopes.push_back({static_cast<events::Scope>(scope.getScope()),
+                           scope.getEvents(),
+                           {scope.getLast()},
+                           {scope.getBase()},
+                           scope.getArchived(),
+                           scope.getArchiveBytes(),
+                           scope.getDiscarded()});
   }
   for (const auto table : status.getRows()) {
     read.rows.emplace_back(text_of(table.getName()), table.getRows());
@@ -367,6 +380,104 @@ BackupReport read_backup(wire::Backup::Reader report) {
           {report.getTakenAt()},
           report.getFiles(),
           report.getBytes()};
+}
+
+void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& options) {
+  auto scopes = to.initScopes(static_cast<unsigned int>(options.scopes.size()));
+  unsigned int at = 0;
+  for (const events::Scope scope : options.scopes) {
+    scopes.set(at++, static_cast<std::uint16_t>(scope));
+  }
+  if (options.through) to.initThrough().setPosition(options.through->value);
+  to.setArchive(text_of(options.archive.string()));
+  to.setDiscardHistory(options.discard_history);
+  to.setActor(text_of(options.circumstances.actor));
+  to.setChannel(text_of(options.circumstances.channel));
+  to.setReason(text_of(options.circumstances.reason));
+  to.setCorrelationId(text_of(options.circumstances.correlation_id));
+}
+
+SquashOptions read_squash_options(wire::SquashOptions::Reader options) {
+  SquashOptions read;
+  for (const std::uint16_t scope : options.getScopes()) {
+    read.scopes.insert(static_cast<events::Scope>(scope));
+  }
+  if (options.getThrough().isPosition()) {
+    read.through = Position{options.getThrough().getPosition()};
+  }
+  read.archive = text_of(options.getArchive());
+  read.discard_history = options.getDiscardHistory();
+  read.circumstances.actor = text_of(options.getActor());
+  read.circumstances.channel = text_of(options.getChannel());
+  read.circumstances.reason = text_of(options.getReason());
+  read.circumstances.correlation_id = text_of(options.getCorrelationId());
+  return read;
+}
+
+void write_squash(wire::Squash::Builder to, const SquashReport& report) {
+  auto scopes = to.initScopes(static_cast<unsigned int>(report.scopes.size()));
+  for (unsigned int n = 0; n < scopes.size(); ++n) {
+    const SquashedScope& from = report.scopes[n];
+    auto scope = scopes[n];
+    scope.setScope(static_cast<std::uint16_t>(from.scope));
+    scope.setAfter(from.after.value);
+    scope.setThrough(from.through.value);
+    scope.setEvents(from.events);
+    auto kinds = scope.initKinds(static_cast<unsigned int>(from.kinds.size()));
+    unsigned int at = 0;
+    for (const auto& [kind, count] : from.kinds) {
+      kinds[at].setKind(kind);
+      kinds[at++].setEvents(count);
+    }
+    scope.setFirstTime(from.first_time.micros);
+    scope.setLastTime(from.last_time.micros);
+    scope.setLogBytes(from.log_bytes);
+    scope.setDiskBytes(from.disk_bytes);
+    scope.setSegments(from.segments);
+    scope.setArchiveBytes(from.archive_bytes);
+    scope.setArchiveDigest({from.archive_digest.data(), from.archive_digest.size()});
+    scope.setSnapshotEntries(from.snapshot_entries);
+    scope.setSnapshotBytes(from.snapshot_bytes);
+    scope.setSnapshotDigest({from.snapshot_digest.data(), from.snapshot_digest.size()});
+    scope.setChainHash({from.chain_hash.data(), from.chain_hash.size()});
+  }
+  to.setArchive(text_of(report.archive.string()));
+  to.setDiscarded(report.discarded);
+  to.setTail(report.tail.value);
+  to.setBytesBefore(report.bytes_before);
+  to.setBytesAfter(report.bytes_after);
+  to.setMicros(report.micros);
+}
+
+SquashReport read_squash(wire::Squash::Reader report) {
+  SquashReport read;
+  for (const auto from : report.getScopes()) {
+    SquashedScope scope;
+    scope.scope = static_cast<events::Scope>(from.getScope());
+    scope.after = {from.getAfter()};
+    scope.through = {from.getThrough()};
+    scope.events = from.getEvents();
+    for (const auto kind : from.getKinds()) scope.kinds[kind.getKind()] = kind.getEvents();
+    scope.first_time = {from.getFirstTime()};
+    scope.last_time = {from.getLastTime()};
+    scope.log_bytes = from.getLogBytes();
+    scope.disk_bytes = from.getDiskBytes();
+    scope.segments = from.getSegments();
+    scope.archive_bytes = from.getArchiveBytes();
+    scope.archive_digest = read_hash(from.getArchiveDigest());
+    scope.snapshot_entries = from.getSnapshotEntries();
+    scope.snapshot_bytes = from.getSnapshotBytes();
+    scope.snapshot_digest = read_hash(from.getSnapshotDigest());
+    scope.chain_hash = read_hash(from.getChainHash());
+    read.scopes.push_back(std::move(scope));
+  }
+  read.archive = text_of(report.getArchive());
+  read.discarded = report.getDiscarded();
+  read.tail = {report.getTail()};
+  read.bytes_before = report.getBytesBefore();
+  read.bytes_after = report.getBytesAfter();
+  read.micros = report.getMicros();
+  return read;
 }
 
 void write_checks(capnp::List<wire::Check>::Builder to, std::span<const CheckResult> checks) {

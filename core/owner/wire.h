@@ -61,6 +61,11 @@ void write_status(wire::Status::Builder to, const StoreStatus& status);
 void write_backup(wire::Backup::Builder to, const BackupReport& report);
 [[nodiscard]] BackupReport read_backup(wire::Backup::Reader report);
 
+void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& options);
+[[nodiscard]] SquashOptions read_squash_options(wire::SquashOptions::Reader options);
+void write_squash(wire::Squash::Builder to, const SquashReport& report);
+[[nodiscard]] SquashReport read_squash(wire::Squash::Reader report);
+
 void write_checks(capnp::List<wire::Check>::Builder to, std::span<const CheckResult> checks);
 [[nodiscard]] std::vector<CheckResult> read_checks(capnp::List<wire::Check>::Reader checks);
 

@@ -34,7 +34,7 @@ class BlockStreamTest : public StoreTestBase {
   }
   // The first positions of the blocks of scope core.
   std::vector<std::uint64_t> walk(std::uint64_t after, std::uint64_t through, bool reverse) {
-    const auto blocks = scan_blocks(*storage_, Scope::CORE, {after}, {through}, reverse);
+    const auto blocks = scan_blocks(*storage_, Scope::CORE, {}, {after}, {through}, reverse);
     std::vector<std::uint64_t> found;
     while (const auto block = blocks->next()) found.push_back(block->header().first.value);
     return found;

@@ -63,8 +63,9 @@ class VerifyTest : public StoreTestBase {
     const StoreInfo info = decode_store_info(*storage_->get(Family::kMeta, "store"));
     const Head head = decode_head(*storage_->get(Family::kMeta, "head"));
     std::vector<std::string> found;
-    for (const CheckResult& check : verify_store(
-             {*storage_, *storage_, info, head, directory() / "scratch"}, VerifyDepth::kFull, {})) {
+    const LogHistory history(directory() / "archive", read_catalogue(*storage_));
+    const VerifyInput input{*storage_, *storage_, info, head, history, directory() / "scratch"};
+    for (const CheckResult& check : verify_store(input, VerifyDepth::kFull, {})) {
       for (const std::string& problem : check.problems)
         found.push_back(check.name + ": " + problem);
     }

@@ -28,14 +28,15 @@ std::vector<std::pair<std::string, Value>> changed(const EncodedEvent& payload) 
 }
 
 TEST(KindsTest, EveryKindIsNumberedByItsPlaceAndNamedByItsStruct) {
-  ASSERT_EQ(kinds().size(), 60U);
+  ASSERT_EQ(kinds().size(), 61U);
   EXPECT_EQ(find_kind(1)->name, "UserRegistered");
   EXPECT_EQ(find_kind(47)->name, "InvitationDeleted");
   EXPECT_EQ(find_kind("TenantCreated")->number, 14U);
   EXPECT_EQ(find_kind(0), nullptr);
   EXPECT_EQ(find_kind(48)->name, "UserImported");
   EXPECT_EQ(find_kind(60)->name, "StoreRestored");
-  EXPECT_EQ(find_kind(61), nullptr);
+  EXPECT_EQ(find_kind(61)->name, "ScopeSquashed");
+  EXPECT_EQ(find_kind(62), nullptr);
 }
 
 TEST(RowChangesTest, AnInsertGivesEveryColumn) {

@@ -317,6 +317,18 @@ class SettlingStorage final : public Storage {
     }
     env_.settle();
   }
+  void remove_ranges(const std::vector<KeyRange>& ranges) override {
+    try {
+      storage_->remove_ranges(ranges);
+    } catch (...) {
+      env_.settle();
+      throw;
+    }
+    env_.settle();
+  }
+  [[nodiscard]] std::uint64_t size_of(const KeyRange& range) const override {
+    return storage_->size_of(range);
+  }
   void copy_to(const std::filesystem::path& directory) override {
     // What a flush leaves to the background would be done beside the copying.
     flush();

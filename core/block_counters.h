@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/counters.h"
+#include "core/record.h"
+
+// What blocks of the log account for beside it, computed from them alone.
+namespace tenantry {
+
+// Adds the block's index entries, under that epoch, and its answers.
+void count_block(const Block& block, std::uint32_t epoch, Counters& counters);
+// The answers that a command table keeps.
+void count_answers(std::string_view command_table, Counters& counters);
+
+}  // namespace tenantry

@@ -1,0 +1,257 @@
+#include "core/catalogue.h"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+#include <capnp/message.h>
+#include <fmt/format.h>
+
+#include "core/counters_format.h"
+#include "core/error.h"
+#include "core/fixed_data.h"
+#include "core/format.capnp.h"
+#include "core/keys.h"
+#include "events/encoding.h"
+
+namespace tenantry {
+namespace {
+
+constexpr const char* kJobKey = "squash";
+
+std::string base_key(events::Scope scope) {
+  return fmt::format("base/{:04x}", static_cast<unsigned int>(scope));
+}
+std::string segment_key(events::Scope scope, const ArchiveSegment& segment) {
+  return fmt::format("segment/{:04x}/{:016x}", static_cast<unsigned int>(scope),
+                     segment.before.seq + 1);
+}
+std::string snapshot_key(events::Scope scope, const Snapshot& snapshot) {
+  return fmt::format("snapshot/{:04x}/{:016x}", static_cast<unsigned int>(scope), snapshot.at.seq);
+}
+
+void write_point(format::ScopePoint::Builder to, const ScopePoint& point) {
+  to.setPosition(point.position.value);
+  to.setSeq(point.seq);
+  to.setChainHash(as_data(point.chain));
+}
+
+ScopePoint read_point(format::ScopePoint::Reader from, const char* what) {
+  return {{from.getPosition()}, from.getSeq(), read_fixed<Hash>(from.getChainHash(), what)};
+}
+
+ScopeBase read_base(std::string_view bytes) {
+  return read_stored("a scope's base", [&] {
+    events::MessageView view(bytes);
+    const auto root = view.root<format::ScopeBase>();
+    ScopeBase base;
+    base.base = read_point(root.getBase(), "a scope's base");
+    base.discarded = read_point(root.getDiscarded(), "a scope's base");
+    base.first_epoch = root.getFirstEpoch();
+    for (const auto epoch : root.getClosedEpochs()) {
+      base.closed.push_back({epoch.getEpoch(), {epoch.getLast()}});
+    }
+    base.removed = read_counters(root.getRemoved(), "a scope's base");
+    return base;
+  });
+}
+
+ArchiveSegment read_segment(std::string_view bytes) {
+  return read_stored("an archive's segment", [&] {
+    constexpr const char* kWhat = "an archive's segment";
+    events::MessageView view(bytes);
+    const auto root = view.root<format::ArchiveSegment>();
+    ArchiveSegment segment;
+    segment.before = read_point(root.getBefore(), kWhat);
+    segment.through = read_point(root.getThrough(), kWhat);
+    segment.first_time = {root.getFirstTime()};
+    segment.last_time = {root.getLastTime()};
+    segment.content_digest = read_fixed<Hash>(root.getContentDigest(), kWhat);
+    segment.file_digest = read_fixed<Hash>(root.getFileDigest(), kWhat);
+    segment.raw_bytes = root.getRawBytes();
+    segment.file_bytes = root.getFileBytes();
+    segment.directory = root.getDirectory().cStr();
+    segment.name = root.getName().cStr();
+    return segment;
+  });
+}
+
+Snapshot read_snapshot(std::string_view bytes) {
+  return read_stored("a snapshot", [&] {
+    constexpr const char* kWhat = "a snapshot";
+    events::MessageView view(bytes);
+    const auto root = view.root<format::Snapshot>();
+    Snapshot snapshot;
+    snapshot.at = read_point(root.getAt(), kWhat);
+    snapshot.entries = root.getEntries();
+    snapshot.content_digest = read_fixed<Hash>(root.getContentDigest(), kWhat);
+    snapshot.file_digest = read_fixed<Hash>(root.getFileDigest(), kWhat);
+    snapshot.raw_bytes = root.getRawBytes();
+    snapshot.file_bytes = root.getFileBytes();
+    if (root.getPrevious().size() > 0) {
+      snapshot.previous = read_fixed<Hash>(root.getPrevious(), kWhat);
+    }
+    snapshot.name = root.getName().cStr();
+    return snapshot;
+  });
+}
+
+SquashJob read_job(std::string_view bytes) {
+  return read_stored("the squash under way", [&] {
+    events::MessageView view(bytes);
+    const auto root = view.root<format::SquashJob>();
+    SquashJob job;
+    job.directory = root.getDirectory().cStr();
+    job.published = root.getPublished();
+    for (const auto scope : root.getScopes()) {
+      job.scopes.push_back(static_cast<events::Scope>(scope));
+    }
+    for (const auto file : root.getFiles()) job.files.emplace_back(file.cStr());
+    return job;
+  });
+}
+
+// Calls `visit` with the scope and the value of each key that begins so.
+template <class Visit>
+void visit_keys(const StorageReader& storage, const std::string& prefix, Visit&& visit) {
+  const auto cursor =
+      storage.cursor(Family::kMeta, prefix, keys::after_prefix(prefix), /*scan=*/false);
+  for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    const std::string digits(cursor->key().substr(prefix.size(), 4));
+    unsigned int scope = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), scope, 16);
+    if (error != std::errc() || digits.size() != 4 || end != digits.data() + digits.size()) {
+      throw CorruptionError("the store's database has a key that no version wrote: " + prefix +
+                            digits);
+    }
+    visit(static_cast<events::Scope>(scope), cursor->value());
+  }
+}
+
+// What is missing between two files, or at an end, was lost.
+void check_joined(events::Scope scope, const ScopeCatalogue& catalogue) {
+  ScopePoint end = catalogue.base.discarded;
+  for (const ArchiveSegment& segment : catalogue.segments) {
+    if (segment.before.seq != end.seq || segment.before.chain != end.chain) break;
+    end = segment.through;
+  }
+  if (end == catalogue.base.base) return;
+  throw CorruptionError(
+      fmt::format("scope {}: the archive's list lacks what follows position {} (event {})",
+                  events::scope_name(scope), end.position.value, end.seq));
+}
+
+}  // namespace
+
+const ScopeCatalogue& Catalogue::of(events::Scope scope) const {
+  static const ScopeCatalogue none;
+  const auto found = scopes.find(scope);
+  return found == scopes.end() ? none : found->second;
+}
+
+Position Catalogue::discarded() const {
+  Position last;
+  for (const auto& [scope, catalogue] : scopes) {
+    last = std::max(last, catalogue.base.discarded.position);
+  }
+  return last;
+}
+
+Catalogue read_catalogue(const StorageReader& storage) {
+  Catalogue catalogue;
+  visit_keys(storage, "base/", [&](events::Scope scope, std::string_view value) {
+    catalogue.scopes[scope].base = read_base(value);
+  });
+  visit_keys(storage, "segment/", [&](events::Scope scope, std::string_view value) {
+    catalogue.scopes[scope].segments.push_back(read_segment(value));
+  });
+  visit_keys(storage, "snapshot/", [&](events::Scope scope, std::string_view value) {
+    catalogue.scopes[scope].snapshots.push_back(read_snapshot(value));
+  });
+  for (const auto& [scope, of_scope] : catalogue.scopes) check_joined(scope, of_scope);
+  if (const auto job = storage.get(Family::kMeta, kJobKey)) catalogue.job = read_job(*job);
+  return catalogue;
+}
+
+void put_base(ChangeSet& changes, events::Scope scope, const ScopeBase& base) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<format::ScopeBase>();
+  write_point(root.initBase(), base.base);
+  write_point(root.initDiscarded(), base.discarded);
+  root.setFirstEpoch(base.first_epoch);
+  auto closed = root.initClosedEpochs(static_cast<unsigned int>(base.closed.size()));
+  for (unsigned int n = 0; n < closed.size(); ++n) {
+    closed[n].setEpoch(base.closed[n].epoch);
+    closed[n].setLast(base.closed[n].last.value);
+  }
+  write_counters(root.initRemoved(static_cast<unsigned int>(base.removed.sums().size())),
+                 base.removed);
+  changes.put(Family::kMeta, base_key(scope), events::encode_canonical(root.asReader()));
+}
+
+void put_segment(ChangeSet& changes, events::Scope scope, const ArchiveSegment& segment) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<format::ArchiveSegment>();
+  write_point(root.initBefore(), segment.before);
+  write_point(root.initThrough(), segment.through);
+  root.setFirstTime(segment.first_time.micros);
+  root.setLastTime(segment.last_time.micros);
+  root.setContentDigest(as_data(segment.content_digest));
+  root.setFileDigest(as_data(segment.file_digest));
+  root.setRawBytes(segment.raw_bytes);
+  root.setFileBytes(segment.file_bytes);
+  root.setDirectory(segment.directory);
+  root.setName(segment.name);
+  changes.put(Family::kMeta, segment_key(scope, segment),
+              events::encode_canonical(root.asReader()));
+}
+
+void remove_segment(ChangeSet& changes, events::Scope scope, const ArchiveSegment& segment) {
+  changes.remove(Family::kMeta, segment_key(scope, segment));
+}
+
+void put_snapshot(ChangeSet& changes, events::Scope scope, const Snapshot& snapshot) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<format::Snapshot>();
+  write_point(root.initAt(), snapshot.at);
+  root.setEntries(snapshot.entries);
+  root.setContentDigest(as_data(snapshot.content_digest));
+  root.setFileDigest(as_data(snapshot.file_digest));
+  root.setRawBytes(snapshot.raw_bytes);
+  root.setFileBytes(snapshot.file_bytes);
+  if (snapshot.previous) root.setPrevious(as_data(*snapshot.previous));
+  root.setName(snapshot.name);
+  changes.put(Family::kMeta, snapshot_key(scope, snapshot),
+              events::encode_canonical(root.asReader()));
+}
+
+void remove_snapshot(ChangeSet& changes, events::Scope scope, const Snapshot& snapshot) {
+  changes.remove(Family::kMeta, snapshot_key(scope, snapshot));
+}
+
+void put_job(ChangeSet& changes, const SquashJob& job) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<format::SquashJob>();
+  root.setDirectory(job.directory);
+  root.setPublished(job.published);
+  auto scopes = root.initScopes(static_cast<unsigned int>(job.scopes.size()));
+  for (unsigned int n = 0; n < scopes.size(); ++n) {
+    scopes.set(n, static_cast<std::uint16_t>(job.scopes[n]));
+  }
+  auto files = root.initFiles(static_cast<unsigned int>(job.files.size()));
+  for (unsigned int n = 0; n < files.size(); ++n) files.set(n, job.files[n]);
+  changes.put(Family::kMeta, kJobKey, events::encode_canonical(root.asReader()));
+}
+
+void remove_job(ChangeSet& changes) { changes.remove(Family::kMeta, kJobKey); }
+
+std::uint32_t epoch_of(const ScopeBase& base, Position first, std::uint32_t current) {
+  for (const ClosedEpoch& closed : base.closed) {
+    if (first <= closed.last) return closed.epoch;
+  }
+  return current;
+}
+
+}  // namespace tenantry

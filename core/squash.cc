@@ -1,0 +1,752 @@
+#include "core/squash.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "core/block_counters.h"
+#include "core/block_stream.h"
+#include "core/error.h"
+#include "core/file_damage.h"
+#include "core/file_ops.h"
+#include "core/fold.h"
+#include "core/hash.h"
+#include "core/keys.h"
+#include "core/planted.h"
+#include "core/row_fold.h"
+#include "core/segment.h"
+#include "events/kinds.h"
+#include "events/store_events.h"
+
+namespace tenantry {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A file of the archive takes no more events once it has so many bytes of them.
+constexpr std::uint64_t kSegmentBytes = std::uint64_t{256} << 20;
+// Snapshots of a scope whose files are kept: the newest, and the one that it can be proved from.
+constexpr std::size_t kSnapshotsKept = 2;
+constexpr std::uint64_t kProgressEvents = 4096;
+constexpr const char* kTemporary = ".tmp";
+
+// A file that is written, and where it is to be.
+struct Sealed {
+  fs::path path;  // Where it is now.
+  std::string name;
+  SegmentStart start;
+  SegmentEnd end;
+};
+
+// One scope of a squash.
+struct Part {
+  events::Scope scope = events::Scope::SYSTEM;
+  const ScopeCatalogue* before = nullptr;  // Borrowed from the catalogue.
+  ScopePoint through;
+  std::optional<Position> next;  // Of the first event behind it, if there was one.
+  std::uint32_t epoch = 0;       // That the scope's index is in.
+  bool is_end = false;           // The state as it was at the end follows from its events.
+  SquashedScope report;
+  Counters removed;  // What the blocks that go account for.
+  std::vector<Sealed> segments;
+  std::optional<Sealed> snapshot;  // None where the last one is of this point.
+
+  [[nodiscard]] const ScopePoint& base() const { return before->base.base; }
+};
+
+std::string digits(const Hash& digest) { return hex(digest).substr(0, 16); }
+
+std::string name_of(const Part& part, const Sealed& file) {
+  const std::string scope(events::scope_name(part.scope));
+  if (file.start.kind == SegmentKind::kState) {
+    return fmt::format("{}-snapshot-{}-{}.tseg", scope, file.start.seq,
+                       digits(file.end.content_digest));
+  }
+  return fmt::format("{}-{}-{}-{}.tseg", scope, file.start.seq, file.end.last_seq,
+                     digits(file.end.content_digest));
+}
+
+ArchiveSegment listed_segment(const Sealed& file, const ScopePoint& before,
+                              const std::string& directory) {
+  ArchiveSegment segment;
+  segment.before = before;
+  segment.through = {file.end.last, file.end.last_seq, file.end.last_chain};
+  segment.first_time = file.end.first_time;
+  segment.last_time = file.end.last_time;
+  segment.content_digest = file.end.content_digest;
+  segment.file_digest = file.end.file_digest;
+  segment.raw_bytes = file.end.raw_bytes;
+  segment.file_bytes = file.end.file_bytes;
+  segment.directory = directory;
+  segment.name = file.name;
+  return segment;
+}
+
+Snapshot listed_snapshot(const Part& part) {
+  const Sealed& file = *part.snapshot;
+  Snapshot snapshot;
+  snapshot.at = part.through;
+  snapshot.entries = file.end.entries;
+  snapshot.content_digest = file.end.content_digest;
+  snapshot.file_digest = file.end.file_digest;
+  snapshot.raw_bytes = file.end.raw_bytes;
+  snapshot.file_bytes = file.end.file_bytes;
+  if (!part.before->snapshots.empty()) {
+    snapshot.previous = part.before->snapshots.back().content_digest;
+  }
+  snapshot.name = file.name;
+  return snapshot;
+}
+
+Hash archive_digest(const std::vector<Sealed>& segments) {
+  Sha256 digest;
+  for (const Sealed& segment : segments) digest.add(segment.end.content_digest);
+  return digest.finish();
+}
+
+// Removes the files of sealed content that nothing refers to.
+void sweep(const LogHistory& history) {
+  const std::shared_ptr<const Catalogue> catalogue = history.now();
+  std::set<fs::path> listed;
+  for (const auto& [scope, of_scope] : catalogue->scopes) {
+    for (const ArchiveSegment& segment : of_scope.segments) {
+      listed.insert(history.path_of(segment));
+    }
+    for (const Snapshot& snapshot : of_scope.snapshots) listed.insert(history.path_of(snapshot));
+  }
+  std::vector<fs::path> orphans;
+  std::error_code error;
+  for (fs::directory_iterator at(history.archive(), error), end; !error && at != end;
+       at.increment(error)) {
+    if (!listed.contains(at->path())) orphans.push_back(at->path());
+  }
+  const SquashJob job = catalogue->job.value_or(SquashJob{});
+  for (const std::string& file : job.files) {
+    const fs::path path = fs::path(job.directory) / file;
+    if (!listed.contains(path)) orphans.push_back(path);
+  }
+  for (const fs::path& path : orphans) remove_durably(path);
+}
+
+std::vector<KeyRange> removed_ranges(const Catalogue& catalogue, const SquashJob& job) {
+  std::vector<KeyRange> ranges;
+  for (const events::Scope scope : job.scopes) {
+    const ScopeBase& base = catalogue.of(scope).base;
+    ranges.push_back({Family::kLog, keys::block(scope, {0}),
+                      keys::block(scope, {base.base.position.value + 1})});
+    for (const char kind : {keys::kStreamIndex, keys::kTenantIndex, keys::kActorIndex}) {
+      ranges.push_back({Family::kIndex, keys::index_prefix(kind, scope, 0, {}),
+                        keys::index_prefix(kind, scope, base.first_epoch, {})});
+    }
+  }
+  return ranges;
+}
+
+class Squash {
+ public:
+  Squash(const SquashSite& site, const SquashOptions& options, const Progress& progress)
+      : site_(site), options_(options), progress_(progress) {}
+
+  SquashReport plan() {
+    Moment now = site_.look();
+    choose(now);
+    for (Part& part : parts_) read_part(part, *now.view, {});
+    return report(now.head);
+  }
+
+  SquashReport run() {
+    const auto started = site_.disk.now();
+    const std::uint64_t bytes_before = store_bytes();
+    Moment now = site_.look();
+    choose(now);
+    if (has_work()) {
+      check_room();
+      check_files();
+      now.view.reset();
+      now = squash();
+    }
+    SquashReport done = report(now.head);
+    done.bytes_before = bytes_before;
+    done.bytes_after = store_bytes();
+    done.micros = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(site_.disk.now() - started).count());
+    return done;
+  }
+
+ private:
+  // --- What is to be done.
+
+  // Of the scopes that were asked for, how far each can go.
+  void choose(const Moment& now) {
+    catalogue_ = site_.history.now();
+    parts_.clear();
+    const Position wanted = options_.through.value_or(now.head.tail);
+    if (wanted > now.head.tail) {
+      throw UsageError("position_ahead",
+                       fmt::format("the log ends at position {}", now.head.tail.value));
+    }
+    for (const events::ScopeInfo& info : events::scopes()) {
+      if (!options_.scopes.empty() && !options_.scopes.contains(info.scope)) continue;
+      Part part;
+      part.scope = info.scope;
+      part.before = &catalogue_->of(info.scope);
+      part.through = part.base();
+      part.report.scope = info.scope;
+      const auto end = now.head.scopes.find(info.scope);
+      if (end != now.head.scopes.end()) choose_end(part, *now.view, end->second, wanted);
+      part.report.after = part.base().position;
+      part.report.through = part.through.position;
+      part.report.chain_hash = part.through.chain;
+      parts_.push_back(std::move(part));
+    }
+  }
+
+  // No block is cut: what is left over waits for the next squash.
+  void choose_end(Part& part, const StorageReader& view, const ScopeHead& end, Position wanted) {
+    const std::string lower = keys::block(part.scope, {part.base().position.value + 1});
+    const auto cursor =
+        view.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/false);
+    cursor->seek_for_prev(keys::block(part.scope, wanted));
+    if (cursor->valid() && Block(cursor->key(), cursor->value()).header().last > wanted) {
+      part.next = Block(cursor->key(), cursor->value()).header().first;
+      cursor->prev();
+    }
+    if (cursor->valid()) {
+      const Block block(cursor->key(), cursor->value());
+      const StoredEvent& last = block.records().back();
+      part.through = {last.position, last.scope_seq, last.chain_hash};
+      if (!part.next) {
+        cursor->next();
+        if (cursor->valid()) part.next = Block(cursor->key(), cursor->value()).header().first;
+      }
+    }
+    part.is_end = part.through.seq == end.seq;
+    part.epoch = end.epoch;
+  }
+
+  [[nodiscard]] bool has_work(const Part& part) const {
+    return part.through.seq > part.base().seq ||
+           (options_.discard_history && part.before->base.discarded.seq < part.base().seq);
+  }
+  [[nodiscard]] bool has_work() const {
+    return std::ranges::any_of(parts_, [&](const Part& part) { return has_work(part); });
+  }
+
+  [[nodiscard]] std::uint64_t disk_bytes(const Part& part) const {
+    std::uint64_t bytes =
+        site_.storage.size_of({Family::kLog, keys::block(part.scope, {0}),
+                               keys::block(part.scope, {part.through.position.value + 1})});
+    for (const char kind : {keys::kStreamIndex, keys::kTenantIndex, keys::kActorIndex}) {
+      bytes += site_.storage.size_of({Family::kIndex, keys::index_prefix(kind, part.scope, 0, {}),
+                                      keys::index_prefix(kind, part.scope, UINT32_MAX, {})});
+    }
+    return bytes;
+  }
+
+  // --- What is to be known before anything is written.
+
+  void check_room() const {
+    std::uint64_t bytes = 0;
+    for (const Part& part : parts_) {
+      if (!has_work(part)) continue;
+      const std::string state = keys::state_prefix(part.scope, 0);
+      bytes += disk_bytes(part);
+      bytes +=
+          site_.storage.size_of({Family::kState, state, keys::after_prefix(state.substr(0, 2))});
+    }
+    const fs::path place =
+        options_.archive.empty() ? site_.history.archive().parent_path() : options_.archive;
+    std::error_code error;
+    const fs::path there = fs::exists(place, error) ? place : place.parent_path();
+    const std::uint64_t free = site_.disk.free_space(there);
+    if (free >= 2 * bytes) return;
+    throw UnavailableError(
+        fmt::format("the disk under {} has {} MiB free, a squash needs some {} MiB", there.string(),
+                    free >> 20U, (2 * bytes >> 20U) + 1),
+        "free disk space, squash one scope at a time, or name another place with --archive",
+        "disk_low");
+  }
+
+  // A damaged block would pass for less than there is.
+  void check_files() const {
+    const std::vector<FileDamage> damaged =
+        site_.storage.damaged_files([&](std::uint64_t, std::uint64_t) { tick(); });
+    if (!damaged.empty()) throw CorruptionError(describe(damaged));
+  }
+
+  // Lets whoever waits stop it.
+  void tick() const {
+    if (progress_) progress_(read_, total());
+  }
+
+  // --- Its steps.
+
+  // Ended before it was published, it leaves nothing, whatever ends it.
+  class Unpublished {
+   public:
+    explicit Unpublished(Squash& squash) : squash_(squash) {}
+    Unpublished(const Unpublished&) = delete;
+    Unpublished& operator=(const Unpublished&) = delete;
+    ~Unpublished() {
+      if (!squash_.publishing_) squash_.forget();
+    }
+
+   private:
+    Squash& squash_;
+  };
+
+  Moment squash() {
+    begin();
+    const Unpublished unpublished(*this);
+    Moment now = site_.look();
+    choose(now);
+    make_directories();
+    for (Part& part : parts_) {
+      if (has_work(part)) write_part(part, now);
+    }
+    for (Part& part : parts_) {
+      for (const Sealed& file : part.segments) prove_file(file);
+      if (part.snapshot) prove_snapshot(part, now.head);
+    }
+    if (planted(Plant::kReclaimBeforePublish)) remove_events_of(parts_);
+    now.view.reset();
+    publish();
+    try {
+      reclaim();
+    } catch (const UnavailableError& error) {
+      throw UnavailableError(
+          fmt::format("the squash is done, but the room that it frees is not given back yet: {}",
+                      error.what()),
+          "free disk space if that is what is missing; the next opening of the store goes on");
+    }
+    return now;
+  }
+
+  // The index goes on in new epochs, so that what is indexed until now can go as a whole.
+  void begin() {
+    site_.mark_format();
+    site_.commit([&](BatchWriter& batch) {
+      SquashJob job;
+      job.directory = options_.archive.string();
+      for (const Part& part : parts_) {
+        if (!has_work(part)) continue;
+        job.scopes.push_back(part.scope);
+        ScopeBase base = part.before->base;
+        base.closed.push_back(batch.begin_epoch(part.scope));
+        put_base(batch.beside(), part.scope, base);
+      }
+      put_job(batch.beside(), job);
+    });
+    site_.history.publish(read_catalogue(site_.storage));
+  }
+
+  void make_directories() const {
+    make_private_directory(site_.history.archive());
+    if (!options_.archive.empty()) make_private_directory(options_.archive);
+  }
+
+  [[nodiscard]] fs::path place_of(const Sealed& file) const {
+    const bool elsewhere = file.start.kind == SegmentKind::kEvents && !options_.archive.empty();
+    return elsewhere ? options_.archive : site_.history.archive();
+  }
+
+  // Files in the making are told from others by their names.
+  [[nodiscard]] Sealed new_file(const Part& part, SegmentKind kind, std::size_t number) const {
+    Sealed file;
+    file.start.kind = kind;
+    file.start.store = site_.info.id;
+    file.start.scope = part.scope;
+    file.path = place_of(file) / fmt::format("{}-{}-{}{}", events::format_uuid(site_.info.id),
+                                             events::scope_name(part.scope), number, kTemporary);
+    return file;
+  }
+
+  // Visits the events of a part, in the log as `view` shows it, each proved to follow the one
+  // before; `take` may be empty.
+  using Take = std::function<void(const Block&, std::size_t)>;
+  void read_part(Part& part, const StorageReader& view, const Take& take) {
+    SquashedScope& report = part.report;
+    if (part.through.seq == part.base().seq) return;
+    report.disk_bytes = disk_bytes(part);
+    ScopePoint at = part.base();
+    const auto blocks =
+        scan_blocks(view, part.scope, part.base(), at.position, part.through.position, false);
+    for (auto block = blocks->next(); block; block = blocks->next()) {
+      if (block->header().first > part.through.position) break;
+      for (std::size_t n = 0; n < block->records().size(); ++n) {
+        const StoredEvent& event = block->records()[n];
+        if (event.scope_seq != at.seq + 1 ||
+            chain_hash(at.chain, block->hashed_header(n), event.payload) != event.chain_hash) {
+          throw CorruptionError(fmt::format("the hash chain of scope {} breaks at position {}",
+                                            events::scope_name(part.scope), event.position.value));
+        }
+        at = {event.position, event.scope_seq, event.chain_hash};
+        if (report.events == 0) report.first_time = event.recorded_at;
+        report.last_time = event.recorded_at;
+        ++report.events;
+        ++report.kinds[event.kind];
+        report.log_bytes += record_bytes(event);
+        if (take) take(*block, n);
+        if (++read_ % kProgressEvents == 0) tick();
+      }
+      count_block(*block, epoch_of(part.before->base, block->header().first, part.epoch),
+                  part.removed);
+    }
+    if (at == part.through) return;
+    throw CorruptionError(fmt::format("scope {}: the log goes on to event {}, not to {}",
+                                      events::scope_name(part.scope), at.seq, part.through.seq));
+  }
+
+  [[nodiscard]] std::uint64_t total() const {
+    std::uint64_t events = 0;
+    for (const Part& part : parts_) events += part.through.seq - part.base().seq;
+    return events;
+  }
+
+  // Writes what goes, and the state that it led to; computes that state anew besides.
+  void write_part(Part& part, const Moment& now) {
+    const std::uint64_t events = part.through.seq - part.base().seq;
+    if (events == 0) return;  // Nothing but what is archived already is discarded.
+    auto rows = std::make_unique<RowFold>(site_.scratch, events);
+    std::unique_ptr<Fold> state;
+    if (!part.is_end) state = std::make_unique<Fold>(site_.scratch, events);
+    begin_folds(part, *rows, state.get());
+    std::unique_ptr<SegmentWriter> writer;
+    const auto seal = [&] {
+      if (writer) part.segments.back().end = writer->finish();
+      writer.reset();
+    };
+    read_part(part, *now.view, [&](const Block& block, std::size_t n) {
+      const StoredEvent& event = block.records()[n];
+      rows->take(event);
+      if (state) state->apply(event);
+      if (options_.discard_history) return;
+      if (writer && writer->raw_bytes() >= kSegmentBytes) seal();
+      if (!writer) {
+        Sealed file = new_file(part, SegmentKind::kEvents, files_++);
+        file.start.seq = event.scope_seq;
+        file.start.chain =
+            part.segments.empty() ? part.base().chain : part.segments.back().end.last_chain;
+        writer = std::make_unique<SegmentWriter>(file.path, file.start);
+        part.segments.push_back(std::move(file));
+      }
+      const auto view = events::EventView::over(event.payload, events::Origin::kStored);
+      writer->add_event(event, block.record(n), view.other_tenant());
+    });
+    seal();
+    write_snapshot(part, state ? state->entries() : *now.view);
+    expected_.push_back({&part - parts_.data(), {}});
+    rows->emit(part.scope, [&](const std::string& key, const std::string& value) {
+      expected_.back().second.add(Family::kState, key, value);
+    });
+  }
+
+  void begin_folds(const Part& part, RowFold& rows, Fold* state) const {
+    if (part.base().seq == 0) return;
+    if (part.before->snapshots.empty() || part.before->snapshots.back().at != part.base()) {
+      throw CorruptionError(fmt::format("scope {}: there is no snapshot of where its log begins",
+                                        events::scope_name(part.scope)));
+    }
+    const auto snapshot = site_.history.open(part.before->snapshots.back());
+    for (std::size_t block = 0; block < snapshot->blocks().size(); ++block) {
+      (void)snapshot->visit_entries(block, [&](std::string_view key, std::string_view value) {
+        rows.take_entry(key, value);
+        if (state != nullptr) state->put_entry(std::string(key), std::string(value));
+        return true;
+      });
+    }
+  }
+
+  void write_snapshot(Part& part, const StorageReader& from) {
+    Sealed file = new_file(part, SegmentKind::kState, files_++);
+    file.start.seq = part.through.seq;
+    file.start.chain = part.through.chain;
+    file.start.position = part.through.position;
+    SegmentWriter writer(file.path, file.start);
+    const std::string first = keys::state_prefix(part.scope, 0).substr(0, 2);
+    const auto cursor = from.cursor(Family::kState, first, keys::after_prefix(first), true);
+    std::uint64_t entries = 0;
+    for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+      writer.add_entry(cursor->key(), cursor->value());
+      if (++entries % kProgressEvents == 0) tick();
+    }
+    file.end = writer.finish();
+    part.snapshot = std::move(file);
+  }
+
+  // Reads it again, from the disk.
+  void prove_file(const Sealed& file) const {
+    const SegmentReader reader(file.path);
+    const SegmentEnd found = reader.verify([&](std::uint64_t, std::uint64_t) { tick(); });
+    if (reader.start() == file.start && found == file.end) return;
+    throw CorruptionError(file.path.string() +
+                          " does not come back from the disk as it was written");
+  }
+
+  // What it holds must be what follows from the last snapshot and the events since then; and where
+  // it is of the end of the log, what the head counts.
+  void prove_snapshot(const Part& part, const Head& head) const {
+    prove_file(*part.snapshot);
+    Counters found;
+    const SegmentReader reader(part.snapshot->path);
+    for (std::size_t block = 0; block < reader.blocks().size(); ++block) {
+      (void)reader.visit_entries(block, [&](std::string_view key, std::string_view value) {
+        found.add(Family::kState, key, value);
+        return true;
+      });
+    }
+    const auto expected = std::ranges::find(expected_, &part - parts_.data(),
+                                            &std::pair<std::ptrdiff_t, Counters>::first);
+    TENANTRY_ASSERT(expected != expected_.end());
+    require_equal(part, expected->second, found, "the events lead to");
+    if (part.is_end) require_equal(part, head.counters, found, "the head counts");
+  }
+
+  static void require_equal(const Part& part, const Counters& expected, const Counters& found,
+                            const char* which) {
+    std::set<CounterKey> all;
+    for (const auto& [key, sum] : expected.sums()) all.insert(key);
+    for (const auto& [key, sum] : found.sums()) all.insert(key);
+    for (const CounterKey& key : all) {
+      if (key.family != Family::kState || key.scope != static_cast<std::uint16_t>(part.scope)) {
+        continue;
+      }
+      if (expected.sum(key) == found.sum(key)) continue;
+      throw CorruptionError(
+          fmt::format("scope {}: of the state's entries of kind {:#04x} {} {}, the snapshot holds "
+                      "{}{}; nothing "
+                      "was removed, `tenantry verify --full` tells more",
+                      events::scope_name(part.scope), key.kind, which, expected.sum(key).rows,
+                      found.sum(key).rows,
+                      expected.sum(key).rows == found.sum(key).rows ? " with other content" : ""));
+    }
+  }
+
+  // Gives the files their names. Those elsewhere are told first, so that none is left behind.
+  void place_files() {
+    SquashJob job = catalogue_->job.value_or(SquashJob{});
+    std::vector<Sealed*> files;
+    for (Part& part : parts_) {
+      for (Sealed& file : part.segments) files.push_back(&file);
+      if (part.snapshot) files.push_back(&*part.snapshot);
+      for (Sealed* file : files) {
+        if (file->name.empty()) file->name = name_of(part, *file);
+      }
+    }
+    for (const Sealed* file : files) {
+      std::error_code error;
+      const fs::path place = place_of(*file);
+      if (place == site_.history.archive()) continue;
+      // One that is there is not ours to remove; it has the same content.
+      if (!fs::exists(place / file->name, error)) job.files.push_back(file->name);
+    }
+    if (!job.files.empty()) {
+      site_.commit([&](BatchWriter& batch) { put_job(batch.beside(), job); });
+      site_.history.publish(read_catalogue(site_.storage));
+      catalogue_ = site_.history.now();
+      for (Part& part : parts_) part.before = &catalogue_->of(part.scope);
+    }
+    for (Sealed* file : files) {
+      const fs::path place = place_of(*file) / file->name;
+      rename_durably(file->path, place);
+      file->path = place;
+    }
+  }
+
+  // From here on the scopes begin behind what was written.
+  void publish() {
+    place_files();
+    publishing_ = true;
+    site_.commit([&](BatchWriter& batch) {
+      SquashJob job = catalogue_->job.value_or(SquashJob{});
+      job.published = true;
+      AcceptedCommand told = circumstances(batch);
+      for (Part& part : parts_) {
+        if (!has_work(part)) continue;
+        put_part(part, batch);
+        told.events.push_back(event_of(part));
+      }
+      put_job(batch.beside(), job);
+      (void)batch.add(told);
+    });
+    site_.history.publish(read_catalogue(site_.storage));
+  }
+
+  void put_part(const Part& part, BatchWriter& batch) const {
+    ScopeBase base = part.before->base;
+    base.base = part.through;
+    base.removed.add(part.removed);
+    // An epoch under which nothing is left goes whole.
+    std::erase_if(base.closed, [&](const ClosedEpoch& closed) {
+      return !part.next || *part.next > closed.last;
+    });
+    base.first_epoch =
+        base.closed.empty() ? batch.head().scopes.at(part.scope).epoch : base.closed.front().epoch;
+    base.removed.forget_epochs(static_cast<std::uint16_t>(part.scope), base.first_epoch);
+    batch.forget_epochs(part.scope, base.first_epoch);
+    if (options_.discard_history) {
+      base.discarded = part.through;
+      for (const ArchiveSegment& segment : part.before->segments) {
+        remove_segment(batch.beside(), part.scope, segment);
+      }
+    }
+    put_base(batch.beside(), part.scope, base);
+    ScopePoint before = part.base();
+    for (const Sealed& file : part.segments) {
+      const ArchiveSegment segment = listed_segment(file, before, options_.archive.string());
+      put_segment(batch.beside(), part.scope, segment);
+      before = segment.through;
+    }
+    if (!part.snapshot) return;
+    put_snapshot(batch.beside(), part.scope, listed_snapshot(part));
+    const std::vector<Snapshot>& old = part.before->snapshots;
+    for (std::size_t n = 0; n + kSnapshotsKept <= old.size(); ++n) {
+      remove_snapshot(batch.beside(), part.scope, old[n]);
+    }
+  }
+
+  [[nodiscard]] AcceptedCommand circumstances(const BatchWriter& batch) const {
+    AcceptedCommand command;
+    const events::Timestamp now = site_.clock.now();
+    command.recorded_at = std::max(now, batch.head().last_recorded);
+    command.flags = command.recorded_at > now ? kFlagClockHeld : std::uint16_t{0};
+    const std::string& actor = options_.circumstances.actor;
+    if (!actor.empty()) command.actor = keyed_hash(site_.info.hash_key, actor);
+    return command;
+  }
+
+  [[nodiscard]] events::EncodedEvent event_of(Part& part) const {
+    finish_report(part);
+    const SquashedScope& report = part.report;
+    events::Squashed squashed;
+    squashed.store = site_.info.id;
+    squashed.scope = part.scope;
+    squashed.through = part.through.position.value;
+    squashed.events = report.events;
+    squashed.log_bytes = report.log_bytes;
+    squashed.chain_hash = hex(part.through.chain);
+    squashed.snapshot_digest = hex(report.snapshot_digest);
+    squashed.archive_digest = hex(report.archive_digest);
+    squashed.snapshot_bytes = report.snapshot_bytes;
+    squashed.archive_bytes = report.archive_bytes;
+    squashed.archive_directory = options_.archive.string();
+    squashed.history_discarded = options_.discard_history;
+    return events::scope_squashed(squashed, options_.circumstances);
+  }
+
+  static void finish_report(Part& part) {
+    SquashedScope& report = part.report;
+    report.segments = part.segments.size();
+    report.archive_bytes = 0;
+    for (const Sealed& file : part.segments) report.archive_bytes += file.end.file_bytes;
+    report.archive_digest = archive_digest(part.segments);
+    if (part.snapshot) {
+      report.snapshot_entries = part.snapshot->end.entries;
+      report.snapshot_bytes = part.snapshot->end.file_bytes;
+      report.snapshot_digest = part.snapshot->end.content_digest;
+    } else if (!part.before->snapshots.empty()) {
+      report.snapshot_digest = part.before->snapshots.back().content_digest;
+    }
+  }
+
+  // Nothing depends on it but how large the store is.
+  void reclaim() {
+    const std::shared_ptr<const Catalogue> catalogue = site_.history.now();
+    if (catalogue->job) site_.storage.remove_ranges(removed_ranges(*catalogue, *catalogue->job));
+    sweep(site_.history);
+    site_.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
+    site_.history.publish(read_catalogue(site_.storage));
+  }
+
+  void remove_events_of(const std::vector<Part>& parts) const {
+    for (const Part& part : parts) {
+      site_.storage.remove_ranges({{Family::kLog, keys::block(part.scope, {0}),
+                                    keys::block(part.scope, {part.through.position.value + 1})}});
+    }
+  }
+
+  // What was written is of no use. What cannot be removed now is by the next opening.
+  void forget() const {
+    try {
+      for (const Part& part : parts_) {
+        for (const Sealed& file : part.segments) remove_durably(file.path);
+        if (part.snapshot) remove_durably(part.snapshot->path);
+      }
+      sweep(site_.history);
+      site_.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
+      site_.history.publish(read_catalogue(site_.storage));
+    } catch (const std::runtime_error&) {
+      return;  // Of the two faults the first is told.
+    }
+  }
+
+  [[nodiscard]] std::uint64_t store_bytes() const {
+    std::uint64_t bytes = site_.storage.size_bytes();
+    for (const auto& [scope, of_scope] : site_.history.now()->scopes) {
+      bytes += archive_bytes(of_scope);
+    }
+    return bytes;
+  }
+
+  [[nodiscard]] SquashReport report(const Head& head) {
+    SquashReport report;
+    report.archive = options_.archive.empty() ? site_.history.archive() : options_.archive;
+    report.discarded = options_.discard_history;
+    report.tail = head.tail;
+    report.bytes_before = store_bytes();
+    for (Part& part : parts_) report.scopes.push_back(std::move(part.report));
+    return report;
+  }
+
+  const SquashSite& site_;
+  const SquashOptions& options_;
+  const Progress& progress_;
+  std::shared_ptr<const Catalogue> catalogue_;
+  std::vector<Part> parts_;
+  std::vector<std::pair<std::ptrdiff_t, Counters>> expected_;  // By part: what its events lead to.
+  std::size_t files_ = 0;
+  std::uint64_t read_ = 0;
+  bool publishing_ = false;  // From here on, what was written may be referred to.
+};
+
+}  // namespace
+
+SquashReport plan_squash(const SquashSite& site, const SquashOptions& options,
+                         const Progress& progress) {
+  return Squash(site, options, progress).plan();
+}
+
+SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
+                        const Progress& progress) {
+  return Squash(site, options, progress).run();
+}
+
+void finish_squash(Storage& storage, LogHistory& history) {
+  const std::shared_ptr<const Catalogue> catalogue = history.now();
+  if (!catalogue->job) return;
+  if (catalogue->job->published) storage.remove_ranges(removed_ranges(*catalogue, *catalogue->job));
+  sweep(history);
+  ChangeSet changes;
+  remove_job(changes);
+  if (storage.write(changes, /*sync=*/true) != WriteResult::kDone) {
+    throw UnavailableError("cannot finish a squash: " + storage.last_error());
+  }
+  history.publish(read_catalogue(storage));
+}
+
+std::uint64_t archive_bytes(const ScopeCatalogue& scope) {
+  std::uint64_t bytes = 0;
+  for (const ArchiveSegment& segment : scope.segments) bytes += segment.file_bytes;
+  for (const Snapshot& snapshot : scope.snapshots) bytes += snapshot.file_bytes;
+  return bytes;
+}
+
+}  // namespace tenantry

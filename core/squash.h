@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "core/batch.h"
+#include "core/clock.h"
+#include "core/disk.h"
+#include "core/head.h"
+#include "core/log_history.h"
+#include "core/storage.h"
+#include "core/tenancy_store.h"
+
+// Moving the first events of scopes out of the log. The order of its steps, and what a crash after
+// each leaves, is told in LOG_FORMAT.md.
+namespace tenantry {
+
+// What a storage holds at one moment.
+struct Moment {
+  std::unique_ptr<StorageReader> view;
+  Head head;
+};
+
+// What a squash works on. Borrowed.
+struct SquashSite {
+  Storage& storage;
+  const StoreInfo& info;
+  LogHistory& history;
+  std::filesystem::path scratch;  // Where folds may lie.
+  // Called before anything is written that older versions would take for damage.
+  std::function<void()> mark_format;
+  const Clock& clock;
+  // Has `act` add to the next batch; it is durable when the call is over.
+  std::function<void(std::function<void(BatchWriter&)> act)> commit;
+  std::function<Moment()> look;
+  const Disk& disk;
+};
+
+// See TenancyStore. One at a time.
+[[nodiscard]] SquashReport plan_squash(const SquashSite& site, const SquashOptions& options,
+                                       const Progress& progress);
+[[nodiscard]] SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
+                                      const Progress& progress);
+
+// At the opening of a store for writing: finishes a squash whose result was published, and forgets
+// one that was not. No file of it stays that nothing refers to.
+void finish_squash(Storage& storage, LogHistory& history);
+
+// Bytes of the archive's files, snapshots too.
+[[nodiscard]] std::uint64_t archive_bytes(const ScopeCatalogue& scope);
+
+}  // namespace tenantry

@@ -1,0 +1,242 @@
+#include "core/squash.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "core/backup.h"
+#include "core/error.h"
+#include "core/file_ops.h"
+#include "events/store_events.h"
+#include "tests/core/reading_test_base.h"
+
+namespace tenantry {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class SquashTest : public ReadingTestBase {
+ protected:
+  [[nodiscard]] fs::path archive() const { return directory() / "archive"; }
+
+  SquashReport squash(const SquashOptions& options = {}) { return store().squash(options, {}); }
+  static SquashOptions of(std::set<events::Scope> scopes) {
+    SquashOptions options;
+    options.scopes = std::move(scopes);
+    return options;
+  }
+  static std::uint64_t squashed_events(const SquashReport& report) {
+    std::uint64_t events = 0;
+    for (const SquashedScope& scope : report.scopes) events += scope.events;
+    return events;
+  }
+  // Some commands at a time, each with an id.
+  void live(unsigned seed, int commands) {
+    std::vector<std::string> lines = history_of(seed, commands);
+    for (std::size_t at = 0; at < lines.size(); at += 7) {
+      run_all({lines.begin() + static_cast<std::ptrdiff_t>(at),
+               lines.begin() + static_cast<std::ptrdiff_t>(std::min(at + 7, lines.size()))});
+    }
+  }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator at(archive(), error), end; !error && at != end; ++at) {
+      names.push_back(at->path().filename().string());
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+
+  // Everything that can be asked about the history up to a position.
+  std::map<std::string, std::vector<std::string>> answers(Position through) {
+    std::map<std::string, std::vector<std::string>> answers;
+    std::vector<std::pair<std::string, LogFilter>> filters{{"all", {}}};
+    const auto add = [&](const std::string& name) -> LogFilter& {
+      return filters.emplace_back(name, LogFilter{}).second;
+    };
+    for (const events::ScopeInfo& scope : events::scopes()) {
+      add("scope " + std::string(events::scope_name(scope.scope))).scope = scope.scope;
+    }
+    add("some").kinds = {events::find_kind("UserRegistered")->number};
+    add("user").user = 1;
+    std::set<events::Uuid> streams;
+    std::set<events::Uuid> tenants;
+    store().read_log({}, [&](const StoredEvent& event) {
+      if (event.position > through) return false;
+      if (streams.size() < 12) streams.insert(event.stream);
+      if (event.tenant != events::Uuid{}) tenants.insert(event.tenant);
+      return true;
+    });
+    for (const auto& stream : streams) add("stream " + events::format_uuid(stream)).stream = stream;
+    for (const auto& tenant : tenants) add("tenant " + events::format_uuid(tenant)).tenant = tenant;
+    for (auto [name, filter] : filters) {
+      for (const bool reverse : {false, true}) {
+        for (const std::uint64_t after : {std::uint64_t{0}, through.value / 3, through.value / 2}) {
+          filter.reverse = reverse;
+          filter.after = {after};
+          filter.through = Position{through.value - after / 5};
+          answers[name + (reverse ? " back " : " ") + std::to_string(after)] =
+              events_of(store(), filter);
+        }
+      }
+    }
+    for (const std::uint64_t at : {through.value / 4, through.value / 2, through.value}) {
+      const RowsAt rows = store().rows_at(Position{at}, {});
+      answers["rows at " + std::to_string(at)] = rows_of(*rows.rows);
+      answers["rows at " + std::to_string(at)].push_back(
+          std::string(rows.tail.digest.begin(), rows.tail.digest.end()));
+    }
+    for (std::uint64_t at = 1; at <= through.value; at += 1 + through.value / 50) {
+      const auto hash = store().chain_hash_at(Position{at});
+      answers["chain"].emplace_back(hash->begin(), hash->end());
+    }
+    store().read_log({}, [&](const StoredEvent& event) {
+      if (event.position > through) return false;
+      const events::Timestamp before{event.recorded_at.micros - 1};
+      answers["times"].push_back(std::to_string(store().position_at(before).value));
+      return true;
+    });
+    return answers;
+  }
+  void expect_same(const std::map<std::string, std::vector<std::string>>& before,
+                   const std::map<std::string, std::vector<std::string>>& after) {
+    for (const auto& [question, answer] : before) {
+      EXPECT_TRUE(after.at(question) == answer) << question;
+    }
+  }
+};
+
+TEST_F(SquashTest, WhatLeftTheLogIsStillRead) {
+  live(1, 200);
+  const Position tail = store().tail().tail;
+  const auto before = answers(tail);
+  const auto rows = rows_of(*store().rows_now().rows);
+  const SquashReport report = squash();
+  EXPECT_EQ(squashed_events(report), tail.value);
+  EXPECT_EQ(report.tail, tail);
+  expect_same(before, answers(tail));
+  EXPECT_TRUE(rows_of(*store().rows_now().rows) == rows);
+  LogFilter live_only;
+  live_only.live_only = true;
+  EXPECT_THAT(log(live_only), ElementsAre(std::to_string(tail.value + 1) + " ScopeSquashed",
+                                          std::to_string(tail.value + 2) + " ScopeSquashed",
+                                          std::to_string(tail.value + 3) + " ScopeSquashed"));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  EXPECT_THAT(files(), SizeIs(6));
+  reopen();
+  expect_same(before, answers(tail));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(SquashTest, SquashAfterSquashWithCommandsBetween) {
+  for (unsigned round = 0; round < 10; ++round) {
+    live(round, 30);
+    const Position tail = store().tail().tail;
+    const auto before = answers(tail);
+    SquashOptions options;
+    if (round % 3 == 1) options.scopes = {events::Scope::TENANTS};
+    if (round % 3 == 2) options.through = Position{tail.value - 20};
+    squash(options);
+    expect_same(before, answers(tail));
+    EXPECT_THAT(failed_checks(), IsEmpty()) << round;
+    if (round % 4 == 3) reopen();
+    ASSERT_FALSE(HasFailure()) << round;
+  }
+}
+
+TEST_F(SquashTest, ARetryGetsTheFirstAnswer) {
+  const std::string line =
+      "{'id':'11111111-1111-4111-8111-111111111111','command':'add_protein',"
+      "'data':{'name':'Lamb'}}";
+  EXPECT_EQ(run(line), "1");
+  squash();
+  EXPECT_EQ(run(line), "1");
+  reopen();
+  EXPECT_EQ(run(line), "1");
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(SquashTest, NothingToDo) {
+  EXPECT_EQ(squashed_events(squash()), 0U);
+  EXPECT_EQ(store().tail().tail, Position{0});
+  user("ann");
+  squash();
+  const Position tail = store().tail().tail;
+  EXPECT_EQ(squashed_events(squash()), 0U);
+  EXPECT_EQ(store().tail().tail, tail);
+  EXPECT_EQ(squashed_events(squash(of({events::Scope::CORE}))), 0U);
+}
+
+TEST_F(SquashTest, APlanChangesNothing) {
+  live(2, 50);
+  const Position tail = store().tail().tail;
+  const SquashReport plan = store().plan_squash({}, {});
+  EXPECT_EQ(squashed_events(plan), tail.value);
+  EXPECT_EQ(store().tail().tail, tail);
+  EXPECT_THAT(files(), IsEmpty());
+  const SquashReport done = squash();
+  ASSERT_EQ(done.scopes.size(), plan.scopes.size());
+  for (std::size_t n = 0; n < plan.scopes.size(); ++n) {
+    EXPECT_EQ(plan.scopes[n].kinds, done.scopes[n].kinds);
+    EXPECT_EQ(plan.scopes[n].through, done.scopes[n].through);
+    EXPECT_EQ(plan.scopes[n].log_bytes, done.scopes[n].log_bytes);
+    EXPECT_EQ(plan.scopes[n].first_time, done.scopes[n].first_time);
+  }
+}
+
+TEST_F(SquashTest, TheEventSaysWhatLeftAndWhoAndWhy) {
+  user("ann");
+  user("ben");
+  SquashOptions options;
+  options.circumstances.actor = "ann";
+  options.circumstances.reason = "year end";
+  const auto chain = store().chain_hash_at(Position{2});
+  squash(options);
+  std::size_t seen = 0;
+  LogFilter filter;
+  filter.scope = events::Scope::SYSTEM;
+  store().read_log(filter, [&](const StoredEvent& event) {
+    const auto view = events::EventView::over(event.payload);
+    const events::Squashed squashed = events::read_squashed(view);
+    EXPECT_EQ(squashed.store, store().identity().store);
+    EXPECT_EQ(squashed.scope, events::Scope::AUTH);
+    EXPECT_EQ(squashed.through, 2U);
+    EXPECT_EQ(squashed.events, 2U);
+    EXPECT_EQ(squashed.chain_hash, hex(*chain));
+    EXPECT_FALSE(squashed.history_discarded);
+    EXPECT_STREQ(view.event().getActor().cStr(), "ann");
+    EXPECT_STREQ(view.event().getReason().cStr(), "year end");
+    ++seen;
+    return true;
+  });
+  EXPECT_EQ(seen, 1U);
+}
+
+TEST_F(SquashTest, EqualHistoriesGiveEqualFiles) {
+  const auto made_in = [&](const fs::path& place) {
+    const ManualClock clock;
+    CountingIds ids;
+    close();
+    init_store(place, clock, ids);
+    store_ = open_store({.directory = place}, clock, ids);
+    live(3, 100);
+    squash();
+    close();
+    std::map<std::string, std::string> made;
+    for (const auto& file : fs::directory_iterator(place / "archive")) {
+      made[file.path().filename().string()] = *read_file(file.path());
+    }
+    return made;
+  };
+  const auto first = made_in(temp_ / "first");
+  EXPECT_THAT(first, SizeIs(6));
+  EXPECT_TRUE(first == made_in(temp_ / "second"));
+}
+
+}  // namespace
+}  // namespace tenantry

@@ -1,0 +1,164 @@
+#include "tools/squash_report.h"
+
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/hash.h"
+#include "events/kinds.h"
+#include "tools/json_builder.h"
+
+namespace tenantry::tools {
+namespace {
+
+const std::vector<Column>& scope_report_columns() {
+  static const std::vector<Column> columns = {{"scope"},
+                                              {"after"},
+                                              {"through"},
+                                              {"events"},
+                                              {"first_time", true},
+                                              {"last_time", true},
+                                              {"log_bytes"},
+                                              {"disk_bytes"},
+                                              {"segments"},
+                                              {"archive_bytes"},
+                                              {"snapshot_entries"},
+                                              {"snapshot_bytes"},
+                                              {"kinds", true},
+                                              {"depends_on", true},
+                                              {"archive", true},
+                                              {"chain_hash", true},
+                                              {"snapshot_digest", true},
+                                              {"archive_digest", true},
+                                              {"dry_run", true}};
+  return columns;
+}
+
+std::string kind_name(std::uint32_t number) { return events::find_kind(number)->name; }
+
+JsonText kinds_json(const SquashedScope& scope) {
+  JsonBuilder json;
+  json.begin_object();
+  for (const auto& [kind, count] : scope.kinds) json.member(kind_name(kind), number_cell(count));
+  json.end_object();
+  return json.document();
+}
+
+std::vector<std::string> dependencies(events::Scope scope) {
+  std::vector<std::string> names;
+  for (const events::ScopeInfo& info : events::scopes()) {
+    if (info.scope != scope) continue;
+    for (const events::Scope needed : info.depends_on) {
+      names.emplace_back(events::scope_name(needed));
+    }
+  }
+  return names;
+}
+
+std::vector<Cell> scope_cells(const SquashReport& report, const SquashedScope& scope,
+                              bool is_plan) {
+  const bool any = scope.events > 0;
+  const auto digest = [&](const Hash& hash) {
+    return is_plan || hash == Hash{} ? Cell(events::Null{}) : Cell(hex(hash));
+  };
+  const auto once_done = [&](std::uint64_t number) {
+    return is_plan ? Cell(events::Null{}) : number_cell(number);
+  };
+  return {std::string(events::scope_name(scope.scope)),
+          number_cell(scope.after.value),
+          number_cell(scope.through.value),
+          number_cell(scope.events),
+          any ? Cell(scope.first_time) : Cell(events::Null{}),
+          any ? Cell(scope.last_time) : Cell(events::Null{}),
+          number_cell(scope.log_bytes),
+          number_cell(scope.disk_bytes),
+          once_done(scope.segments),
+          once_done(scope.archive_bytes),
+          once_done(scope.snapshot_entries),
+          once_done(scope.snapshot_bytes),
+          kinds_json(scope),
+          texts_json(dependencies(scope.scope)),
+          report.discarded ? Cell(events::Null{}) : Cell(report.archive.string()),
+          any ? digest(scope.chain_hash) : Cell(events::Null{}),
+          digest(scope.snapshot_digest),
+          any ? digest(scope.archive_digest) : Cell(events::Null{}),
+          is_plan};
+}
+
+std::uint64_t events_of(const SquashReport& report) {
+  std::uint64_t events = 0;
+  for (const SquashedScope& scope : report.scopes) events += scope.events;
+  return events;
+}
+
+std::string mebibytes_of(std::uint64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1024 * 1024));
+}
+
+}  // namespace
+
+void print_squash(Session& session, const SquashReport& report, bool is_plan) {
+  Printer printer(session.out(), session.printing(), scope_report_columns());
+  for (const SquashedScope& scope : report.scopes) {
+    std::vector<std::string> notes;
+    if (is_plan) {
+      for (const auto& [kind, count] : scope.kinds) {
+        notes.push_back(fmt::format("{} {}", count, kind_name(kind)));
+      }
+    }
+    printer.row(scope_cells(report, scope, is_plan), notes);
+  }
+  printer.finish();
+}
+
+std::string squash_summary(const SquashReport& report, bool is_plan) {
+  const std::uint64_t events = events_of(report);
+  const std::string where = report.discarded ? "into nothing" : "into " + report.archive.string();
+  if (is_plan) {
+    return fmt::format("dry run: {} events would go {}; nothing was changed", events, where);
+  }
+  if (events == 0) return "nothing had to leave the log";
+  return fmt::format(
+      "{} events went {}, read again and proved; the store takes {}, before {}; "
+      "{:.1f} s",
+      events, where, mebibytes_of(report.bytes_after), mebibytes_of(report.bytes_before),
+      static_cast<double>(report.micros) / 1'000'000);
+}
+
+std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
+                            events::Timestamp now, bool is_plan) {
+  std::string text = fmt::format(
+      "# {} of store {}\n\n{}\n\n- Written: {}\n- End of the log when it began: position {}\n"
+      "- Archive: {}\n- Bytes of the store: {}{}\n\n"
+      "| scope | depends on | after | through | events | from | to | log bytes | archive bytes "
+      "| snapshot entries | snapshot bytes |\n|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|\n",
+      is_plan ? "Plan of a squash" : "Squash", events::format_uuid(store),
+      squash_summary(report, is_plan), events::format_timestamp(now), report.tail.value,
+      report.discarded ? "none: history is discarded" : report.archive.string(),
+      report.bytes_before, is_plan ? "" : fmt::format(" before, {} after", report.bytes_after));
+  for (const SquashedScope& scope : report.scopes) {
+    const bool any = scope.events > 0;
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                        events::scope_name(scope.scope), fmt::join(dependencies(scope.scope), ", "),
+                        scope.after.value, scope.through.value, scope.events,
+                        any ? events::format_timestamp(scope.first_time) : "",
+                        any ? events::format_timestamp(scope.last_time) : "", scope.log_bytes,
+                        scope.archive_bytes, scope.snapshot_entries, scope.snapshot_bytes);
+  }
+  for (const SquashedScope& scope : report.scopes) {
+    if (scope.events == 0) continue;
+    text +=
+        fmt::format("\n## {}\n\n| events | kind |\n|--:|---|\n", events::scope_name(scope.scope));
+    for (const auto& [kind, count] : scope.kinds) {
+      text += fmt::format("| {} | {} |\n", count, kind_name(kind));
+    }
+    if (is_plan) continue;
+    text += fmt::format(
+        "\n- Chain hash of the last event that left: `{}`\n- Digest of the snapshot: `{}`\n"
+        "- Digest of the archive's files: `{}`\n",
+        hex(scope.chain_hash), hex(scope.snapshot_digest), hex(scope.archive_digest));
+  }
+  return text;
+}
+
+}  // namespace tenantry::tools

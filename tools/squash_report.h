@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "core/tenancy_store.h"
+#include "tools/session.h"
+
+// What a squash did, or would do, for people.
+namespace tenantry::tools {
+
+// One record a scope.
+void print_squash(Session& session, const SquashReport& report, bool is_plan);
+// In one or two sentences.
+[[nodiscard]] std::string squash_summary(const SquashReport& report, bool is_plan);
+// A document in Markdown.
+[[nodiscard]] std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
+                                          events::Timestamp now, bool is_plan);
+
+}  // namespace tenantry::tools
