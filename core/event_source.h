@@ -30,6 +30,14 @@ struct LogTail {
   Hash digest{};
 };
 
+// The end of the first events of a scope: all that need be known of them to go on from there.
+struct ScopePoint {
+  Position position;  // Of the last of them; 0 for none.
+  std::uint64_t seq = 0;
+  Hash chain{};
+  bool operator==(const ScopePoint&) const = default;
+};
+
 // An event as stored. `payload` is borrowed for the call that hands it out.
 struct StoredEvent {
   Position position;

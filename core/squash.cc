@@ -609,6 +609,8 @@ class Squash {
     put_snapshot(batch.beside(), part.scope, listed_snapshot(part));
     const std::vector<Snapshot>& old = part.before->snapshots;
     for (std::size_t n = 0; n + kSnapshotsKept <= old.size(); ++n) {
+      // What is left goes on from this one.
+      if (base.discarded.seq > 0 && old[n].at == base.discarded) continue;
       remove_snapshot(batch.beside(), part.scope, old[n]);
     }
   }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/backup.h"
 #include "core/command_reader.h"
 #include "core/error.h"
@@ -123,6 +125,17 @@ class Store final : public TenancyStore {
       found = event.chain_hash;
       return false;
     });
+    const std::shared_ptr<const Catalogue> catalogue = opened_.history->now();
+    if (!found && position <= catalogue->discarded()) {
+      for (const auto& [scope, of_scope] : catalogue->scopes) {
+        const ScopePoint& last = of_scope.base.discarded;
+        if (last.position == position) return last.chain;
+      }
+      throw UsageError(
+          "history_discarded",
+          fmt::format("a squash has discarded the event at position {}", position.value),
+          "a read model that stopped there is brought up by `tenantry rebuild`", 5);
+    }
     return found;
   }
 
@@ -149,6 +162,10 @@ class Store final : public TenancyStore {
   void read_log(const LogFilter& filter,
                 const std::function<bool(const StoredEvent&)>& visit) const override {
     reader().read(filter, visit);
+  }
+
+  Beginning read_beginning(const VisitEntry& visit) const override {
+    return reader().read_beginning(visit);
   }
 
   Position position_at(events::Timestamp time) const override { return reader().position_at(time); }
@@ -200,6 +217,7 @@ class Store final : public TenancyStore {
       status.bytes += archive_bytes(of_scope);
     }
     status.repairs = read_repairs(*opened_.storage);
+    status.discarded = catalogue->discarded();
     for (const events::TableInfo& table : events::tables()) {
       const CounterKey key{Family::kState, static_cast<std::uint16_t>(table.scope),
                            static_cast<std::uint8_t>(table.entity), 0};

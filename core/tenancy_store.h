@@ -12,6 +12,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/decide.h"
@@ -115,6 +116,7 @@ struct StoreStatus {
   std::vector<ScopeStatus> scopes;
   std::vector<std::pair<std::string, std::uint64_t>> rows;  // By table.
   std::vector<StoreRepair> repairs;                         // Oldest first.
+  Position discarded;  // Events up to here are not all left; 0 where all are.
 };
 
 // One check of verify().
@@ -188,6 +190,15 @@ struct SquashReport {
   std::uint64_t micros = 0;        // It took so long.
 };
 
+// What the events that are left go on from, where a squash has discarded those before.
+struct Beginning {
+  std::map<events::Scope, ScopePoint> scopes;  // Of which events were discarded.
+  [[nodiscard]] std::uint64_t events() const;  // How many were.
+  [[nodiscard]] Position last() const;         // The last of them; behind it there are all.
+};
+// An entry of the state.
+using VisitEntry = std::function<bool(std::string_view key, std::string_view value)>;
+
 using VisitCommand = std::function<bool(const events::CommandRequest&)>;
 
 // Threads: any thread may call any method. Lifetime: visitors borrow what they get for the call.
@@ -218,6 +229,10 @@ class TenancyStore : public EventSource {
   // Visits the events that pass the filter, in order of position (newest first if `reverse`).
   virtual void read_log(const LogFilter& filter,
                         const std::function<bool(const StoredEvent&)>& visit) const = 0;
+  // Visits the state of each scope as its discarded events left it, entry by entry, until `visit`
+  // returns false; an empty one asks for the points alone. Where nothing was discarded there is
+  // nothing to visit. What is not discarded, read_log() gives.
+  [[nodiscard]] virtual Beginning read_beginning(const VisitEntry& visit) const = 0;
   // The last position recorded at or before `time`; 0 when there is none.
   [[nodiscard]] virtual Position position_at(events::Timestamp time) const = 0;
 

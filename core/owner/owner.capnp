@@ -51,6 +51,9 @@ interface Owner {
   backUp @11 (directory :Text) -> (backup :BackingUp, fault :Fault);
   # `directory`: absolute.
   squash @12 (options :SquashOptions, plan :Bool) -> (squash :Squashing, fault :Fault);
+  readBeginning @13 (skip :UInt64, entries :Bool)
+      -> (points :List(Point), entries :Data, ended :Bool, fault :Fault);
+  # Behind the first `skip` entries; with `entries` false none of them.
 }
 
 interface Rehearsal {
@@ -230,6 +233,13 @@ struct ResolveQuery {
   user @2 :Text;
 }
 
+struct Point {
+  scope @0 :UInt16;
+  position @1 :UInt64;
+  seq @2 :UInt64;
+  chainHash @3 :Data;
+}
+
 struct Resolution {
   union {
     refusal @0 :Refusal;
@@ -250,6 +260,7 @@ struct Status {
   scopes @6 :List(Scope);
   rows @7 :List(Table);
   repairs @8 :List(Repair);
+  discarded @9 :UInt64;
 
   struct Scope {
     scope @0 :UInt16;

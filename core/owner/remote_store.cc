@@ -386,6 +386,28 @@ class Remote final : public RemoteStore {
     }
   }
 
+  Beginning read_beginning(const VisitEntry& visit) const override {
+    Beginning beginning;
+    for (std::uint64_t seen = 0;;) {
+      const Piece piece = held_->call<Piece>(
+          [&](wire::Owner::Client& owner) {
+            auto request = owner.readBeginningRequest();
+            request.setSkip(seen);
+            request.setEntries(static_cast<bool>(visit));
+            return request;
+          },
+          [&](auto& response) {
+            beginning = read_points(response.getPoints());
+            return Piece{std::string(bytes_of(response.getEntries())), response.getEnded()};
+          });
+      for (Unpacker packed(piece.bytes); packed.more(); ++seen) {
+        const auto [key, value] = packed.entry();
+        if (!visit(key, value)) return beginning;
+      }
+      if (piece.ended) return beginning;
+    }
+  }
+
   Position position_at(events::Timestamp time) const override {
     return held_->call<Position>(
         [&](wire::Owner::Client& owner) {

@@ -218,6 +218,20 @@ class SharedStore final : public TenancyStore {
     return tail;
   }
 
+  // Goes on behind the last entry that was visited.
+  Beginning read_beginning(const VisitEntry& visit) const override {
+    std::uint64_t visited = 0;
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      if (!visit) return reached->store->read_beginning({});
+      std::uint64_t seen = 0;
+      return reached->store->read_beginning([&](std::string_view key, std::string_view value) {
+        if (seen++ < visited) return true;
+        ++visited;
+        return visit(key, value);
+      });
+    });
+  }
+
   Position position_at(events::Timestamp time) const override {
     return ask(
         [&](const std::shared_ptr<Reached>& reached) { return reached->store->position_at(time); });

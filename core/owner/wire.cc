@@ -315,6 +315,7 @@ void write_status(wire::Status::Builder to, const StoreStatus& status) {
     scopes[n].setArchiveBytes(status.scopes[n].archive_bytes);
     scopes[n].setDiscarded(status.scopes[n].discarded);
   }
+  to.setDiscarded(status.discarded.value);
   auto rows = to.initRows(static_cast<unsigned int>(status.rows.size()));
   for (unsigned int n = 0; n < rows.size(); ++n) {
     rows[n].setName(text_of(status.rows[n].first));
@@ -339,6 +340,7 @@ StoreStatus read_status(wire::Status::Reader status) {
   read.bytes = status.getBytes();
   read.term = status.getTerm();
   read.batches = status.getBatches();
+  read.discarded = {status.getDiscarded()};
   for (const auto scope : status.getScopes()) {
     read.scopes.push_back({static_cast<events::Scope>(scope.getScope()),
                            scope.getEvents(),
@@ -380,6 +382,26 @@ BackupReport read_backup(wire::Backup::Reader report) {
           {report.getTakenAt()},
           report.getFiles(),
           report.getBytes()};
+}
+
+void write_points(capnp::List<wire::Point>::Builder to, const Beginning& beginning) {
+  unsigned int at = 0;
+  for (const auto& [scope, point] : beginning.scopes) {
+    auto target = to[at++];
+    target.setScope(static_cast<std::uint16_t>(scope));
+    target.setPosition(point.position.value);
+    target.setSeq(point.seq);
+    target.setChainHash({point.chain.data(), point.chain.size()});
+  }
+}
+
+Beginning read_points(capnp::List<wire::Point>::Reader points) {
+  Beginning beginning;
+  for (const auto point : points) {
+    beginning.scopes[static_cast<events::Scope>(point.getScope())] = {
+        {point.getPosition()}, point.getSeq(), read_hash(point.getChainHash())};
+  }
+  return beginning;
 }
 
 void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& options) {
@@ -559,6 +581,12 @@ void append_key(std::string& to, const RowKey& key) {
   append_uuid(to, key.id);
 }
 
+void append_entry(std::string& to, std::string_view key, std::string_view value) {
+  append_le(to, static_cast<std::uint32_t>(key.size()));
+  append_le(to, static_cast<std::uint32_t>(value.size()));
+  to.append(key).append(value);
+}
+
 std::string_view Unpacker::take(std::size_t bytes) {
   if (bytes > rest_.size()) throw events::MalformedError("an answer of the owner is cut short");
   const std::string_view taken = rest_.substr(0, bytes);
@@ -602,6 +630,13 @@ StoredRow Unpacker::row() {
   row.last.value = number<std::uint64_t>();
   row.bytes = take(number<std::uint32_t>());
   return row;
+}
+
+std::pair<std::string_view, std::string_view> Unpacker::entry() {
+  const auto key_bytes = number<std::uint32_t>();
+  const auto value_bytes = number<std::uint32_t>();
+  const std::string_view key = take(key_bytes);
+  return {key, take(value_bytes)};
 }
 
 RowKey Unpacker::key() {
