@@ -44,7 +44,7 @@ TEST(IdFilterTest, TenBitsOfAnIdKeepOutNearlyAllOthers) {
 
 TEST(IdFilterTest, OrderAndRepetitionDoNotMatter) {
   IdFilterWriter writer;
-  for (const std::uint64_t n : {3, 1, 2, 1, 0, 3}) writer.add(filtered_id(n));
+  for (const std::uint64_t n : {3U, 1U, 2U, 1U, 0U, 3U}) writer.add(filtered_id(n));
   EXPECT_EQ(writer.finish(), filter_of(3));
 }
 
