@@ -83,6 +83,8 @@ class EventSource {
   virtual ~EventSource() = default;
   [[nodiscard]] virtual StoreIdentity identity() const = 0;
   [[nodiscard]] virtual LogTail tail() const = 0;
+  // Events up to here are not all left: a squash has discarded some. 0 where all are.
+  [[nodiscard]] virtual Position discarded() const { return {}; }
   // Visits each event with a position > `after` and <= `through` (at most the tail at the time of
   // the call), in order, until `visit` returns false.
   virtual void read_after(Position after, Position through,

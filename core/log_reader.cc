@@ -18,6 +18,8 @@ namespace {
 
 using events::Uuid;
 
+constexpr int kGoneExit = 5;
+
 // The records of one scope in one direction, block after block.
 class RecordStream {
  public:
@@ -145,7 +147,9 @@ void require_kept(const Catalogue& catalogue, Position after) {
                    fmt::format("a squash has discarded events up to position {}: of those behind "
                                "position {} not all are left",
                                discarded.value, after.value),
-                   "ask for what lies behind it; rows as they are now need no history");
+                   "ask for what lies behind it; a read model that is behind is brought up by "
+                   "`tenantry rebuild`",
+                   kGoneExit);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "core/backup.h"
 #include "core/command_reader.h"
+#include "core/consumers.h"
 #include "core/error.h"
 #include "core/log_reader.h"
 #include "core/past_state.h"
@@ -164,6 +165,8 @@ class Store final : public TenancyStore {
     reader().read(filter, visit);
   }
 
+  Position discarded() const override { return opened_.history->now()->discarded(); }
+
   Beginning read_beginning(const VisitEntry& visit) const override {
     return reader().read_beginning(visit);
   }
@@ -218,12 +221,28 @@ class Store final : public TenancyStore {
     }
     status.repairs = read_repairs(*opened_.storage);
     status.discarded = catalogue->discarded();
+    status.consumers = read_consumers(*opened_.storage);
     for (const events::TableInfo& table : events::tables()) {
       const CounterKey key{Family::kState, static_cast<std::uint16_t>(table.scope),
                            static_cast<std::uint8_t>(table.entity), 0};
       status.rows.emplace_back(table.name, head.counters.sum(key).rows);
     }
     return status;
+  }
+
+  void note_consumer(const std::string& name, Position checkpoint) override {
+    require_writable();
+    const Consumer consumer{name, checkpoint, clock_.now()};
+    const auto known = find_consumer(*opened_.storage, name);
+    if (known && known->checkpoint == checkpoint) return;
+    writer_.commit([&](BatchWriter& batch) { put_consumer(batch.beside(), consumer); });
+  }
+
+  bool forget_consumer(const std::string& name) override {
+    require_writable();
+    if (!find_consumer(*opened_.storage, name)) return false;
+    writer_.commit([&](BatchWriter& batch) { remove_consumer(batch.beside(), name); });
+    return true;
   }
 
   BackupReport back_up(const std::filesystem::path& directory, const Progress& progress) override {

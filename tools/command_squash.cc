@@ -54,6 +54,9 @@ class SquashCommand final : public Command {
                  "keep no archive, nor any that there is: the snapshot, the last hashes and the "
                  "digests stay")
         ->excludes(archive);
+    app.add_option("--rebase", rebase_,
+                   "do not wait for this consumer, and forget it; may be given several times")
+        ->type_name("NAME");
     app.add_option("--report", report_, "write the report, as Markdown, there too")
         ->type_name("FILE");
     circumstances_.declare(app);
@@ -71,6 +74,7 @@ class SquashCommand final : public Command {
       write_file_durably(report_, squash_markdown(store, report, session.now(), dry_run_));
     }
     session.remark(squash_summary(report, dry_run_));
+    for (const std::string& line : behind_lines(report)) session.remark(line);
     return ExitCode::kDone;
   }
 
@@ -95,6 +99,7 @@ class SquashCommand final : public Command {
     }
     if (!archive_.empty()) options.archive = store_directory(archive_);
     options.discard_history = discard_;
+    options.rebase = {rebase_.begin(), rebase_.end()};
     options.circumstances = circumstances_.read("squash");
     return options;
   }
@@ -121,6 +126,7 @@ class SquashCommand final : public Command {
   std::string keep_;
   std::string archive_;
   bool discard_ = false;
+  std::vector<std::string> rebase_;
   std::string report_;
   CircumstanceOptions circumstances_{"system:squash"};
   bool dry_run_ = false;

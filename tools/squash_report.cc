@@ -125,17 +125,35 @@ std::string squash_summary(const SquashReport& report, bool is_plan) {
       static_cast<double>(report.micros) / 1'000'000);
 }
 
+std::vector<std::string> behind_lines(const SquashReport& report) {
+  std::vector<std::string> lines;
+  for (const BehindConsumer& behind : report.behind) {
+    const Consumer& consumer = behind.consumer;
+    lines.push_back(
+        behind.holds
+            ? fmt::format("{} has come to position {} (noted {}): nothing behind it goes; "
+                          "`tenantry project` brings it on, `--rebase {}` does not wait for it",
+                          consumer.name, consumer.checkpoint.value,
+                          events::format_timestamp(consumer.noted_at), consumer.name)
+            : fmt::format("{} is not waited for, and forgotten: it has come to position {}",
+                          consumer.name, consumer.checkpoint.value));
+  }
+  return lines;
+}
+
 std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
                             events::Timestamp now, bool is_plan) {
   std::string text = fmt::format(
       "# {} of store {}\n\n{}\n\n- Written: {}\n- End of the log when it began: position {}\n"
-      "- Archive: {}\n- Bytes of the store: {}{}\n\n"
-      "| scope | depends on | after | through | events | from | to | log bytes | archive bytes "
-      "| snapshot entries | snapshot bytes |\n|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|\n",
+      "- Archive: {}\n- Bytes of the store: {}{}\n",
       is_plan ? "Plan of a squash" : "Squash", events::format_uuid(store),
       squash_summary(report, is_plan), events::format_timestamp(now), report.tail.value,
       report.discarded ? "none: history is discarded" : report.archive.string(),
       report.bytes_before, is_plan ? "" : fmt::format(" before, {} after", report.bytes_after));
+  for (const std::string& line : behind_lines(report)) text += "- " + line + "\n";
+  text +=
+      "\n| scope | depends on | after | through | events | from | to | log bytes | archive bytes "
+      "| snapshot entries | snapshot bytes |\n|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|\n";
   for (const SquashedScope& scope : report.scopes) {
     const bool any = scope.events > 0;
     text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",

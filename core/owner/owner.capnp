@@ -54,6 +54,8 @@ interface Owner {
   readBeginning @13 (skip :UInt64, entries :Bool)
       -> (points :List(Point), entries :Data, ended :Bool, fault :Fault);
   # Behind the first `skip` entries; with `entries` false none of them.
+  noteConsumer @14 (name :Text, checkpoint :UInt64) -> (fault :Fault);
+  forgetConsumer @15 (name :Text) -> (found :Bool, fault :Fault);
 }
 
 interface Rehearsal {
@@ -98,6 +100,7 @@ struct SquashOptions {
   through :union { tail @1 :Void; position @2 :UInt64; }
   archive @3 :Text;            # Absolute; empty for inside the store.
   discardHistory @4 :Bool;
+  rebase @9 :List(Text);
   actor @5 :Text;
   channel @6 :Text;
   reason @7 :Text;
@@ -112,7 +115,12 @@ struct Squash {
   bytesBefore @4 :UInt64;
   bytesAfter @5 :UInt64;
   micros @6 :UInt64;
+  behind @7 :List(Behind);
 
+  struct Behind {
+    consumer @0 :Consumer;
+    holds @1 :Bool;
+  }
   struct Scope {
     scope @0 :UInt16;
     after @1 :UInt64;
@@ -233,6 +241,12 @@ struct ResolveQuery {
   user @2 :Text;
 }
 
+struct Consumer {
+  name @0 :Text;
+  checkpoint @1 :UInt64;
+  notedAt @2 :Int64;
+}
+
 struct Point {
   scope @0 :UInt16;
   position @1 :UInt64;
@@ -261,6 +275,7 @@ struct Status {
   rows @7 :List(Table);
   repairs @8 :List(Repair);
   discarded @9 :UInt64;
+  consumers @10 :List(Consumer);
 
   struct Scope {
     scope @0 :UInt16;

@@ -386,6 +386,29 @@ class Remote final : public RemoteStore {
     }
   }
 
+  Position discarded() const override { return read_beginning({}).last(); }
+
+  void note_consumer(const std::string& name, Position checkpoint) override {
+    held_->call<bool>(
+        [&](wire::Owner::Client& owner) {
+          auto request = owner.noteConsumerRequest();
+          request.setName(name.c_str());
+          request.setCheckpoint(checkpoint.value);
+          return request;
+        },
+        [](auto& /*response*/) { return true; });
+  }
+
+  bool forget_consumer(const std::string& name) override {
+    return held_->call<bool>(
+        [&](wire::Owner::Client& owner) {
+          auto request = owner.forgetConsumerRequest();
+          request.setName(name.c_str());
+          return request;
+        },
+        [](auto& response) { return response.getFound(); });
+  }
+
   Beginning read_beginning(const VisitEntry& visit) const override {
     Beginning beginning;
     for (std::uint64_t seen = 0;;) {

@@ -375,6 +375,25 @@ class OwnerServer final : public wire::Owner::Server {
         });
   }
 
+  kj::Promise<void> noteConsumer(NoteConsumerContext context) override {
+    const std::string name(context.getParams().getName().cStr());
+    const Position checkpoint{context.getParams().getCheckpoint()};
+    return desk_.answer<bool>(
+        context,
+        [&store = desk_.store, name, checkpoint] {
+          store.note_consumer(name, checkpoint);
+          return true;
+        },
+        [](auto& /*results*/, bool /*noted*/) {});
+  }
+
+  kj::Promise<void> forgetConsumer(ForgetConsumerContext context) override {
+    const std::string name(context.getParams().getName().cStr());
+    return desk_.answer<bool>(
+        context, [&store = desk_.store, name] { return store.forget_consumer(name); },
+        [](auto& results, bool found) { results.setFound(found); });
+  }
+
   kj::Promise<void> readBeginning(ReadBeginningContext context) override {
     const std::uint64_t skip = context.getParams().getSkip();
     const bool entries = context.getParams().getEntries();

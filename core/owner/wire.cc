@@ -298,6 +298,20 @@ ResolveOutcome read_outcome(wire::Resolution::Reader outcome) {
                     text_of(outcome.getName()), text_of(outcome.getMatched())};
 }
 
+namespace {
+
+void write_consumer(wire::Consumer::Builder to, const Consumer& consumer) {
+  to.setName(text_of(consumer.name));
+  to.setCheckpoint(consumer.checkpoint.value);
+  to.setNotedAt(consumer.noted_at.micros);
+}
+
+Consumer read_consumer(wire::Consumer::Reader consumer) {
+  return {text_of(consumer.getName()), {consumer.getCheckpoint()}, {consumer.getNotedAt()}};
+}
+
+}  // namespace
+
 void write_status(wire::Status::Builder to, const StoreStatus& status) {
   write_tail(to.initTail(), status.tail);
   to.setCreatedAt(status.created_at.micros);
@@ -316,6 +330,10 @@ void write_status(wire::Status::Builder to, const StoreStatus& status) {
     scopes[n].setDiscarded(status.scopes[n].discarded);
   }
   to.setDiscarded(status.discarded.value);
+  auto consumers = to.initConsumers(static_cast<unsigned int>(status.consumers.size()));
+  for (unsigned int n = 0; n < consumers.size(); ++n) {
+    write_consumer(consumers[n], status.consumers[n]);
+  }
   auto rows = to.initRows(static_cast<unsigned int>(status.rows.size()));
   for (unsigned int n = 0; n < rows.size(); ++n) {
     rows[n].setName(text_of(status.rows[n].first));
@@ -341,6 +359,9 @@ StoreStatus read_status(wire::Status::Reader status) {
   read.term = status.getTerm();
   read.batches = status.getBatches();
   read.discarded = {status.getDiscarded()};
+  for (const auto consumer : status.getConsumers()) {
+    read.consumers.push_back(read_consumer(consumer));
+  }
   for (const auto scope : status.getScopes()) {
     read.scopes.push_back({static_cast<events::Scope>(scope.getScope()),
                            scope.getEvents(),
@@ -413,6 +434,9 @@ void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& 
   if (options.through) to.initThrough().setPosition(options.through->value);
   to.setArchive(text_of(options.archive.string()));
   to.setDiscardHistory(options.discard_history);
+  auto rebase = to.initRebase(static_cast<unsigned int>(options.rebase.size()));
+  at = 0;
+  for (const std::string& name : options.rebase) rebase.set(at++, text_of(name));
   to.setActor(text_of(options.circumstances.actor));
   to.setChannel(text_of(options.circumstances.channel));
   to.setReason(text_of(options.circumstances.reason));
@@ -429,6 +453,7 @@ SquashOptions read_squash_options(wire::SquashOptions::Reader options) {
   }
   read.archive = text_of(options.getArchive());
   read.discard_history = options.getDiscardHistory();
+  for (const auto name : options.getRebase()) read.rebase.insert(text_of(name));
   read.circumstances.actor = text_of(options.getActor());
   read.circumstances.channel = text_of(options.getChannel());
   read.circumstances.reason = text_of(options.getReason());
@@ -469,6 +494,11 @@ void write_squash(wire::Squash::Builder to, const SquashReport& report) {
   to.setBytesBefore(report.bytes_before);
   to.setBytesAfter(report.bytes_after);
   to.setMicros(report.micros);
+  auto behind = to.initBehind(static_cast<unsigned int>(report.behind.size()));
+  for (unsigned int n = 0; n < behind.size(); ++n) {
+    write_consumer(behind[n].initConsumer(), report.behind[n].consumer);
+    behind[n].setHolds(report.behind[n].holds);
+  }
 }
 
 SquashReport read_squash(wire::Squash::Reader report) {
@@ -499,6 +529,9 @@ SquashReport read_squash(wire::Squash::Reader report) {
   read.bytes_before = report.getBytesBefore();
   read.bytes_after = report.getBytesAfter();
   read.micros = report.getMicros();
+  for (const auto behind : report.getBehind()) {
+    read.behind.push_back({read_consumer(behind.getConsumer()), behind.getHolds()});
+  }
   return read;
 }
 
