@@ -12,8 +12,9 @@ namespace tenantry::tools {
 void print_squash(Session& session, const SquashReport& report, bool is_plan);
 // In one or two sentences.
 [[nodiscard]] std::string squash_summary(const SquashReport& report, bool is_plan);
-// A document in Markdown.
+// A document in Markdown; `by` says who did it and why.
 [[nodiscard]] std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
-                                          events::Timestamp now, bool is_plan);
+                                          const events::Circumstances& by, events::Timestamp now,
+                                          bool is_plan);
 
 }  // namespace tenantry::tools
