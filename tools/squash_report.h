@@ -15,8 +15,9 @@ void print_squash(Session& session, const SquashReport& report, bool is_plan);
 [[nodiscard]] std::string squash_summary(const SquashReport& report, bool is_plan);
 // A line for each consumer that has not seen all that could go.
 [[nodiscard]] std::vector<std::string> behind_lines(const SquashReport& report);
-// A document in Markdown.
+// A document in Markdown; `by` says who did it and why.
 [[nodiscard]] std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
-                                          events::Timestamp now, bool is_plan);
+                                          const events::Circumstances& by, events::Timestamp now,
+                                          bool is_plan);
 
 }  // namespace tenantry::tools
