@@ -217,6 +217,35 @@ TEST_F(SquashTest, TheEventSaysWhatLeftAndWhoAndWhy) {
   EXPECT_EQ(seen, 1U);
 }
 
+TEST_F(SquashTest, WaitsForReadersThatAreNoted) {
+  user("ann");
+  user("ben");
+  user("cem");
+  store().note_consumer("sqlite:app", Position{2});
+  store().note_consumer("audit", Position{1});
+  store().note_consumer("audit", Position{3});
+  ASSERT_THAT(store().status().consumers, SizeIs(2));
+  EXPECT_EQ(store().status().consumers.back().name, "sqlite:app");
+  SquashReport report = squash();
+  EXPECT_EQ(squashed_events(report), 2U);
+  ASSERT_THAT(report.behind, SizeIs(1));
+  EXPECT_EQ(report.behind[0].consumer.name, "sqlite:app");
+  EXPECT_TRUE(report.behind[0].holds);
+  EXPECT_EQ(squashed_events(squash()), 0U);
+  SquashOptions options;
+  options.rebase = {"sqlite:app"};
+  report = squash(options);
+  EXPECT_EQ(squashed_events(report), 1U);
+  EXPECT_FALSE(report.behind.at(0).holds);
+  reopen();
+  EXPECT_THAT(store().status().consumers, SizeIs(1));
+  EXPECT_TRUE(store().forget_consumer("audit"));
+  EXPECT_FALSE(store().forget_consumer("audit"));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  options.rebase = {"nobody"};
+  EXPECT_THROW(squash(options), UsageError);
+}
+
 class DiscardTest : public SquashTest {
  protected:
   SquashReport discard(const SquashOptions& how = {}) {
