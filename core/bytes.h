@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -42,6 +44,11 @@ template <class Integer>
 
 template <class Integer>
 [[nodiscard]] Integer read_le(std::string_view bytes, std::size_t at) {
+  if constexpr (std::endian::native == std::endian::little) {  // Records are read by the million.
+    Integer whole;
+    std::memcpy(&whole, bytes.data() + at, sizeof(whole));
+    return whole;
+  }
   std::uint64_t value = 0;
   for (std::size_t i = sizeof(Integer); i > 0; --i) {
     value = (value << 8U) | static_cast<std::uint8_t>(bytes[at + i - 1]);

@@ -16,14 +16,6 @@
 // what lies before. Kept in the database beside the log, and read whole: it is small.
 namespace tenantry {
 
-// The end of the first events of a scope: all that need be known of them to go on from there.
-struct ScopePoint {
-  Position position;  // Of the last of them; 0 for none.
-  std::uint64_t seq = 0;
-  Hash chain{};
-  bool operator==(const ScopePoint&) const = default;
-};
-
 // Index entries of an epoch that nothing is added to any more.
 struct ClosedEpoch {
   std::uint32_t epoch = 0;

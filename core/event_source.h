@@ -30,6 +30,14 @@ struct LogTail {
   Hash digest{};
 };
 
+// The end of the first events of a scope: all that need be known of them to go on from there.
+struct ScopePoint {
+  Position position;  // Of the last of them; 0 for none.
+  std::uint64_t seq = 0;
+  Hash chain{};
+  bool operator==(const ScopePoint&) const = default;
+};
+
 // An event as stored. `payload` is borrowed for the call that hands it out.
 struct StoredEvent {
   Position position;
@@ -75,6 +83,8 @@ class EventSource {
   virtual ~EventSource() = default;
   [[nodiscard]] virtual StoreIdentity identity() const = 0;
   [[nodiscard]] virtual LogTail tail() const = 0;
+  // Events up to here are not all left: a squash has discarded some. 0 where all are.
+  [[nodiscard]] virtual Position discarded() const { return {}; }
   // Visits each event with a position > `after` and <= `through` (at most the tail at the time of
   // the call), in order, until `visit` returns false.
   virtual void read_after(Position after, Position through,

@@ -23,7 +23,10 @@ class Fold {
   // CorruptionError.
   void apply(const StoredEvent& event);
 
-  [[nodiscard]] const StateView& state() const { return state_; }
+  [[nodiscard]] const StateView& state() {
+    if (!begins_with_.empty()) write();
+    return state_;
+  }
   // Its entries, in the order of keys; borrowed. After the last event.
   [[nodiscard]] const StorageReader& entries();
 

@@ -211,3 +211,10 @@ struct SquashJob @0xb403c67a372df653 {
   scopes @2 :List(UInt16);
   files @3 :List(Text);      # In a directory elsewhere: those that are its own, if not listed.
 }
+
+struct Consumer @0xe1d2d5d4066832a9 {
+  # Keys `consumer/<name>`: a reader of the log, which squashes wait for.
+  name @0 :Text;
+  checkpoint @1 :UInt64;
+  notedAt @2 :Int64;         # Microseconds since 1970 UTC.
+}

@@ -34,8 +34,7 @@ void IdFilterWriter::add(const events::Uuid& id) {
 
 std::string IdFilterWriter::finish() {
   std::ranges::sort(hashes_);
-  const auto [end, rest] = std::ranges::unique(hashes_);
-  hashes_.erase(end, rest);
+  hashes_.erase(std::unique(hashes_.begin(), hashes_.end()), hashes_.end());
   const std::uint64_t words = (hashes_.size() * kBitsOfAnId + kBitsOfAWord - 1) / kBitsOfAWord;
   std::string filter(words * sizeof(std::uint64_t), '\0');
   for (const std::uint64_t hash : hashes_) {

@@ -18,6 +18,8 @@ namespace {
 
 using events::Uuid;
 
+constexpr int kGoneExit = 5;
+
 // The records of one scope in one direction, block after block.
 class RecordStream {
  public:
@@ -145,7 +147,9 @@ void require_kept(const Catalogue& catalogue, Position after) {
                    fmt::format("a squash has discarded events up to position {}: of those behind "
                                "position {} not all are left",
                                discarded.value, after.value),
-                   "ask for what lies behind it; rows as they are now need no history");
+                   "ask for what lies behind it; a read model that is behind is brought up by "
+                   "`tenantry rebuild`",
+                   kGoneExit);
 }
 
 }  // namespace
@@ -213,8 +217,36 @@ LogReader::Filter LogReader::filter(const LogFilter& filter) const {
 
 bool LogReader::read_one(Position position, const Visit& visit) const {
   if (position.value == 0 || position > head_.tail) return false;
-  read_after({position.value - 1}, position, visit);
-  return true;
+  LogFilter filter;
+  filter.after = {position.value - 1};
+  filter.through = position;
+  bool found = false;
+  read(filter, [&](const StoredEvent& event) {
+    found = true;
+    return visit(event);
+  });
+  return found;
+}
+
+Beginning LogReader::read_beginning(const VisitEntry& visit) const {
+  const std::shared_ptr<const Catalogue> catalogue = history_.now();
+  Beginning beginning;
+  bool goes_on = static_cast<bool>(visit);
+  for (const auto& [scope, of_scope] : catalogue->scopes) {
+    const ScopePoint& discarded = of_scope.base.discarded;
+    if (discarded.seq == 0) continue;
+    beginning.scopes[scope] = discarded;
+    const auto snapshot = std::ranges::find(of_scope.snapshots, discarded, &Snapshot::at);
+    if (snapshot == of_scope.snapshots.end()) {
+      throw CorruptionError(fmt::format("scope {}: there is no snapshot of what was discarded",
+                                        events::scope_name(scope)));
+    }
+    const auto reader = history_.open(*snapshot);
+    for (std::size_t block = 0; goes_on && block < reader->blocks().size(); ++block) {
+      goes_on = reader->visit_entries(block, visit);
+    }
+  }
+  return beginning;
 }
 
 Position LogReader::position_at(events::Timestamp time) const {
@@ -226,7 +258,9 @@ Position LogReader::position_at(events::Timestamp time) const {
   cursor->seek_for_prev(keys::time_mark(time));
   if (!cursor->valid()) return {};  // The first event has a mark: `time` lies before it.
   Position last{read_le<std::uint64_t>(cursor->value(), 0)};
-  read_after({last.value - 1}, head_.tail, [&](const StoredEvent& event) {
+  LogFilter behind;
+  behind.after = {last.value - 1};
+  read(behind, [&](const StoredEvent& event) {
     if (event.recorded_at > time) return false;
     last = event.position;
     return true;

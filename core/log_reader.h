@@ -29,6 +29,8 @@ class LogReader {
   void read(const LogFilter& filter, const Visit& visit) const;
   // The event at `position`; false when the log does not reach it.
   bool read_one(Position position, const Visit& visit) const;
+  // See TenancyStore::read_beginning().
+  [[nodiscard]] Beginning read_beginning(const VisitEntry& visit) const;
   // Whether an event passes the filter, as a function of its own; borrows nothing.
   using Filter = std::function<bool(const StoredEvent&)>;
   [[nodiscard]] Filter filter(const LogFilter& filter) const;

@@ -1,6 +1,8 @@
 #include "core/past_state.h"
 
+#include <algorithm>
 #include <memory>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -14,21 +16,62 @@ namespace {
 
 constexpr std::uint64_t kEventsPerProgress = 4096;
 
+// The rows at `position` must follow from what is left.
+void require_left(const Beginning& beginning, Position position) {
+  if (position >= beginning.last()) return;
+  throw UsageError("history_discarded",
+                   fmt::format("a squash has discarded the events up to position {}: nobody knows "
+                               "the rows at position {}",
+                               beginning.last().value, position.value),
+                   "ask for that position or a later one");
+}
+
+// Every event that is left must have been met.
+void require_all(const TenancyStore& log, const Beginning& beginning, std::uint64_t events,
+                 Position position) {
+  if (beginning.events() + events == position.value) return;
+  if (log.read_beginning({}).events() != beginning.events()) {
+    throw UsageError("history_discarded", "a squash has discarded events meanwhile", "ask again");
+  }
+  throw CorruptionError(
+      fmt::format("up to position {} the log gives {} events, and {} were "
+                  "discarded",
+                  position.value, events, beginning.events()));
+}
+
+LogFilter left_until(Position position) {
+  LogFilter filter;
+  filter.through = position;
+  return filter;
+}
+
 }  // namespace
 
-RowsAt past_rows(const EventSource& log, const std::filesystem::path& scratch, Position position,
+RowsAt past_rows(const TenancyStore& log, const std::filesystem::path& scratch, Position position,
                  const Progress& progress) {
   const Position tail = log.tail().tail;
   if (position > tail) {
     throw UsageError("position_ahead", fmt::format("the log ends at position {}", tail.value));
   }
+  require_left(log.read_beginning({}), position);
   const auto fold = std::make_shared<Fold>(scratch, position.value);
   const StoreIdentity identity = log.identity();
   Head past;
   past.incarnation = identity.incarnation;
-  log.read_after({}, position, [&](const StoredEvent& event) {
+  const Beginning beginning = log.read_beginning([&](std::string_view key, std::string_view value) {
+    fold->put_entry(std::string(key), std::string(value));
+    return true;
+  });
+  for (const auto& [scope, point] : beginning.scopes) {
+    past.scopes[scope].seq = point.seq;
+    past.scopes[scope].chain = point.chain;
+  }
+  past.tail = beginning.last();
+  std::uint64_t events = 0;
+  log.read_log(left_until(position), [&](const StoredEvent& event) {
     fold->apply(event);
-    past.tail = event.position;
+    ++events;
+    past.tail = std::max(past.tail, event.position);
     past.last_recorded = event.recorded_at;
     past.scopes[event.scope].seq = event.scope_seq;
     past.scopes[event.scope].chain = event.chain_hash;
@@ -37,20 +80,30 @@ RowsAt past_rows(const EventSource& log, const std::filesystem::path& scratch, P
     }
     return true;
   });
+  require_all(log, beginning, events, position);
   return {{past.tail, past.last_recorded, head_digest(identity.store, past)},
           {fold, &fold->state()}};
 }
 
-void fold_log_rows(const EventSource& log, const std::filesystem::path& scratch, Position through,
+void fold_log_rows(const TenancyStore& log, const std::filesystem::path& scratch, Position through,
                    const std::function<bool(const StoredEvent&)>& seen,
                    const std::function<bool(const FoldedRow&)>& visit) {
   RowFold fold(scratch, through.value);
+  require_left(log.read_beginning({}), through);
+  const Beginning beginning = log.read_beginning([&](std::string_view key, std::string_view value) {
+    fold.take_entry(key, value);
+    return true;
+  });
   bool goes_on = true;
-  log.read_after({}, through, [&](const StoredEvent& event) {
+  std::uint64_t events = 0;
+  log.read_log(left_until(through), [&](const StoredEvent& event) {
     fold.take(event);
+    ++events;
     return goes_on = seen(event);
   });
-  if (goes_on) fold.fold(visit);
+  if (!goes_on) return;
+  require_all(log, beginning, events, through);
+  fold.fold(visit);
 }
 
 }  // namespace tenantry

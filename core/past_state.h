@@ -3,18 +3,18 @@
 #include <filesystem>
 #include <functional>
 
-#include "core/event_source.h"
+#include "core/tenancy_store.h"
 
-// What is computed from the events of a log alone, in a scratch place under `scratch`: see
-// EventSource, whose errors these have.
+// What is computed from the events of a log alone, and from what they go on from where some were
+// discarded, in a scratch place under `scratch`: see EventSource, whose errors these have.
 namespace tenantry {
 
 // EventSource::rows_at().
-[[nodiscard]] RowsAt past_rows(const EventSource& log, const std::filesystem::path& scratch,
+[[nodiscard]] RowsAt past_rows(const TenancyStore& log, const std::filesystem::path& scratch,
                                Position position, const Progress& progress);
 
 // EventSource::fold_rows().
-void fold_log_rows(const EventSource& log, const std::filesystem::path& scratch, Position through,
+void fold_log_rows(const TenancyStore& log, const std::filesystem::path& scratch, Position through,
                    const std::function<bool(const StoredEvent&)>& seen,
                    const std::function<bool(const FoldedRow&)>& visit);
 

@@ -14,6 +14,7 @@
 
 #include "core/block_counters.h"
 #include "core/block_stream.h"
+#include "core/consumers.h"
 #include "core/error.h"
 #include "core/file_damage.h"
 #include "core/file_ops.h"
@@ -37,6 +38,7 @@ constexpr std::uint64_t kSegmentBytes = std::uint64_t{256} << 20;
 constexpr std::size_t kSnapshotsKept = 2;
 constexpr std::uint64_t kProgressEvents = 4096;
 constexpr const char* kTemporary = ".tmp";
+constexpr int kNotFoundExitCode = 5;
 
 // A file that is written, and where it is to be.
 struct Sealed {
@@ -200,11 +202,25 @@ class Squash {
   void choose(const Moment& now) {
     catalogue_ = site_.history.now();
     parts_.clear();
-    const Position wanted = options_.through.value_or(now.head.tail);
+    Position wanted = options_.through.value_or(now.head.tail);
     if (wanted > now.head.tail) {
       throw UsageError("position_ahead",
                        fmt::format("the log ends at position {}", now.head.tail.value));
     }
+    behind_.clear();
+    for (const std::string& name : options_.rebase) {
+      if (find_consumer(*now.view, name)) continue;
+      throw UsageError("not_found", fmt::format("no consumer \"{}\" is noted in the store", name),
+                       "`tenantry status` lists them", kNotFoundExitCode);
+    }
+    Position held = wanted;
+    for (const Consumer& consumer : read_consumers(*now.view)) {
+      if (consumer.checkpoint >= wanted) continue;
+      const bool holds = !options_.rebase.contains(consumer.name);
+      if (holds) held = std::min(held, consumer.checkpoint);
+      behind_.push_back({consumer, holds});
+    }
+    wanted = held;
     for (const events::ScopeInfo& info : events::scopes()) {
       if (!options_.scopes.empty() && !options_.scopes.contains(info.scope)) continue;
       Part part;
@@ -594,6 +610,9 @@ class Squash {
         put_part(part, batch);
         told.events.push_back(event_of(part));
       }
+      for (const BehindConsumer& behind : behind_) {
+        if (!behind.holds) remove_consumer(batch.beside(), behind.consumer.name);
+      }
       put_job(batch.beside(), job);
       (void)batch.add(told);
     });
@@ -629,6 +648,8 @@ class Squash {
     put_snapshot(batch.beside(), part.scope, listed_snapshot(part));
     const std::vector<Snapshot>& old = part.before->snapshots;
     for (std::size_t n = 0; n + kSnapshotsKept <= old.size(); ++n) {
+      // What is left goes on from this one.
+      if (base.discarded.seq > 0 && old[n].at == base.discarded) continue;
       remove_snapshot(batch.beside(), part.scope, old[n]);
     }
   }
@@ -718,6 +739,7 @@ class Squash {
     report.discarded = options_.discard_history;
     report.tail = head.tail;
     report.bytes_before = store_bytes();
+    report.behind = behind_;
     for (Part& part : parts_) report.scopes.push_back(std::move(part.report));
     return report;
   }
@@ -727,6 +749,7 @@ class Squash {
   const Progress& progress_;
   std::shared_ptr<const Catalogue> catalogue_;
   std::vector<Part> parts_;
+  std::vector<BehindConsumer> behind_;
   std::vector<std::pair<std::ptrdiff_t, Counters>> expected_;  // By part: what its events lead to.
   std::size_t files_ = 0;
   std::uint64_t read_ = 0;

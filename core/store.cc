@@ -5,8 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/backup.h"
 #include "core/command_reader.h"
+#include "core/consumers.h"
 #include "core/error.h"
 #include "core/log_reader.h"
 #include "core/past_state.h"
@@ -123,6 +126,17 @@ class Store final : public TenancyStore {
       found = event.chain_hash;
       return false;
     });
+    const std::shared_ptr<const Catalogue> catalogue = opened_.history->now();
+    if (!found && position <= catalogue->discarded()) {
+      for (const auto& [scope, of_scope] : catalogue->scopes) {
+        const ScopePoint& last = of_scope.base.discarded;
+        if (last.position == position) return last.chain;
+      }
+      throw UsageError(
+          "history_discarded",
+          fmt::format("a squash has discarded the event at position {}", position.value),
+          "a read model that stopped there is brought up by `tenantry rebuild`", 5);
+    }
     return found;
   }
 
@@ -149,6 +163,12 @@ class Store final : public TenancyStore {
   void read_log(const LogFilter& filter,
                 const std::function<bool(const StoredEvent&)>& visit) const override {
     reader().read(filter, visit);
+  }
+
+  Position discarded() const override { return opened_.history->now()->discarded(); }
+
+  Beginning read_beginning(const VisitEntry& visit) const override {
+    return reader().read_beginning(visit);
   }
 
   Position position_at(events::Timestamp time) const override { return reader().position_at(time); }
@@ -200,12 +220,29 @@ class Store final : public TenancyStore {
       status.bytes += archive_bytes(of_scope);
     }
     status.repairs = read_repairs(*opened_.storage);
+    status.discarded = catalogue->discarded();
+    status.consumers = read_consumers(*opened_.storage);
     for (const events::TableInfo& table : events::tables()) {
       const CounterKey key{Family::kState, static_cast<std::uint16_t>(table.scope),
                            static_cast<std::uint8_t>(table.entity), 0};
       status.rows.emplace_back(table.name, head.counters.sum(key).rows);
     }
     return status;
+  }
+
+  void note_consumer(const std::string& name, Position checkpoint) override {
+    require_writable();
+    const Consumer consumer{name, checkpoint, clock_.now()};
+    const auto known = find_consumer(*opened_.storage, name);
+    if (known && known->checkpoint == checkpoint) return;
+    writer_.commit([&](BatchWriter& batch) { put_consumer(batch.beside(), consumer); });
+  }
+
+  bool forget_consumer(const std::string& name) override {
+    require_writable();
+    if (!find_consumer(*opened_.storage, name)) return false;
+    writer_.commit([&](BatchWriter& batch) { remove_consumer(batch.beside(), name); });
+    return true;
   }
 
   BackupReport back_up(const std::filesystem::path& directory, const Progress& progress) override {

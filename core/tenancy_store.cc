@@ -1,8 +1,21 @@
 #include "core/tenancy_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tenantry {
+
+std::uint64_t Beginning::events() const {
+  std::uint64_t count = 0;
+  for (const auto& [scope, point] : scopes) count += point.seq;
+  return count;
+}
+
+Position Beginning::last() const {
+  Position last;
+  for (const auto& [scope, point] : scopes) last = std::max(last, point.position);
+  return last;
+}
 
 std::future<std::vector<Answer>> TenancyStore::submit_later(
     std::vector<events::CommandRequest> commands, SubmitOptions options) {

@@ -12,6 +12,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/decide.h"
@@ -104,6 +105,13 @@ struct StoreRepair {
   std::uint64_t cut_bytes = 0;  // so many were left out.
 };
 
+// Who reads the log, and how far it has come: what it has not seen is not squashed.
+struct Consumer {
+  std::string name;
+  Position checkpoint;
+  events::Timestamp noted_at;
+};
+
 struct StoreStatus {
   StoreIdentity identity;
   LogTail tail;
@@ -115,6 +123,8 @@ struct StoreStatus {
   std::vector<ScopeStatus> scopes;
   std::vector<std::pair<std::string, std::uint64_t>> rows;  // By table.
   std::vector<StoreRepair> repairs;                         // Oldest first.
+  Position discarded;               // Events up to here are not all left; 0 where all are.
+  std::vector<Consumer> consumers;  // By name.
 };
 
 // One check of verify().
@@ -154,6 +164,7 @@ struct SquashOptions {
   std::optional<Position> through{};      // No event behind it goes. None: the tail.
   std::filesystem::path archive{};        // A directory; empty: inside the store.
   bool discard_history = false;           // No archive is kept, nor any that was.
+  std::set<std::string> rebase{};         // Consumers that do not hold it back, and are forgotten.
   events::Circumstances circumstances{};  // Of the events that say so.
 };
 
@@ -178,8 +189,15 @@ struct SquashedScope {
   Hash chain_hash{};  // Of the last event that left.
 };
 
+// A consumer that has not seen all that could go.
+struct BehindConsumer {
+  Consumer consumer;
+  bool holds = true;  // Nothing behind its checkpoint goes; else it is rebased.
+};
+
 struct SquashReport {
-  std::vector<SquashedScope> scopes;  // Each behind those that it depends on.
+  std::vector<SquashedScope> scopes;   // Each behind those that it depends on.
+  std::vector<BehindConsumer> behind;  // By name.
   std::filesystem::path archive;
   bool discarded = false;
   Position tail;                   // The end of the log when it began.
@@ -187,6 +205,15 @@ struct SquashReport {
   std::uint64_t bytes_after = 0;   // 0 for a plan.
   std::uint64_t micros = 0;        // It took so long.
 };
+
+// What the events that are left go on from, where a squash has discarded those before.
+struct Beginning {
+  std::map<events::Scope, ScopePoint> scopes;  // Of which events were discarded.
+  [[nodiscard]] std::uint64_t events() const;  // How many were.
+  [[nodiscard]] Position last() const;         // The last of them; behind it there are all.
+};
+// An entry of the state.
+using VisitEntry = std::function<bool(std::string_view key, std::string_view value)>;
 
 using VisitCommand = std::function<bool(const events::CommandRequest&)>;
 
@@ -218,6 +245,10 @@ class TenancyStore : public EventSource {
   // Visits the events that pass the filter, in order of position (newest first if `reverse`).
   virtual void read_log(const LogFilter& filter,
                         const std::function<bool(const StoredEvent&)>& visit) const = 0;
+  // Visits the state of each scope as its discarded events left it, entry by entry, until `visit`
+  // returns false; an empty one asks for the points alone. Where nothing was discarded there is
+  // nothing to visit. What is not discarded, read_log() gives.
+  [[nodiscard]] virtual Beginning read_beginning(const VisitEntry& visit) const = 0;
   // The last position recorded at or before `time`; 0 when there is none.
   [[nodiscard]] virtual Position position_at(events::Timestamp time) const = 0;
 
@@ -236,6 +267,11 @@ class TenancyStore : public EventSource {
     return std::nullopt;
   }
   [[nodiscard]] virtual StoreStatus status() const = 0;
+  // Notes how far a reader of the log has come; durable. Whoever is noted holds squashes back to
+  // its checkpoint. Throws UsageError for a store that is open for reading only.
+  virtual void note_consumer(const std::string& name, Position checkpoint) = 0;
+  // False if there is none of that name.
+  virtual bool forget_consumer(const std::string& name) = 0;
   // Copies the store to a directory that is empty or not there, outside its own; all of it or
   // nothing. Commands go on meanwhile. What was copied is checked before it is called a backup:
   // every file's checksums, and the log (CorruptionError). Table files are second names of the

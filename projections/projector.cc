@@ -64,8 +64,10 @@ class Run {
   }
 
   [[nodiscard]] bool is_loaded(const Probe& probe) const {
-    return options_.load_above && tail_.value > *options_.load_above && !options_.dry_run &&
-           !options_.through && !probe.has_rows;
+    if (options_.dry_run || options_.through || probe.has_rows) return false;
+    // What was discarded cannot be replayed.
+    return source_.discarded().value > 0 ||
+           (options_.load_above && tail_.value > *options_.load_above);
   }
 
   std::optional<Fenced> load(const Probe& probe) {

@@ -71,6 +71,8 @@ void check_target(const EventSource& source, const Probe& probe, const std::stri
 bool continues(const EventSource& source, const Mark& mark) {
   const StoreIdentity identity = source.identity();
   if (mark.store_id != identity.store || mark.position > source.tail().tail) return false;
+  // What was discarded can be compared with nothing.
+  if (mark.position < source.discarded()) return mark.incarnation == identity.incarnation;
   if (mark.log_digest.empty()) return mark.incarnation == identity.incarnation;
   return mark.log_digest == digest_at(source, mark.position);
 }

@@ -89,6 +89,11 @@ ExitCode print_events(Session& session, const LogOptions& options) {
   printer.finish();
   session.interrupt().check();
   if (options.one_life && printer.saw_import()) session.remark(kImportedRemark);
+  const Position discarded = store.discarded();
+  if (filter.after < discarded && !filter.live_only) {
+    session.remark("of the events up to position " + std::to_string(discarded.value) +
+                   " not all are left: a squash has discarded history (`tenantry squashes`)");
+  }
   return ExitCode::kDone;
 }
 

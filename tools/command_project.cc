@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "projections/projector.h"
+#include "tools/checkpoint_note.h"
 #include "tools/command.h"
 #include "tools/fenced.h"
 #include "tools/follow.h"
@@ -43,6 +44,10 @@ class ProjectCommand final : public Command {
   void declare(CLI::App& app) override {
     add_count(app, "--batch", batch_,
               "events in one transaction at most (default: SQLite 10000, PostgreSQL 1000)");
+    app.add_option("--name", name_,
+                   "what the read model is called in `tenantry status`, and by squashes that wait "
+                   "for it (default: where it is)")
+        ->type_name("NAME");
     auto* const dry_run =
         app.add_flag("--dry-run", dry_run_, "count what there is to do and write nothing");
     app.add_flag("--follow", follow_,
@@ -55,6 +60,7 @@ class ProjectCommand final : public Command {
     const TenancyStore& store = session.store();
     const auto target = session.open_read_model(/*read_only=*/false);
     const projections::Projected projected = project_new(session, store, *target);
+    if (!dry_run_) CheckpointNote(session).note(name_of(*target), projected.mark.position);
     print_record(session.out(), session.printing(), project_columns(),
                  cells_of(*target, store, projected));
     return projected.stopped ? ExitCode::kInterrupted : ExitCode::kDone;
@@ -66,6 +72,8 @@ class ProjectCommand final : public Command {
     Printer printer(session.out(), session.printing(), project_columns());
     bool unreachable = false;
     std::optional<Position> shown;
+    CheckpointNote notes(session);
+    std::string name;
     follow(session, [&](const TenancyStore& store) -> FollowStep {
       std::unique_ptr<projections::ReadModel> target;
       projections::Projected projected;
@@ -85,10 +93,17 @@ class ProjectCommand final : public Command {
         printer.row(cells_of(*target, store, projected));
         printer.flush();
       }
+      name = name_of(*target);
+      notes.note_now_and_then(name, projected.mark.position);
       return {FollowStep::Next::kWait, projected.mark.position};
     });
+    if (shown) notes.note(name, *shown);
     printer.finish();
     return ExitCode::kInterrupted;
+  }
+
+  [[nodiscard]] std::string name_of(const projections::ReadModel& target) const {
+    return name_.empty() ? target.name() : name_;
   }
 
   [[nodiscard]] projections::Projected project_new(const Session& session,
@@ -131,6 +146,7 @@ class ProjectCommand final : public Command {
   }
 
   std::uint64_t batch_ = 0;  // 0: not given.
+  std::string name_;
   bool dry_run_ = false;
   bool follow_ = false;
 };

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "projections/rebuild.h"
+#include "tools/checkpoint_note.h"
 #include "tools/command.h"
 #include "tools/fenced.h"
 #include "tools/points.h"
@@ -186,6 +187,7 @@ class RebuildCommand final : public Command {
       return ExitCode::kDone;
     }
     const Certificate certificate = rebuild(session, *target, options_);
+    note_checkpoint(session, certificate, target->name());
     print_certificate(session, certificate, target->name());
     if (certificate.dry_run || certificate.correct()) return ExitCode::kDone;
     session.remark(
@@ -195,6 +197,15 @@ class RebuildCommand final : public Command {
   }
 
  private:
+  // Of a read model that follows the log, and is known to.
+  void note_checkpoint(Session& session, const Certificate& certificate,
+                       const std::string& name) const {
+    if (certificate.dry_run || !certificate.correct() || options_.tenant || options_.as_of) return;
+    const std::vector<Consumer> known = session.store().status().consumers;
+    if (std::ranges::find(known, name, &Consumer::name) == known.end()) return;
+    CheckpointNote(session).note(name, certificate.mark.position);
+  }
+
   // What an application reads is not taken back in time by mistake.
   void require_place_of_its_own(const Session& session) const {
     const bool file = std::holds_alternative<SqliteLocation>(session.read_model_target().location);

@@ -91,13 +91,20 @@ class ShowCommand final : public Command {
       throw UsageError("usage", "\"" + position_ + "\" is no position", "a whole number from 1");
     }
     bool found = false;
-    session.store().read_after(Position{position->value - 1}, *position,
-                               [&](const StoredEvent& event) {
-                                 found = true;
-                                 print(session, event);
-                                 return false;
-                               });
+    LogFilter filter;
+    filter.after = Position{position->value - 1};
+    filter.through = *position;
+    session.store().read_log(filter, [&](const StoredEvent& event) {
+      found = true;
+      print(session, event);
+      return false;
+    });
     if (found) return ExitCode::kDone;
+    if (*position <= session.store().discarded()) {
+      throw UsageError("history_discarded",
+                       fmt::format("a squash has discarded event {}", position->value),
+                       "tenantry squashes", static_cast<int>(ExitCode::kNotFound));
+    }
     throw UsageError("not_found",
                      fmt::format("there is no event {}; the log ends at {}", position->value,
                                  session.store().tail().tail.value),

@@ -1,9 +1,15 @@
+#include <cerrno>
+#include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/file_ops.h"
@@ -21,6 +27,8 @@
 
 namespace tenantry::tools {
 namespace {
+
+namespace fs = std::filesystem;
 
 class SquashCommand final : public Command {
  public:
@@ -42,7 +50,8 @@ class SquashCommand final : public Command {
             ->delimiter(',');
     app.add_flag("--all", all_, "all scopes, which is the default")->excludes(scopes);
     auto* const through =
-        app.add_option("--through", through_, "the last that goes: a position, a time or an age")
+        app.add_option("--through", through_,
+                       "up to a position, time or age; what was written at once stays together")
             ->type_name("POINT");
     app.add_option("--keep", keep_, "keep what is younger in the log, such as 30d or 12h")
         ->type_name("DURATION")
@@ -54,6 +63,9 @@ class SquashCommand final : public Command {
                  "keep no archive, nor any that there is: the snapshot, the last hashes and the "
                  "digests stay")
         ->excludes(archive);
+    app.add_option("--rebase", rebase_,
+                   "do not wait for this consumer, and forget it; may be given several times")
+        ->type_name("NAME");
     app.add_option("--report", report_, "write the report, as Markdown, there too")
         ->type_name("FILE");
     circumstances_.declare(app);
@@ -62,55 +74,98 @@ class SquashCommand final : public Command {
   [[nodiscard]] Opens opens() const override { return dry_run_ ? Opens::kToRead : Opens::kToWrite; }
 
   [[nodiscard]] ExitCode run(Session& session) override {
+    check_report_place();
     const SquashOptions options = read_options(session);
     if (discard_ && !dry_run_) confirm(session);
     const SquashReport report = squash(session, options);
     print_squash(session, report, dry_run_);
-    if (!report_.empty()) {
-      const events::Uuid store = session.store().identity().store;
-      write_file_durably(report_, squash_markdown(store, report, session.now(), dry_run_));
-    }
+    if (!report_.empty()) write_report(session, report, options.circumstances);
     session.remark(squash_summary(report, dry_run_));
+    for (const std::string& line : behind_lines(report)) session.remark(line);
     return ExitCode::kDone;
   }
 
  private:
+  // What can be known before the work is not told after it.
+  void check_report_place() const {
+    if (report_.empty()) return;
+    if (fs::is_directory(report_)) {
+      throw UsageError("usage", report_ + " is a directory", "--report names a file");
+    }
+    const fs::path parent = fs::path(report_).parent_path();
+    if (::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0) {
+      throw_file_error("write", report_, errno);
+    }
+  }
+
+  void write_report(Session& session, const SquashReport& report,
+                    const events::Circumstances& by) const {
+    const events::Uuid store = session.store().identity().store;
+    try {
+      write_file_durably(report_, squash_markdown(store, report, by, session.now(), dry_run_));
+    } catch (const UnavailableError& error) {
+      if (dry_run_) throw;
+      throw UnavailableError(
+          fmt::format("the squash is done, but its report is not written: {}", error.what()),
+          "`tenantry squashes` tells what was done");
+    }
+  }
+
   [[nodiscard]] SquashOptions read_options(Session& session) const {
     SquashOptions options;
     for (const std::string& name : scopes_) {
       const events::Scope scope = parse_scope(name);
       if (scope == events::Scope::SYSTEM) {
-        throw UsageError("usage", "the scope \"system\" is never squashed",
-                         "it says what was done with the store");
+        throw UsageError("usage",
+                         "the scope \"system\" is never squashed: it says what was done with the "
+                         "store",
+                         "auth, core or tenants");
       }
       options.scopes.insert(scope);
     }
-    const std::string& point = keep_.empty() ? through_ : keep_;
-    if (!point.empty()) {
-      if (!keep_.empty() && parse_position(keep_)) {
-        throw UsageError("usage", fmt::format("\"{}\" is no duration", keep_),
-                         "such as 30d or 12h");
-      }
-      options.through = parse_reached_point(session.store(), point, session.now());
+    if (!keep_.empty()) {
+      options.through = session.store().position_at(start_of_kept(session.now()));
+    } else if (!through_.empty()) {
+      options.through = parse_reached_point(session.store(), through_, session.now());
     }
-    if (!archive_.empty()) options.archive = store_directory(archive_);
+    if (!archive_.empty()) options.archive = archive_place(session.store());
     options.discard_history = discard_;
+    options.rebase = {rebase_.begin(), rebase_.end()};
     options.circumstances = circumstances_.read("squash");
     return options;
+  }
+
+  [[nodiscard]] events::Timestamp start_of_kept(events::Timestamp now) const {
+    const bool is_date = keep_.find('-') != std::string::npos;
+    const auto start = is_date ? std::nullopt : events::parse_time_argument(keep_, now);
+    if (start) return *start;
+    throw UsageError("usage", fmt::format("\"{}\" is no duration", keep_),
+                     "30d or 12h; --through takes a position or a time");
+  }
+
+  // Empty for the store's own.
+  [[nodiscard]] fs::path archive_place(const TenancyStore& store) const {
+    fs::path place = store_directory(archive_);
+    const StorePaths paths{store_directory(store.status().directory)};
+    if (place == paths.archive()) return {};
+    const std::string inside = (paths.directory / "").string();
+    if (!(place / "").string().starts_with(inside)) return place;
+    throw UsageError("archive_inside_store", place.string() + " lies inside the store",
+                     "without --archive the archive goes into the store");
   }
 
   void confirm(Session& session) const {
     const std::string store = events::format_uuid(session.store().identity().store);
     const std::string what = fmt::format(
-        "the events that are squashed, and every archive of their scopes in the store, will be "
-        "gone for ever. Type the store's id, {}, to go on",
+        "the events that are squashed, and all that is archived of their scopes, will "
+        "be gone for ever from store {}",
         store);
     if (!session.confirm(what, store)) throw UsageError("not_confirmed", "nothing was squashed");
   }
 
   [[nodiscard]] SquashReport squash(Session& session, const SquashOptions& options) const {
     TenancyStore& store = session.store();
-    ProgressMeter meter(session.progress_mode(true), "squash", "events");
+    ProgressMeter meter(session.progress_mode(false), "squash", "events");
     const Progress progress = session.progress_of(meter);
     return dry_run_ ? store.plan_squash(options, progress) : store.squash(options, progress);
   }
@@ -121,6 +176,7 @@ class SquashCommand final : public Command {
   std::string keep_;
   std::string archive_;
   bool discard_ = false;
+  std::vector<std::string> rebase_;
   std::string report_;
   CircumstanceOptions circumstances_{"system:squash"};
   bool dry_run_ = false;
@@ -130,15 +186,16 @@ const std::vector<Column>& done_columns() {
   static const std::vector<Column> columns = {{"position"},
                                               {"recorded_at"},
                                               {"scope"},
+                                              {"after"},
                                               {"through"},
                                               {"events"},
-                                              {"log_bytes"},
+                                              {"log_bytes", true},
                                               {"archive_bytes"},
-                                              {"snapshot_bytes"},
-                                              {"archive"},
+                                              {"snapshot_bytes", true},
                                               {"discarded"},
                                               {"actor"},
                                               {"reason"},
+                                              {"archive"},
                                               {"chain_hash", true},
                                               {"snapshot_digest", true},
                                               {"archive_digest", true}};
@@ -162,17 +219,24 @@ class SquashesCommand final : public Command {
     filter.scope = events::Scope::SYSTEM;
     filter.kinds = {events::find_kind("ScopeSquashed")->number};
     Printer printer(session.out(), session.printing(), done_columns());
+    const std::string own = StorePaths{session.store().status().directory}.archive().string();
+    std::map<events::Scope, std::uint64_t> before;  // How far each scope had gone.
     session.store().read_log(filter, [&](const StoredEvent& event) {
       const events::EventView view(event.payload);
       const events::Squashed done = events::read_squashed(view);
       const auto facts = view.event();
+      const std::string& place = done.archive_directory;
+      const Cell archive = done.history_discarded ? Cell(events::Null{})
+                           : place.empty()        ? Cell(own)
+                                                  : Cell(place);
+      const std::uint64_t after = std::exchange(before[done.scope], done.through);
       printer.row({number_cell(event.position.value), event.recorded_at,
-                   std::string(events::scope_name(done.scope)), number_cell(done.through),
-                   number_cell(done.events), number_cell(done.log_bytes),
+                   std::string(events::scope_name(done.scope)), number_cell(after),
+                   number_cell(done.through), number_cell(done.events), number_cell(done.log_bytes),
                    number_cell(done.archive_bytes), number_cell(done.snapshot_bytes),
-                   text_cell(done.archive_directory), done.history_discarded,
-                   text_cell(facts.getActor().cStr()), text_cell(facts.getReason().cStr()),
-                   done.chain_hash, done.snapshot_digest, done.archive_digest});
+                   done.history_discarded, text_cell(facts.getActor().cStr()),
+                   text_cell(facts.getReason().cStr()), archive, done.chain_hash,
+                   done.snapshot_digest, done.archive_digest});
       return true;
     });
     printer.finish();

@@ -32,18 +32,6 @@ std::vector<std::vector<Cell>> scope_records(const StoreStatus& status) {
   return records;
 }
 
-JsonText scopes_json(const StoreStatus& status) {
-  JsonBuilder json;
-  json.begin_array();
-  for (const std::vector<Cell>& cells : scope_records(status)) {
-    json.begin_object();
-    for (std::size_t i = 0; i < cells.size(); ++i) json.member(scope_columns()[i].name, cells[i]);
-    json.end_object();
-  }
-  json.end_array();
-  return json.document();
-}
-
 JsonText rows_json(const StoreStatus& status) {
   JsonBuilder json;
   json.begin_object();
@@ -69,11 +57,41 @@ JsonText repairs_json(const StoreStatus& status) {
   return json.document();
 }
 
+std::vector<std::vector<Cell>> consumer_records(const StoreStatus& status) {
+  std::vector<std::vector<Cell>> records;
+  const std::uint64_t tail = status.tail.tail.value;
+  for (const Consumer& consumer : status.consumers) {
+    const std::uint64_t at = consumer.checkpoint.value;
+    records.push_back({consumer.name, number_cell(at), number_cell(tail > at ? tail - at : 0),
+                       consumer.noted_at});
+  }
+  return records;
+}
+
+const std::vector<Column>& consumer_columns() {
+  static const std::vector<Column> columns = {{"consumer"}, {"checkpoint"}, {"lag"}, {"noted_at"}};
+  return columns;
+}
+
+JsonText records_json(const std::vector<Column>& columns,
+                      const std::vector<std::vector<Cell>>& records) {
+  JsonBuilder json;
+  json.begin_array();
+  for (const std::vector<Cell>& cells : records) {
+    json.begin_object();
+    for (std::size_t i = 0; i < cells.size(); ++i) json.member(columns[i].name, cells[i]);
+    json.end_object();
+  }
+  json.end_array();
+  return json.document();
+}
+
 const char* health_of(const projections::Probe& probe, const StoreStatus& status,
                       const TenancyStore& store) {
   if (probe.presence == projections::Presence::kAbsent) return "absent";
   if (!probe.mark) return "not_ours";
   if (probe.mark->store_id != status.identity.store) return "of_another_store";
+  if (probe.mark->position < status.discarded) return "behind_discarded_history";
   const bool goes_on = projections::continues(store, *probe.mark);
   const bool restored = probe.mark->incarnation != status.identity.incarnation;
   if (restored && !goes_on) return "of_another_incarnation";
@@ -169,8 +187,11 @@ class StatusCommand final : public Command {
                                number_cell(status.batches)};
     const bool tables = session.prints_table() && session.printing().fields.empty();
     if (!tables) {
-      columns.insert(columns.end(), {{"scopes"}, {"rows"}, {"repairs"}, {"read_model"}});
-      cells.insert(cells.end(), {scopes_json(status), rows_json(status), repairs_json(status),
+      columns.insert(columns.end(),
+                     {{"scopes"}, {"rows"}, {"repairs"}, {"consumers"}, {"read_model"}});
+      cells.insert(cells.end(), {records_json(scope_columns(), scope_records(status)),
+                                 rows_json(status), repairs_json(status),
+                                 records_json(consumer_columns(), consumer_records(status)),
                                  read_model_json(read_model)});
     }
     print_record(session.out(), session.printing(), columns, cells);
@@ -198,6 +219,9 @@ class StatusCommand final : public Command {
     print_table(session, {{"table"}, {"rows"}}, rows);
     if (!status.repairs.empty()) {
       print_record(session.out(), session.printing(), {{"repairs"}}, {repairs_json(status)});
+    }
+    if (!status.consumers.empty()) {
+      print_table(session, consumer_columns(), consumer_records(status));
     }
     session.out().write("\n");
     std::vector<Column> named = read_model_columns();

@@ -1,37 +1,41 @@
 #include "tools/squash_report.h"
 
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "core/hash.h"
 #include "events/kinds.h"
+#include "events/text.h"
 #include "tools/json_builder.h"
 
 namespace tenantry::tools {
 namespace {
 
-const std::vector<Column>& scope_report_columns() {
-  static const std::vector<Column> columns = {{"scope"},
-                                              {"after"},
-                                              {"through"},
-                                              {"events"},
-                                              {"first_time", true},
-                                              {"last_time", true},
-                                              {"log_bytes"},
-                                              {"disk_bytes"},
-                                              {"segments"},
-                                              {"archive_bytes"},
-                                              {"snapshot_entries"},
-                                              {"snapshot_bytes"},
-                                              {"kinds", true},
-                                              {"depends_on", true},
-                                              {"archive", true},
-                                              {"chain_hash", true},
-                                              {"snapshot_digest", true},
-                                              {"archive_digest", true},
-                                              {"dry_run", true}};
-  return columns;
+// What is only known once it is done does not widen the table of a plan.
+std::vector<Column> scope_report_columns(bool is_plan) {
+  return {{"scope"},
+          {"after"},
+          {"through"},
+          {"events"},
+          {"first_time", true},
+          {"last_time", true},
+          {"log_bytes"},
+          {"disk_bytes"},
+          {"segments", is_plan},
+          {"archive_bytes", is_plan},
+          {"snapshot_entries", is_plan},
+          {"snapshot_bytes", is_plan},
+          {"kinds", true},
+          {"depends_on", true},
+          {"archive", true},
+          {"chain_hash", true},
+          {"snapshot_digest", true},
+          {"archive_digest", true},
+          {"dry_run", true}};
 }
 
 std::string kind_name(std::uint32_t number) { return events::find_kind(number)->name; }
@@ -42,6 +46,17 @@ JsonText kinds_json(const SquashedScope& scope) {
   for (const auto& [kind, count] : scope.kinds) json.member(kind_name(kind), number_cell(count));
   json.end_object();
   return json.document();
+}
+
+std::vector<std::string> kind_notes(const SquashedScope& scope) {
+  std::uint64_t most = 0;
+  for (const auto& [kind, count] : scope.kinds) most = std::max(most, count);
+  const std::size_t width = fmt::formatted_size("{}", most);
+  std::vector<std::string> notes;
+  for (const auto& [kind, count] : scope.kinds) {
+    notes.push_back(fmt::format("{:>{}} {}", count, width, kind_name(kind)));
+  }
+  return notes;
 }
 
 std::vector<std::string> dependencies(events::Scope scope) {
@@ -91,6 +106,13 @@ std::uint64_t events_of(const SquashReport& report) {
   return events;
 }
 
+std::string lines_about(const events::Circumstances& by) {
+  std::string lines;
+  if (!by.actor.empty()) lines += fmt::format("- By: {}\n", events::printable(by.actor));
+  if (!by.reason.empty()) lines += fmt::format("- Reason: {}\n", events::printable(by.reason));
+  return lines;
+}
+
 std::string mebibytes_of(std::uint64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1024 * 1024));
 }
@@ -98,15 +120,10 @@ std::string mebibytes_of(std::uint64_t bytes) {
 }  // namespace
 
 void print_squash(Session& session, const SquashReport& report, bool is_plan) {
-  Printer printer(session.out(), session.printing(), scope_report_columns());
+  Printer printer(session.out(), session.printing(), scope_report_columns(is_plan));
   for (const SquashedScope& scope : report.scopes) {
-    std::vector<std::string> notes;
-    if (is_plan) {
-      for (const auto& [kind, count] : scope.kinds) {
-        notes.push_back(fmt::format("{} {}", count, kind_name(kind)));
-      }
-    }
-    printer.row(scope_cells(report, scope, is_plan), notes);
+    printer.row(scope_cells(report, scope, is_plan),
+                is_plan ? kind_notes(scope) : std::vector<std::string>{});
   }
   printer.finish();
 }
@@ -114,10 +131,12 @@ void print_squash(Session& session, const SquashReport& report, bool is_plan) {
 std::string squash_summary(const SquashReport& report, bool is_plan) {
   const std::uint64_t events = events_of(report);
   const std::string where = report.discarded ? "into nothing" : "into " + report.archive.string();
+  if (events == 0) {
+    return is_plan ? "dry run: nothing has to leave the log" : "nothing had to leave the log";
+  }
   if (is_plan) {
     return fmt::format("dry run: {} events would go {}; nothing was changed", events, where);
   }
-  if (events == 0) return "nothing had to leave the log";
   return fmt::format(
       "{} events went {}, read again and proved; the store takes {}, before {}; "
       "{:.1f} s",
@@ -125,17 +144,37 @@ std::string squash_summary(const SquashReport& report, bool is_plan) {
       static_cast<double>(report.micros) / 1'000'000);
 }
 
+std::vector<std::string> behind_lines(const SquashReport& report) {
+  std::vector<std::string> lines;
+  for (const BehindConsumer& behind : report.behind) {
+    const Consumer& consumer = behind.consumer;
+    lines.push_back(
+        behind.holds
+            ? fmt::format("{} has come to position {} (noted {}): nothing behind it goes; "
+                          "`tenantry project` brings it on, `--rebase {}` does not wait for it",
+                          consumer.name, consumer.checkpoint.value,
+                          events::format_timestamp(consumer.noted_at), consumer.name)
+            : fmt::format("{} is not waited for, and forgotten: it has come to position {}",
+                          consumer.name, consumer.checkpoint.value));
+  }
+  return lines;
+}
+
 std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
-                            events::Timestamp now, bool is_plan) {
+                            const events::Circumstances& by, events::Timestamp now, bool is_plan) {
+  std::string summary = squash_summary(report, is_plan);
+  summary.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(summary.front())));
   std::string text = fmt::format(
-      "# {} of store {}\n\n{}\n\n- Written: {}\n- End of the log when it began: position {}\n"
-      "- Archive: {}\n- Bytes of the store: {}{}\n\n"
-      "| scope | depends on | after | through | events | from | to | log bytes | archive bytes "
-      "| snapshot entries | snapshot bytes |\n|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|\n",
-      is_plan ? "Plan of a squash" : "Squash", events::format_uuid(store),
-      squash_summary(report, is_plan), events::format_timestamp(now), report.tail.value,
+      "# {} of store {}\n\n{}.\n\n- Written: {}\n{}- End of the log when it began: position {}\n"
+      "- Archive: {}\n- Bytes of the store: {}{}\n",
+      is_plan ? "Plan of a squash" : "Squash", events::format_uuid(store), summary,
+      events::format_timestamp(now), is_plan ? "" : lines_about(by), report.tail.value,
       report.discarded ? "none: history is discarded" : report.archive.string(),
       report.bytes_before, is_plan ? "" : fmt::format(" before, {} after", report.bytes_after));
+  for (const std::string& line : behind_lines(report)) text += "- " + line + "\n";
+  text +=
+      "\n| scope | depends on | after | through | events | from | to | log bytes | archive bytes "
+      "| snapshot entries | snapshot bytes |\n|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|\n";
   for (const SquashedScope& scope : report.scopes) {
     const bool any = scope.events > 0;
     text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",

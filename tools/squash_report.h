@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/tenancy_store.h"
 #include "tools/session.h"
@@ -12,8 +13,11 @@ namespace tenantry::tools {
 void print_squash(Session& session, const SquashReport& report, bool is_plan);
 // In one or two sentences.
 [[nodiscard]] std::string squash_summary(const SquashReport& report, bool is_plan);
-// A document in Markdown.
+// A line for each consumer that has not seen all that could go.
+[[nodiscard]] std::vector<std::string> behind_lines(const SquashReport& report);
+// A document in Markdown; `by` says who did it and why.
 [[nodiscard]] std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
-                                          events::Timestamp now, bool is_plan);
+                                          const events::Circumstances& by, events::Timestamp now,
+                                          bool is_plan);
 
 }  // namespace tenantry::tools

@@ -51,6 +51,11 @@ interface Owner {
   backUp @11 (directory :Text) -> (backup :BackingUp, fault :Fault);
   # `directory`: absolute.
   squash @12 (options :SquashOptions, plan :Bool) -> (squash :Squashing, fault :Fault);
+  readBeginning @13 (skip :UInt64, entries :Bool)
+      -> (points :List(Point), entries :Data, ended :Bool, fault :Fault);
+  # Behind the first `skip` entries; with `entries` false none of them.
+  noteConsumer @14 (name :Text, checkpoint :UInt64) -> (fault :Fault);
+  forgetConsumer @15 (name :Text) -> (found :Bool, fault :Fault);
 }
 
 interface Rehearsal {
@@ -95,6 +100,7 @@ struct SquashOptions {
   through :union { tail @1 :Void; position @2 :UInt64; }
   archive @3 :Text;            # Absolute; empty for inside the store.
   discardHistory @4 :Bool;
+  rebase @9 :List(Text);
   actor @5 :Text;
   channel @6 :Text;
   reason @7 :Text;
@@ -109,7 +115,12 @@ struct Squash {
   bytesBefore @4 :UInt64;
   bytesAfter @5 :UInt64;
   micros @6 :UInt64;
+  behind @7 :List(Behind);
 
+  struct Behind {
+    consumer @0 :Consumer;
+    holds @1 :Bool;
+  }
   struct Scope {
     scope @0 :UInt16;
     after @1 :UInt64;
@@ -230,6 +241,19 @@ struct ResolveQuery {
   user @2 :Text;
 }
 
+struct Consumer {
+  name @0 :Text;
+  checkpoint @1 :UInt64;
+  notedAt @2 :Int64;
+}
+
+struct Point {
+  scope @0 :UInt16;
+  position @1 :UInt64;
+  seq @2 :UInt64;
+  chainHash @3 :Data;
+}
+
 struct Resolution {
   union {
     refusal @0 :Refusal;
@@ -250,6 +274,8 @@ struct Status {
   scopes @6 :List(Scope);
   rows @7 :List(Table);
   repairs @8 :List(Repair);
+  discarded @9 :UInt64;
+  consumers @10 :List(Consumer);
 
   struct Scope {
     scope @0 :UInt16;

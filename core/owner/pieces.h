@@ -25,4 +25,12 @@ void go_on_behind(Position reached, LogFilter& filter);
                                       const events::LookupInfo& lookup, std::int64_t first,
                                       std::int64_t last, std::uint64_t skip);
 
+// TenancyStore::read_beginning() behind its first `skip` entries, or without any.
+struct BeginningPiece {
+  Beginning beginning;
+  Piece entries;
+};
+[[nodiscard]] BeginningPiece read_beginning_piece(const TenancyStore& store, std::uint64_t skip,
+                                                  bool with_entries);
+
 }  // namespace tenantry::owner

@@ -386,6 +386,51 @@ class Remote final : public RemoteStore {
     }
   }
 
+  Position discarded() const override { return read_beginning({}).last(); }
+
+  void note_consumer(const std::string& name, Position checkpoint) override {
+    held_->call<bool>(
+        [&](wire::Owner::Client& owner) {
+          auto request = owner.noteConsumerRequest();
+          request.setName(name.c_str());
+          request.setCheckpoint(checkpoint.value);
+          return request;
+        },
+        [](auto& /*response*/) { return true; });
+  }
+
+  bool forget_consumer(const std::string& name) override {
+    return held_->call<bool>(
+        [&](wire::Owner::Client& owner) {
+          auto request = owner.forgetConsumerRequest();
+          request.setName(name.c_str());
+          return request;
+        },
+        [](auto& response) { return response.getFound(); });
+  }
+
+  Beginning read_beginning(const VisitEntry& visit) const override {
+    Beginning beginning;
+    for (std::uint64_t seen = 0;;) {
+      const Piece piece = held_->call<Piece>(
+          [&](wire::Owner::Client& owner) {
+            auto request = owner.readBeginningRequest();
+            request.setSkip(seen);
+            request.setEntries(static_cast<bool>(visit));
+            return request;
+          },
+          [&](auto& response) {
+            beginning = read_points(response.getPoints());
+            return Piece{std::string(bytes_of(response.getEntries())), response.getEnded()};
+          });
+      for (Unpacker packed(piece.bytes); packed.more(); ++seen) {
+        const auto [key, value] = packed.entry();
+        if (!visit(key, value)) return beginning;
+      }
+      if (piece.ended) return beginning;
+    }
+  }
+
   Position position_at(events::Timestamp time) const override {
     return held_->call<Position>(
         [&](wire::Owner::Client& owner) {

@@ -218,6 +218,39 @@ class SharedStore final : public TenancyStore {
     return tail;
   }
 
+  Position discarded() const override {
+    return ask([](const std::shared_ptr<Reached>& reached) { return reached->store->discarded(); });
+  }
+
+  // Both may be repeated.
+  void note_consumer(const std::string& name, Position checkpoint) override {
+    require_writable();
+    ask([&](const std::shared_ptr<Reached>& reached) {
+      reached->store->note_consumer(name, checkpoint);
+      return true;
+    });
+  }
+  bool forget_consumer(const std::string& name) override {
+    require_writable();
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      return reached->store->forget_consumer(name);
+    });
+  }
+
+  // Goes on behind the last entry that was visited.
+  Beginning read_beginning(const VisitEntry& visit) const override {
+    std::uint64_t visited = 0;
+    return ask([&](const std::shared_ptr<Reached>& reached) {
+      if (!visit) return reached->store->read_beginning({});
+      std::uint64_t seen = 0;
+      return reached->store->read_beginning([&](std::string_view key, std::string_view value) {
+        if (seen++ < visited) return true;
+        ++visited;
+        return visit(key, value);
+      });
+    });
+  }
+
   Position position_at(events::Timestamp time) const override {
     return ask(
         [&](const std::shared_ptr<Reached>& reached) { return reached->store->position_at(time); });

@@ -298,6 +298,20 @@ ResolveOutcome read_outcome(wire::Resolution::Reader outcome) {
                     text_of(outcome.getName()), text_of(outcome.getMatched())};
 }
 
+namespace {
+
+void write_consumer(wire::Consumer::Builder to, const Consumer& consumer) {
+  to.setName(text_of(consumer.name));
+  to.setCheckpoint(consumer.checkpoint.value);
+  to.setNotedAt(consumer.noted_at.micros);
+}
+
+Consumer read_consumer(wire::Consumer::Reader consumer) {
+  return {text_of(consumer.getName()), {consumer.getCheckpoint()}, {consumer.getNotedAt()}};
+}
+
+}  // namespace
+
 void write_status(wire::Status::Builder to, const StoreStatus& status) {
   write_tail(to.initTail(), status.tail);
   to.setCreatedAt(status.created_at.micros);
@@ -314,6 +328,11 @@ void write_status(wire::Status::Builder to, const StoreStatus& status) {
     scopes[n].setArchived(status.scopes[n].archived);
     scopes[n].setArchiveBytes(status.scopes[n].archive_bytes);
     scopes[n].setDiscarded(status.scopes[n].discarded);
+  }
+  to.setDiscarded(status.discarded.value);
+  auto consumers = to.initConsumers(static_cast<unsigned int>(status.consumers.size()));
+  for (unsigned int n = 0; n < consumers.size(); ++n) {
+    write_consumer(consumers[n], status.consumers[n]);
   }
   auto rows = to.initRows(static_cast<unsigned int>(status.rows.size()));
   for (unsigned int n = 0; n < rows.size(); ++n) {
@@ -339,6 +358,10 @@ StoreStatus read_status(wire::Status::Reader status) {
   read.bytes = status.getBytes();
   read.term = status.getTerm();
   read.batches = status.getBatches();
+  read.discarded = {status.getDiscarded()};
+  for (const auto consumer : status.getConsumers()) {
+    read.consumers.push_back(read_consumer(consumer));
+  }
   for (const auto scope : status.getScopes()) {
     read.scopes.push_back({static_cast<events::Scope>(scope.getScope()),
                            scope.getEvents(),
@@ -382,6 +405,26 @@ BackupReport read_backup(wire::Backup::Reader report) {
           report.getBytes()};
 }
 
+void write_points(capnp::List<wire::Point>::Builder to, const Beginning& beginning) {
+  unsigned int at = 0;
+  for (const auto& [scope, point] : beginning.scopes) {
+    auto target = to[at++];
+    target.setScope(static_cast<std::uint16_t>(scope));
+    target.setPosition(point.position.value);
+    target.setSeq(point.seq);
+    target.setChainHash({point.chain.data(), point.chain.size()});
+  }
+}
+
+Beginning read_points(capnp::List<wire::Point>::Reader points) {
+  Beginning beginning;
+  for (const auto point : points) {
+    beginning.scopes[static_cast<events::Scope>(point.getScope())] = {
+        {point.getPosition()}, point.getSeq(), read_hash(point.getChainHash())};
+  }
+  return beginning;
+}
+
 void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& options) {
   auto scopes = to.initScopes(static_cast<unsigned int>(options.scopes.size()));
   unsigned int at = 0;
@@ -391,6 +434,9 @@ void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& 
   if (options.through) to.initThrough().setPosition(options.through->value);
   to.setArchive(text_of(options.archive.string()));
   to.setDiscardHistory(options.discard_history);
+  auto rebase = to.initRebase(static_cast<unsigned int>(options.rebase.size()));
+  at = 0;
+  for (const std::string& name : options.rebase) rebase.set(at++, text_of(name));
   to.setActor(text_of(options.circumstances.actor));
   to.setChannel(text_of(options.circumstances.channel));
   to.setReason(text_of(options.circumstances.reason));
@@ -407,6 +453,7 @@ SquashOptions read_squash_options(wire::SquashOptions::Reader options) {
   }
   read.archive = text_of(options.getArchive());
   read.discard_history = options.getDiscardHistory();
+  for (const auto name : options.getRebase()) read.rebase.insert(text_of(name));
   read.circumstances.actor = text_of(options.getActor());
   read.circumstances.channel = text_of(options.getChannel());
   read.circumstances.reason = text_of(options.getReason());
@@ -447,6 +494,11 @@ void write_squash(wire::Squash::Builder to, const SquashReport& report) {
   to.setBytesBefore(report.bytes_before);
   to.setBytesAfter(report.bytes_after);
   to.setMicros(report.micros);
+  auto behind = to.initBehind(static_cast<unsigned int>(report.behind.size()));
+  for (unsigned int n = 0; n < behind.size(); ++n) {
+    write_consumer(behind[n].initConsumer(), report.behind[n].consumer);
+    behind[n].setHolds(report.behind[n].holds);
+  }
 }
 
 SquashReport read_squash(wire::Squash::Reader report) {
@@ -477,6 +529,9 @@ SquashReport read_squash(wire::Squash::Reader report) {
   read.bytes_before = report.getBytesBefore();
   read.bytes_after = report.getBytesAfter();
   read.micros = report.getMicros();
+  for (const auto behind : report.getBehind()) {
+    read.behind.push_back({read_consumer(behind.getConsumer()), behind.getHolds()});
+  }
   return read;
 }
 
@@ -559,6 +614,12 @@ void append_key(std::string& to, const RowKey& key) {
   append_uuid(to, key.id);
 }
 
+void append_entry(std::string& to, std::string_view key, std::string_view value) {
+  append_le(to, static_cast<std::uint32_t>(key.size()));
+  append_le(to, static_cast<std::uint32_t>(value.size()));
+  to.append(key).append(value);
+}
+
 std::string_view Unpacker::take(std::size_t bytes) {
   if (bytes > rest_.size()) throw events::MalformedError("an answer of the owner is cut short");
   const std::string_view taken = rest_.substr(0, bytes);
@@ -602,6 +663,13 @@ StoredRow Unpacker::row() {
   row.last.value = number<std::uint64_t>();
   row.bytes = take(number<std::uint32_t>());
   return row;
+}
+
+std::pair<std::string_view, std::string_view> Unpacker::entry() {
+  const auto key_bytes = number<std::uint32_t>();
+  const auto value_bytes = number<std::uint32_t>();
+  const std::string_view key = take(key_bytes);
+  return {key, take(value_bytes)};
 }
 
 RowKey Unpacker::key() {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/owner/owner.capnp.h"
@@ -61,6 +62,9 @@ void write_status(wire::Status::Builder to, const StoreStatus& status);
 void write_backup(wire::Backup::Builder to, const BackupReport& report);
 [[nodiscard]] BackupReport read_backup(wire::Backup::Reader report);
 
+void write_points(capnp::List<wire::Point>::Builder to, const Beginning& beginning);
+[[nodiscard]] Beginning read_points(capnp::List<wire::Point>::Reader points);
+
 void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& options);
 [[nodiscard]] SquashOptions read_squash_options(wire::SquashOptions::Reader options);
 void write_squash(wire::Squash::Builder to, const SquashReport& report);
@@ -91,6 +95,7 @@ struct LogPiece {
 void append_event(std::string& to, const StoredEvent& event);
 void append_row(std::string& to, const StoredRow& row);
 void append_key(std::string& to, const RowKey& key);
+void append_entry(std::string& to, std::string_view key, std::string_view value);
 
 // Takes apart what was packed. Borrows `bytes`, into which payloads point.
 class Unpacker {
@@ -100,6 +105,8 @@ class Unpacker {
   [[nodiscard]] StoredEvent event();
   [[nodiscard]] StoredRow row();
   [[nodiscard]] RowKey key();
+  // A key and a value.
+  [[nodiscard]] std::pair<std::string_view, std::string_view> entry();
 
  private:
   template <class Integer>

@@ -217,6 +217,129 @@ TEST_F(SquashTest, TheEventSaysWhatLeftAndWhoAndWhy) {
   EXPECT_EQ(seen, 1U);
 }
 
+TEST_F(SquashTest, WaitsForReadersThatAreNoted) {
+  user("ann");
+  user("ben");
+  user("cem");
+  store().note_consumer("sqlite:app", Position{2});
+  store().note_consumer("audit", Position{1});
+  store().note_consumer("audit", Position{3});
+  ASSERT_THAT(store().status().consumers, SizeIs(2));
+  EXPECT_EQ(store().status().consumers.back().name, "sqlite:app");
+  SquashReport report = squash();
+  EXPECT_EQ(squashed_events(report), 2U);
+  ASSERT_THAT(report.behind, SizeIs(1));
+  EXPECT_EQ(report.behind[0].consumer.name, "sqlite:app");
+  EXPECT_TRUE(report.behind[0].holds);
+  EXPECT_EQ(squashed_events(squash()), 0U);
+  SquashOptions options;
+  options.rebase = {"sqlite:app"};
+  report = squash(options);
+  EXPECT_EQ(squashed_events(report), 1U);
+  EXPECT_FALSE(report.behind.at(0).holds);
+  reopen();
+  EXPECT_THAT(store().status().consumers, SizeIs(1));
+  EXPECT_TRUE(store().forget_consumer("audit"));
+  EXPECT_FALSE(store().forget_consumer("audit"));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  options.rebase = {"nobody"};
+  EXPECT_THROW(squash(options), UsageError);
+}
+
+class DiscardTest : public SquashTest {
+ protected:
+  SquashReport discard(const SquashOptions& how = {}) {
+    SquashOptions options = how;
+    options.discard_history = true;
+    return squash(options);
+  }
+  template <class Call>
+  static std::string usage_code(Call&& call) {
+    try {
+      call();
+    } catch (const UsageError& error) {
+      return error.code();
+    }
+    return "";
+  }
+  void read_from(std::uint64_t after) {
+    store().read_after({after}, store().tail().tail, [](const StoredEvent&) { return true; });
+  }
+};
+
+TEST_F(DiscardTest, TheStateAndWhatComesAfterStay) {
+  live(5, 120);
+  const Position tail = store().tail().tail;
+  const auto rows = rows_of(*store().rows_now().rows);
+  const auto chain = store().chain_hash_at(tail);
+  const SquashReport report = discard();
+  EXPECT_EQ(squashed_events(report), tail.value);
+  EXPECT_TRUE(report.discarded);
+  EXPECT_THAT(files(), SizeIs(3));  // Snapshots.
+  EXPECT_TRUE(rows_of(*store().rows_now().rows) == rows);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  user("zoe");
+  reopen();
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  EXPECT_THAT(log().back(), std::to_string(tail.value + 4) + " UserRegistered");
+  EXPECT_EQ(store().status().discarded, tail);
+  // What led to the state is gone, and whoever needs it is told so.
+  EXPECT_EQ(usage_code([&] { read_from(0); }), "history_discarded");
+  EXPECT_EQ(usage_code([&] { (void)store().rows_at(Position{tail.value - 1}, {}); }),
+            "history_discarded");
+  EXPECT_EQ(usage_code([&] { (void)store().chain_hash_at(Position{1}); }), "history_discarded");
+  EXPECT_EQ(store().chain_hash_at(tail), chain);
+  read_from(tail.value);
+  EXPECT_TRUE(rows_of(*store().rows_at(tail, {}).rows) == rows);
+  EXPECT_EQ(store().rows_at(store().tail().tail, {}).tail.digest, store().tail().digest);
+}
+
+TEST_F(DiscardTest, OfOneScopeAndThenOfAll) {
+  live(6, 60);
+  squash();
+  live(7, 60);
+  discard(of({events::Scope::CORE}));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  live(8, 40);
+  squash();
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  const Position tail = store().tail().tail;
+  const auto rows = rows_of(*store().rows_at(tail, {}).rows);
+  EXPECT_TRUE(rows_of(*store().rows_now().rows) == rows);
+  // An archive that there is goes, too, though nothing new does.
+  SquashOptions options = of({events::Scope::AUTH});
+  EXPECT_EQ(squashed_events(discard(options)), 0U);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  discard();
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  live(9, 40);
+  squash();
+  reopen();
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  EXPECT_TRUE(rows_of(*store().rows_at(store().tail().tail, {}).rows) ==
+              rows_of(*store().rows_now().rows));
+}
+
+TEST_F(DiscardTest, ABackupOfItIsRestored) {
+  live(10, 60);
+  discard();
+  live(11, 30);
+  squash();
+  user("zoe");
+  static_cast<void>(store().back_up(temp_ / "backup", {}));
+  RestoreOptions options;
+  options.backup = temp_ / "backup";
+  options.directory = temp_ / "restored";
+  static_cast<void>(restore_store(options, clock_, ids_, {}));
+  const auto events = events_of(store(), {});
+  close();
+  store_ = open_store({.directory = options.directory}, clock_, ids_);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  const auto restored = events_of(store(), {});
+  ASSERT_EQ(restored.size(), events.size() + 1);
+  EXPECT_TRUE(std::equal(events.begin(), events.end(), restored.begin()));
+}
+
 TEST_F(SquashTest, EqualHistoriesGiveEqualFiles) {
   const auto made_in = [&](const fs::path& place) {
     const ManualClock clock;

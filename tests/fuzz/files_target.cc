@@ -1,37 +1,16 @@
 #include <algorithm>
 #include <optional>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "core/ack_file.h"
 #include "core/bytes.h"
 #include "core/crc32c.h"
 #include "core/error.h"
-#include "core/file_ops.h"
 #include "core/write_ahead_log.h"
+#include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/targets.h"
 
 namespace tenantry::fuzz {
 namespace {
-
-// A file in memory that has a path.
-class MemoryFile {
- public:
-  MemoryFile() : file_(::memfd_create("tenantry-fuzz", MFD_CLOEXEC)) {
-    require(file_.get() >= 0, "there are files in memory");
-  }
-
-  [[nodiscard]] std::filesystem::path holding(std::string_view bytes) const {
-    require(::ftruncate(file_.get(), 0) == 0 && write_fully(file_.get(), bytes, 0) == 0,
-            "a file in memory can be written");
-    return "/proc/self/fd/" + std::to_string(file_.get());
-  }
-
- private:
-  FileDescriptor file_;
-};
 
 // Checksums that fit where a slot of the `ack` file begins: most inputs would not get past them.
 std::string with_ack_checksums(std::string bytes) {

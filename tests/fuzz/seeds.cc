@@ -7,9 +7,13 @@
 
 #include "core/ack_file.h"
 #include "core/batch.h"
+#include "core/bytes.h"
 #include "core/file_ops.h"
 #include "core/head.h"
+#include "core/keys.h"
 #include "core/record.h"
+#include "core/segment.h"
+#include "core/segment_format.h"
 #include "core/state.h"
 #include "core/storage.h"
 #include "events/commands.h"
@@ -60,6 +64,25 @@ class History {
       tables.emplace_back(Block(change.key, change.value).command_table());
     }
     return tables;
+  }
+  // The entries of a scope's state, in the order of their keys.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> state(events::Scope scope) const {
+    const std::string prefix = keys::state_prefix(scope, 0).substr(0, 2);
+    const auto cursor = storage_->cursor(Family::kState, prefix, keys::after_prefix(prefix),
+                                         /*scan=*/true);
+    std::vector<std::pair<std::string, std::string>> entries;
+    for (cursor->seek_first(); cursor->valid(); cursor->next())
+      entries.emplace_back(cursor->key(), cursor->value());
+    return entries;
+  }
+  [[nodiscard]] std::vector<Block> blocks(events::Scope scope) const {
+    std::vector<Block> blocks;
+    for (const auto& change : changes_) {
+      if (change.family != Family::kLog) continue;
+      Block block(change.key, change.value);
+      if (block.header().scope == scope) blocks.push_back(std::move(block));
+    }
+    return blocks;
   }
   // Rows, each behind the place of its table.
   [[nodiscard]] Seeds rows() const {
@@ -151,6 +174,71 @@ Seeds files_seeds() {
   return seeds;
 }
 
+// As run_segment() takes it apart: what it can mend is left out.
+std::string unmended(const std::string& file) {
+  constexpr std::size_t kStructBytesAt = 8;
+  constexpr std::size_t kStructAt = 16;
+  const std::string_view bytes = file;
+  const segment::Trailer trailer = segment::decode_trailer(
+      bytes.substr(bytes.size() - segment::kTrailerBytes), bytes.size(), "seed");
+  std::string seed = behind(1, "");
+  const auto add_counted = [&](std::string_view words) {
+    append_le(seed, static_cast<std::uint16_t>(words.size() / sizeof(std::uint64_t)));
+    seed += words;
+  };
+  add_counted(bytes.substr(kStructAt, read_le<std::uint32_t>(bytes, kStructBytesAt)));
+  add_counted(bytes.substr(trailer.footer_at, trailer.footer_bytes));
+  std::size_t at = segment::kStartBytes;
+  while (at < trailer.footer_at) {  // Without padding.
+    constexpr std::size_t kStoredBytesAt = 12;
+    const std::size_t stored = read_le<std::uint32_t>(bytes, at + kStoredBytesAt);
+    seed += bytes.substr(at, segment::kHeaderBytes + stored);
+    at += segment::padded(segment::kHeaderBytes + stored);
+  }
+  return seed;
+}
+
+// Segments of few entries, of a whole history, and of none.
+Seeds segment_seeds() {
+  const History history;
+  const TempDirectory directory;
+  const std::filesystem::path path = directory / "segment";
+  Seeds seeds;
+  const auto keep = [&](SegmentWriter& writer) {
+    (void)writer.finish();
+    const std::string file = read_file(path).value();
+    seeds.push_back(behind(0, file));
+    seeds.push_back(unmended(file));
+  };
+  for (const auto scope : {events::Scope::AUTH, events::Scope::TENANTS}) {
+    SegmentStart start;
+    start.store = history.info().id;
+    start.scope = scope;
+    for (const std::size_t wanted : {0U, 1U, 5U, 1000U}) {
+      start.kind = SegmentKind::kEvents;
+      start.seq = 1;
+      SegmentWriter of_events(path, start);
+      std::size_t left = wanted;
+      for (const Block& block : history.blocks(scope)) {
+        for (std::size_t n = 0; n < block.records().size() && left > 0; ++n, --left) {
+          const StoredEvent& event = block.records()[n];
+          of_events.add_event(event, block.record(n), segment::other_tenant(event, "seed"));
+        }
+      }
+      keep(of_events);
+      start.kind = SegmentKind::kState;
+      SegmentWriter of_state(path, start);
+      left = wanted;
+      for (const auto& [key, value] : history.state(scope)) {
+        if (left-- == 0) break;
+        of_state.add_entry(key, value);
+      }
+      keep(of_state);
+    }
+  }
+  return seeds;
+}
+
 Seeds command_seeds() {
   RandomHistory history(kSeed);
   Seeds seeds;
@@ -235,7 +323,7 @@ std::vector<std::string> seeds_of(std::string_view target) {
   static const std::map<std::string_view, std::function<Seeds()>> kMakers = {
       {"event", event_seeds}, {"block", block_seeds},     {"stored", stored_seeds},
       {"files", files_seeds}, {"command", command_seeds}, {"json", json_seeds},
-      {"text", text_seeds},   {"frames", frames_seeds},
+      {"text", text_seeds},   {"frames", frames_seeds},   {"segment", segment_seeds},
   };
   return kMakers.at(target)();
 }

@@ -10,7 +10,7 @@ const std::vector<Target>& targets() {
   static const std::vector<Target> kAll = {
       {"event", run_event}, {"block", run_block},     {"stored", run_stored},
       {"files", run_files}, {"command", run_command}, {"json", run_json},
-      {"text", run_text},   {"frames", run_frames},
+      {"text", run_text},   {"frames", run_frames},   {"segment", run_segment},
   };
   return kAll;
 }

@@ -31,6 +31,7 @@ void run_stored(std::string_view input);   // All else that is stored: the first
 void run_files(std::string_view input);    // The `ack` file and RocksDB's write-ahead log.
 void run_command(std::string_view input);  // A line of NDJSON, through its decision.
 void run_json(std::string_view input);     // A document and, behind a zero byte, a patch of it.
+void run_segment(std::string_view input);  // A sealed segment; the first byte says how it is made.
 void run_frames(std::string_view input);   // What a caller of the owner of a store sends.
 void run_text(std::string_view input);     // Names, times, points, options, conditions.
 

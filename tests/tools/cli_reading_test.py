@@ -134,7 +134,7 @@ class HistoryTest(CliTestCase):
         self.run_program("project")
         text = self.run_program("status", "-o", "table").stdout.decode()
         self.assertNotIn("{", text)
-        self.assertRegex(text, r"(?m)^scope +events +last_position$")
+        self.assertRegex(text, r"(?m)^scope +events +last_position +base +live +archived")
         self.assertRegex(text, r"(?m)^tenants +\d+ +\d+$")
         self.assertRegex(text, r"(?m)^tenants_tenant_user +2$")
         self.assertRegex(text, r"(?m)^state +up_to_date$")

@@ -1,0 +1,58 @@
+#include "core/consumers.h"
+
+#include <capnp/message.h>
+
+#include "core/fixed_data.h"
+#include "core/format.capnp.h"
+#include "core/keys.h"
+#include "events/encoding.h"
+
+namespace tenantry {
+namespace {
+
+constexpr const char* kConsumerPrefix = "consumer/";
+
+std::string consumer_key(const std::string& name) { return kConsumerPrefix + name; }
+
+Consumer decode_consumer(std::string_view bytes) {
+  return read_stored("a consumer", [&] {
+    events::MessageView view(bytes);
+    const auto root = view.root<format::Consumer>();
+    return Consumer{root.getName().cStr(), {root.getCheckpoint()}, {root.getNotedAt()}};
+  });
+}
+
+}  // namespace
+
+std::vector<Consumer> read_consumers(const StorageReader& storage) {
+  std::vector<Consumer> consumers;
+  const std::string prefix = kConsumerPrefix;
+  const auto cursor =
+      storage.cursor(Family::kMeta, prefix, keys::after_prefix(prefix), /*scan=*/false);
+  for (cursor->seek_first(); cursor->valid(); cursor->next()) {
+    consumers.push_back(decode_consumer(cursor->value()));
+  }
+  return consumers;
+}
+
+std::optional<Consumer> find_consumer(const StorageReader& storage, const std::string& name) {
+  const auto bytes = storage.get(Family::kMeta, consumer_key(name));
+  if (!bytes) return std::nullopt;
+  return decode_consumer(*bytes);
+}
+
+void put_consumer(ChangeSet& changes, const Consumer& consumer) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<format::Consumer>();
+  root.setName(consumer.name);
+  root.setCheckpoint(consumer.checkpoint.value);
+  root.setNotedAt(consumer.noted_at.micros);
+  changes.put(Family::kMeta, consumer_key(consumer.name),
+              events::encode_canonical(root.asReader()));
+}
+
+void remove_consumer(ChangeSet& changes, const std::string& name) {
+  changes.remove(Family::kMeta, consumer_key(name));
+}
+
+}  // namespace tenantry

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/storage.h"
+#include "core/tenancy_store.h"
+
+// Readers of the log that are noted in the store.
+namespace tenantry {
+
+// By name. Throws CorruptionError for bytes that no version wrote.
+[[nodiscard]] std::vector<Consumer> read_consumers(const StorageReader& storage);
+[[nodiscard]] std::optional<Consumer> find_consumer(const StorageReader& storage,
+                                                    const std::string& name);
+void put_consumer(ChangeSet& changes, const Consumer& consumer);
+void remove_consumer(ChangeSet& changes, const std::string& name);
+
+}  // namespace tenantry
