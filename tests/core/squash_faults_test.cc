@@ -1,0 +1,246 @@
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include <rocksdb/env.h>
+
+#include "core/error.h"
+#include "core/file_ops.h"
+#include "core/rocks_testing.h"
+#include "tests/core/reading_test_base.h"
+#include "tests/support/faulty_files.h"
+
+// Squashes on disks that fail, of logs that are damaged, and damage of what they made.
+namespace tenantry {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr long kSquashFaultsMax = 5000;
+// Of the changes every third is tried: the simulation fails all of them.
+constexpr long kEachFault = 3;
+
+class SquashFaultsTest : public ReadingTestBase {
+ protected:
+  [[nodiscard]] fs::path archive() const { return directory() / "archive"; }
+  [[nodiscard]] fs::path elsewhere() const { return temp_ / "elsewhere"; }
+
+  static std::vector<fs::path> files_in(const fs::path& place) {
+    std::vector<fs::path> found;
+    std::error_code error;
+    for (fs::directory_iterator at(place, error), end; !error && at != end; ++at) {
+      found.push_back(at->path());
+    }
+    std::ranges::sort(found);
+    return found;
+  }
+  void set_aside() {
+    close();
+    fs::rename(directory(), temp_ / "pristine");
+  }
+  void restore() {
+    close();
+    for (const fs::path& path : {directory(), elsewhere()}) fs::remove_all(path);
+    fs::copy(temp_ / "pristine", directory(), fs::copy_options::recursive);
+  }
+  // The log, in words, without what squashes added.
+  std::vector<std::string> history(Position through) {
+    LogFilter filter;
+    filter.through = through;
+    return events_of(store(), filter);
+  }
+  Position base() {
+    Position last;
+    for (const ScopeStatus& scope : store().status().scopes) last = std::max(last, scope.base);
+    return last;
+  }
+  static void edit(const fs::path& path, const std::function<void(std::string&)>& change) {
+    std::string bytes = read_file(path).value();
+    change(bytes);
+    std::ofstream(path, std::ios::binary) << bytes;
+  }
+  // Empty if `act` ends well, or what the damage is said to be.
+  static std::string damage_told(const std::function<void()>& act) {
+    try {
+      act();
+      return {};
+    } catch (const CorruptionError& error) {
+      return error.what();
+    }
+  }
+};
+
+class SquashFailedChangeTest : public SquashFaultsTest,
+                               public ::testing::WithParamInterface<FaultyFiles::Repeat> {};
+
+TEST_P(SquashFailedChangeTest, IsDoneOrUndoneWhicheverChangeOfTheDatabaseFails) {
+  run_all(history_of(5, 60));
+  const Position tail = store().tail().tail;
+  const auto before = history(tail);
+  SquashOptions of_tenants;
+  of_tenants.scopes = {events::Scope::TENANTS};
+  const Position last = store().plan_squash(of_tenants, {}).scopes.back().through;
+  set_aside();
+  long undone = 0;
+  long published = 0;
+  for (long fault = 1;; fault += kEachFault) {
+    ASSERT_LT(fault, kSquashFaultsMax);
+    restore();
+    const auto faulty = std::make_shared<FaultyFiles>(fault, GetParam());
+    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(faulty);
+    Disk disk;
+    disk.open_storage = [&](const RocksOptions& options) {
+      return open_rocks_storage_on(*env, options);
+    };
+    SquashOptions options = of_tenants;
+    if (fault % 2 == 0) options.archive = elsewhere();
+    bool answered = false;
+    try {
+      store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
+      (void)store().squash(options, {});
+      answered = true;
+    } catch (const UnavailableError&) {
+    }
+    close();
+    open();
+    EXPECT_TRUE(history(tail) == before) << fault;
+    EXPECT_THAT(failed_checks(), IsEmpty()) << fault;
+    const bool is_published = store().tail().tail > tail;
+    EXPECT_EQ(base(), is_published ? last : Position{}) << fault;
+    EXPECT_TRUE(is_published || !answered) << fault;
+    if (!is_published) {
+      EXPECT_THAT(files_in(archive()), IsEmpty()) << fault;
+      EXPECT_THAT(files_in(elsewhere()), IsEmpty()) << fault;
+    }
+    if (!answered) ++(is_published ? published : undone);
+    if (fault % 5 == 0) (void)store().squash({}, {});
+    EXPECT_TRUE(history(tail) == before) << fault;
+    close();
+    if (HasFailure()) break;
+    if (faulty->met_fault()) continue;
+    EXPECT_TRUE(answered);
+    break;
+  }
+  EXPECT_GT(undone, 5);
+  EXPECT_GT(published, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Repeats, SquashFailedChangeTest,
+                         ::testing::Values(FaultyFiles::Repeat::kOnce,
+                                           FaultyFiles::Repeat::kFromThenOn));
+
+TEST_F(SquashFaultsTest, WhereNoFileCanBeMadeNothingChanges) {
+  run_all(history_of(6, 30));
+  const Position tail = store().tail().tail;
+  const auto before = history(tail);
+  std::ofstream(elsewhere()) << "no directory";
+  SquashOptions options;
+  options.archive = elsewhere();
+  EXPECT_THROW((void)store().squash(options, {}), UnavailableError);
+  EXPECT_EQ(store().tail().tail, tail);
+  EXPECT_EQ(base(), Position{});
+  EXPECT_THAT(files_in(archive()), IsEmpty());
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  (void)store().squash({}, {});
+  EXPECT_TRUE(history(tail) == before);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(SquashFaultsTest, ADamagedLogIsNotSquashed) {
+  std::vector<std::string> lines;
+  for (int n = 0; n < 4000; ++n) lines.push_back(protein("p" + std::to_string(n)));
+  run_all(lines);
+  reopen();  // What the write-ahead log holds goes to table files.
+  const Position tail = store().tail().tail;
+  const auto before = history(tail);
+  set_aside();
+  for (const fs::path& file : files_in(temp_ / "pristine" / "db")) {
+    if (file.extension() != ".sst") continue;
+    restore();
+    constexpr std::size_t kInFirstBlock = 100;
+    edit(directory() / "db" / file.filename(),
+         [](std::string& bytes) { bytes.at(kInFirstBlock) ^= 0x40; });
+    const std::string told = damage_told([&] {
+      open();
+      (void)store().squash({}, {});
+    });
+    EXPECT_THAT(told, HasSubstr(file.filename().string()));
+    close();
+    edit(directory() / "db" / file.filename(),
+         [](std::string& bytes) { bytes.at(kInFirstBlock) ^= 0x40; });
+    open();
+    EXPECT_EQ(store().tail().tail, tail);
+    EXPECT_EQ(base(), Position{});
+    EXPECT_THAT(files_in(archive()), IsEmpty());
+    EXPECT_TRUE(history(tail) == before);
+    EXPECT_THAT(failed_checks(), IsEmpty());
+  }
+}
+
+TEST_F(SquashFaultsTest, DamageOfTheArchiveIsToldWithTheFile) {
+  run_all(history_of(7, 150));
+  const Position middle{store().tail().tail.value / 2};
+  const Position tail = store().tail().tail;
+  const auto before = history(tail);
+  SquashOptions options;
+  options.through = middle;
+  (void)store().squash(options, {});
+  (void)store().squash({}, {});
+  set_aside();
+  const std::vector<std::pair<std::string, std::function<void(const fs::path&)>>> ways{
+      {"gone", [](const fs::path& path) { fs::remove(path); }},
+      {"empty", [](const fs::path& path) { fs::resize_file(path, 0); }},
+      {"cut", [](const fs::path& path) { fs::resize_file(path, fs::file_size(path) / 2); }},
+      {"one short", [](const fs::path& path) { fs::resize_file(path, fs::file_size(path) - 1); }},
+      {"longer", [](const fs::path& path) { edit(path, [](auto& bytes) { bytes += "more"; }); }},
+      {"start",
+       [](const fs::path& path) { edit(path, [](std::string& bytes) { bytes.at(40) ^= 4; }); }},
+      {"middle",
+       [](const fs::path& path) {
+         edit(path, [](std::string& bytes) { bytes.at(bytes.size() / 2) ^= 4; });
+       }},
+      {"end", [](const fs::path& path) {
+         edit(path, [](std::string& bytes) { bytes.at(bytes.size() - 10) ^= 4; });
+       }}};
+  std::map<std::string, int> reads_refused;
+  for (const fs::path& file : files_in(temp_ / "pristine" / "archive")) {
+    const std::string name = file.filename().string();
+    for (const auto& [way, damage] : ways) {
+      restore();
+      damage(archive() / name);
+      const auto refused_with_name = [&](const std::function<void()>& act) {
+        const std::string told = damage_told(act);
+        if (told.empty()) return false;
+        EXPECT_THAT(told, HasSubstr(name)) << way;
+        return true;
+      };
+      open();
+      int refused = 0;
+      for (const bool reverse : {false, true}) {
+        LogFilter filter;
+        filter.through = tail;
+        filter.reverse = reverse;
+        refused += refused_with_name([&] {
+          std::vector<std::string> found = events_of(store(), filter);
+          if (reverse) std::ranges::reverse(found);
+          EXPECT_TRUE(found == before) << name << " " << way;
+        });
+      }
+      refused += refused_with_name([&] { (void)store().rows_at(middle, {}); });
+      if (name.find("snapshot") == std::string::npos) {
+        EXPECT_EQ(refused, 3) << name << " " << way;
+      }
+      std::string all;
+      for (const std::string& problem : failed_checks()) all += problem;
+      EXPECT_THAT(all, HasSubstr(name)) << way;
+      close();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tenantry
