@@ -203,7 +203,7 @@ class Squash {
     }
     Position held = wanted;
     for (const Consumer& consumer : read_consumers(*now.view)) {
-      if (consumer.checkpoint >= wanted) continue;
+      if (!misses_events(consumer, now.head, wanted)) continue;
       const bool holds = !options_.rebase.contains(consumer.name);
       if (holds) held = std::min(held, consumer.checkpoint);
       behind_.push_back({consumer, holds});
@@ -223,6 +223,17 @@ class Squash {
       part.report.chain_hash = part.through.chain;
       parts_.push_back(std::move(part));
     }
+  }
+
+  // Whether there are events up to `wanted`, of the scopes in question, that it has not seen.
+  [[nodiscard]] bool misses_events(const Consumer& consumer, const Head& head,
+                                   Position wanted) const {
+    if (consumer.checkpoint >= wanted) return false;
+    return std::ranges::any_of(events::scopes(), [&](const events::ScopeInfo& info) {
+      const auto end = head.scopes.find(info.scope);
+      const bool asked = options_.scopes.empty() || options_.scopes.contains(info.scope);
+      return asked && end != head.scopes.end() && end->second.last > consumer.checkpoint;
+    });
   }
 
   // No block is cut: what is left over waits for the next squash.
