@@ -114,8 +114,10 @@ Hash archive_digest(const std::vector<Sealed>& segments) {
   return digest.finish();
 }
 
-// Removes the files of sealed content that nothing refers to.
-void sweep(const LogHistory& history) {
+// Removes the files of sealed content that nothing refers to: all of them from the store's own
+// archive; from a directory elsewhere, where others may keep theirs, those that the job tells of
+// and those in the making.
+void sweep(const LogHistory& history, const events::Uuid& store) {
   const std::shared_ptr<const Catalogue> catalogue = history.now();
   std::set<fs::path> listed;
   for (const auto& [scope, of_scope] : catalogue->scopes) {
@@ -135,6 +137,15 @@ void sweep(const LogHistory& history) {
     const fs::path path = fs::path(job.directory) / file;
     if (!listed.contains(path)) orphans.push_back(path);
   }
+  const std::string ours = events::format_uuid(store) + "-";
+  error.clear();
+  for (fs::directory_iterator at(job.directory, error), end; !error && at != end;
+       at.increment(error)) {
+    const fs::path& path = at->path();
+    const bool in_the_making = path.extension() == kTemporary;
+    if (in_the_making && path.filename().string().starts_with(ours)) orphans.push_back(path);
+  }
+  std::ranges::sort(orphans);  // The same order whatever the file system's.
   for (const fs::path& path : orphans) remove_durably(path);
 }
 
@@ -167,6 +178,7 @@ class Squash {
   SquashReport run() {
     const auto started = site_.disk.now();
     const std::uint64_t bytes_before = store_bytes();
+    end_earlier();
     Moment now = site_.look();
     choose(now);
     if (has_work()) {
@@ -257,6 +269,14 @@ class Squash {
     }
     part.is_end = part.through.seq == end.seq;
     part.epoch = end.epoch;
+  }
+
+  // What one that failed has left in this process, once it is known that no write is in doubt.
+  void end_earlier() {
+    if (!read_catalogue(site_.storage).job) return;
+    site_.commit([](BatchWriter& /*batch*/) {});
+    site_.history.publish(read_catalogue(site_.storage));
+    reclaim();
   }
 
   [[nodiscard]] bool has_work(const Part& part) const {
@@ -693,7 +713,7 @@ class Squash {
   void reclaim() {
     const std::shared_ptr<const Catalogue> catalogue = site_.history.now();
     if (catalogue->job) site_.storage.remove_ranges(removed_ranges(*catalogue, *catalogue->job));
-    sweep(site_.history);
+    sweep(site_.history, site_.info.id);
     site_.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
     site_.history.publish(read_catalogue(site_.storage));
   }
@@ -708,11 +728,7 @@ class Squash {
   // What was written is of no use. What cannot be removed now is by the next opening.
   void forget() const {
     try {
-      for (const Part& part : parts_) {
-        for (const Sealed& file : part.segments) remove_durably(file.path);
-        if (part.snapshot) remove_durably(part.snapshot->path);
-      }
-      sweep(site_.history);
+      sweep(site_.history, site_.info.id);
       site_.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
       site_.history.publish(read_catalogue(site_.storage));
     } catch (const std::runtime_error&) {
@@ -763,11 +779,11 @@ SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
   return Squash(site, options, progress).run();
 }
 
-void finish_squash(Storage& storage, LogHistory& history) {
+void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& store) {
   const std::shared_ptr<const Catalogue> catalogue = history.now();
   if (!catalogue->job) return;
   if (catalogue->job->published) storage.remove_ranges(removed_ranges(*catalogue, *catalogue->job));
-  sweep(history);
+  sweep(history, store);
   ChangeSet changes;
   remove_job(changes);
   if (storage.write(changes, /*sync=*/true) != WriteResult::kDone) {

@@ -45,7 +45,7 @@ struct SquashSite {
 
 // At the opening of a store for writing: finishes a squash whose result was published, and forgets
 // one that was not. No file of it stays that nothing refers to.
-void finish_squash(Storage& storage, LogHistory& history);
+void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& store);
 
 // Bytes of the archive's files, snapshots too.
 [[nodiscard]] std::uint64_t archive_bytes(const ScopeCatalogue& scope);

@@ -254,7 +254,7 @@ void finish_job(OpenedStore& opened) {
         fmt::format("the room that a squash frees is not given back yet: {}", error.what());
     return;
   }
-  finish_squash(*opened.storage, *opened.history);
+  finish_squash(*opened.storage, *opened.history, opened.info.id);
 }
 
 // Nothing but what an unfinished make_store() leaves: names that it makes, and no FORMAT.

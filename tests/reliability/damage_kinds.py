@@ -27,6 +27,8 @@ KINDS = {
     "LOCK": 1,
     "OWNER.lock": 2,
 }
+ARCHIVE = "archive"
+ARCHIVE_SHARE = 0.6  # Of the cases with a store that has one.
 SINGLE = {
     "CURRENT": "db/CURRENT",
     "IDENTITY": "db/IDENTITY",
@@ -73,6 +75,8 @@ def names_of(made, kind, draw):
     """The files of the kind; of table files, those of one family, so that each gets its share."""
     if kind in SINGLE:
         return [SINGLE[kind]]
+    if kind == ARCHIVE:
+        return ["archive/" + name for name in made.archive()]
     if kind.startswith("table, first"):
         return ["db/" + table.name for table in made.version.behind_first_of_level()]
     if kind == "table":
@@ -132,6 +136,8 @@ class Damager:
         """Draws until something differs: not each way does something to each file."""
         while True:
             kind = self.draw.choices(list(KINDS), list(KINDS.values()))[0]
+            if self.made.archive() and self.draw.random() < ARCHIVE_SHARE:
+                kind = ARCHIVE
             names = names_of(self.made, kind, self.draw)
             if not names:
                 continue
@@ -192,6 +198,8 @@ class Damager:
                 found.append(path)
             else:
                 folder, kind = os.path.dirname(path), os.path.basename(name)
+                if not os.path.exists(folder):
+                    continue
                 stem, end = kind.split("-")[0], os.path.splitext(kind)[1]
                 like = [n for n in os.listdir(folder) if (n.endswith(end) if end else False)]
                 like += [n for n in os.listdir(folder) if "-" in kind and n.startswith(stem + "-")]
@@ -204,12 +212,16 @@ class Damager:
 
     def _swap(self, kind, name):
         end = os.path.splitext(name)[1]
-        if end not in (".sst", ".log"):
+        if kind == ARCHIVE:
+            like = [other for other in names_of(self.made, kind, self.draw) if other != name]
+        elif end in (".sst", ".log"):
+            like = ["db/" + n for n in named(self.made, lambda n: n.endswith(end))]
+            like = [other for other in like if other != name]
+        else:
             return None
-        like = named(self.made, lambda n: n.endswith(end) and "db/" + n != name)
         if not like:
             return None
-        other = "db/" + self.draw.choice(like)
+        other = self.draw.choice(like)
         mine, theirs = read(self._path(name)), read(self._path(other))
         if mine == theirs:
             return None

@@ -13,7 +13,7 @@ STATUS_FIELDS = (
 )
 # What of a message names a place.
 PLACE = re.compile(
-    r"\d{6}\.(sst|log)|MANIFEST|CURRENT|FORMAT|/ack\b|position \d+|batch \d+|the head"
+    r"\d{6}\.(sst|log)|\.tseg|MANIFEST|CURRENT|FORMAT|/ack\b|position \d+|batch \d+|the head"
     r"|state entr|index [A-Z] |kept answers|time mark|scope (system|auth|core|tenants)"
 )
 NO_TENANT = ("none", "none")
@@ -27,6 +27,7 @@ class Catalogue:
         pick = random.Random(made.tail)
         self._positions = [1, made.tail, *(pick.randint(1, made.tail) for _ in range(SAMPLE))]
         self._tail = made.tail
+        self._squashed = bool(made.archive())
         status = made.store.records("status", "-o", "ndjson")[0]
         self._rows = {table: count for table, count in status["rows"].items() if count}
         self._events = {scope["scope"]: scope["events"] for scope in status["scopes"]}
@@ -64,6 +65,8 @@ class Catalogue:
 
     def part(self, draw):
         """One that reads some of it, mostly by an index."""
+        if self._squashed and draw.random() < 0.1:
+            return ["squashes"]
         tenant, tenant_id = draw.choice(self._tenants)
         user, host = draw.choice(self._users), draw.choice(self._hosts)
         at = draw.choice(self._positions)

@@ -17,12 +17,13 @@ import uuid
 from cases import Stage, exit_with
 from damage_kinds import Damager, family_of, harmless_because
 from damage_readers import Catalogue, judge, wanted
-from damage_stores import SHAPES, copy_whole, make_store
+from damage_stores import SHAPES, SQUASHED, SQUASHED_SHARE, copy_whole, make_store
 from driver import CORRUPT, OK, UNAVAILABLE, USAGE, Failure
 from history import without_line
 
 PARTS = 2  # Reads of some of a store, beside those of much of it.
 WRITING_PERCENT = 60
+SQUASHING_SHARE = 0.2  # Of those that write.
 SECONDS_MAX = 30  # More than any of them takes on a busy machine.
 ANSWERS_AGAIN = 8
 WRONG_MAX = 3  # What is wrong with one case tends to be wrong many times.
@@ -49,7 +50,11 @@ class Case:
 
     def __init__(self, stage, seed, place):
         self.draw = random.Random(seed)
+        beside = random.Random(f"archived {seed}")
         shape = self.draw.choices(list(SHAPES), list(SHAPES.values()))[0]
+        if beside.random() < SQUASHED_SHARE:
+            shape = SQUASHED
+        self.squashes = beside.random() < SQUASHING_SHARE
         self.made, self.catalogue = stage.made_of(shape)
         self.store = copy_whole(self.made.store, os.path.join(place, "store"))
         self.copy = self.store.directory
@@ -156,6 +161,9 @@ class Case:
     # --- writing ----------------------------------------------------------------------------------
 
     def _write(self, before):
+        if self.squashes:
+            self._squash(before)
+            return
         run, lines, answers = self._command()
         if run.code in REFUSED or self._refused_as_no_store():
             self._judge_refusal(before, run)
@@ -164,6 +172,15 @@ class Case:
             self._read_again()
         else:
             self.wrong.append(f"a command that was fine before: {run}")
+
+    def _squash(self, before):
+        run = self._program("squash", "-q")
+        if run.code in REFUSED or self._refused_as_no_store():
+            self._judge_refusal(before, run)
+        elif run.code == OK:
+            self._read_again()
+        else:
+            self.wrong.append(f"a squash that nothing speaks against: {run}")
 
     def _command(self):
         """Commands that were accepted before, with their answers, and one more."""
@@ -221,7 +238,7 @@ class DamageStage(Stage):
     in_memory = True
 
     def prepare(self, seeds):
-        self.locks = {shape: multiprocessing.Lock() for shape in SHAPES}
+        self.locks = {shape: multiprocessing.Lock() for shape in (*SHAPES, SQUASHED)}
         self.made = {}
 
     def made_of(self, shape):

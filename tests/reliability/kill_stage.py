@@ -6,10 +6,14 @@ its log and its answers are held against a history that was applied without a fa
 
 Killed are `apply`, fed through a pipe: after some number of answers, after some time, while it
 opens the store, while it closes it, while it goes through another process that owns the store, or
-that one under it; and `project` and `rebuild` into SQLite. One that has ended before it is killed
+that one under it; `project` and `rebuild` into SQLite; and `squash`, alone, or through an owner that
+others write to: the one that asked is killed, or the owner. What squashes add to the log is left out
+where it is compared, and positions are counted without it. One that has ended before it is killed
 does not count, and is drawn again.
 """
 
+import bisect
+import json
 import os
 import re
 import signal
@@ -42,9 +46,12 @@ RUN = 0.06
 OPENING = 0.03
 CLOSING = 0.012
 PROJECTING = 0.08
+SQUASHING = 0.15
 
 APPLY_WAYS = ("answers", "answers", "answers", "delay", "opening", "closing", "caller", "owner")
 READ_MODEL_WAYS = ("project", "project", "rebuild", "rebuild-in-place")
+SQUASH_WAYS = ("squash", "squash-caller", "squash-owner")
+SQUASHING_SHARE = 0.3  # Of the cases.
 READING = [
     *(("rows", table) for table in TABLES),
     ("status",),
@@ -62,7 +69,7 @@ class Case:
     """One store, its kills and its checks."""
 
     # pylint: disable-next=too-many-arguments; a case is all of these.
-    def __init__(self, history, random, store, start, facts):
+    def __init__(self, history, random, squashing, store, start, facts):
         self.history = history
         self.random = random
         self.store = store
@@ -71,6 +78,11 @@ class Case:
         self.bulk = random.random() < 0.06
         self.end = start + (BULK if self.bulk else random.randint(10, SLICE))
         self.historic = random.random() < 0.6
+        self.squashing = None  # What decides about squashes, if there may be some.
+        if squashing.random() < SQUASHING_SHARE:
+            self.squashing = squashing
+            self.historic = False  # A squash is of today, and history is applied in order.
+        self.squashes = []  # Positions of the events that tell of squashes.
         self.read_model_file = os.path.join(store.directory, "read_model.sqlite3")
         self.next = start  # The first command whose answer is not known.
         self.sent = start  # Commands that ever were in a pipe.
@@ -85,7 +97,11 @@ class Case:
 
     def kill_one(self):
         for _ in range(TRIES):
-            if self.random.random() < 0.3 and self.history.ends[self.next] > 0:
+            may_squash = self.squashing and self.history.ends[self.next] > 0
+            if may_squash and self.squashing.random() < 0.5:
+                way = self.squashing.choice(SQUASH_WAYS)
+                killed = self.kill_squash(way)
+            elif self.random.random() < 0.3 and self.history.ends[self.next] > 0:
                 way = self.random.choice(READ_MODEL_WAYS)
                 killed = self.kill_read_model(way)
             else:
@@ -126,6 +142,59 @@ class Case:
         killed = self.kill_owner(feed) if way == "owner" else feed.kill()
         self.take_answers(pending, feed)
         return killed
+
+    def kill_squash(self, way):
+        """Kills a squash, or the owner that does it while others write; whether it hit."""
+        if way == "squash":
+            self.dismiss_owner()
+            killed = kill_after(self.start_squash(), self.squashing.random() * SQUASHING)
+            self.read_squashes()
+            return killed
+        if not self.pending():
+            self.end += self.squashing.randint(10, SLICE)
+        if not self.owner:
+            self.owner = self.store.start_owner()
+        pending = self.pending()
+        feed = Feed(self.store.start("apply"), self.lines_of(pending), self.window(way))
+        squash = self.start_squash()
+        moment = time.monotonic() + self.squashing.random() * SQUASHING
+        feed.run_until(len(feed.lines) + 1, moment)
+        if way == "squash-owner":
+            killed = self.kill_owner(feed)
+            finish(squash).expect(OK, UNAVAILABLE)
+        else:
+            killed = kill(squash)
+            end(squash)
+            feed.finish().expect(*APPLIED)
+            self.dismiss_owner()  # Whatever it does of the squash is done.
+        self.read_squashes()
+        self.take_answers(pending, feed)
+        return killed
+
+    def start_squash(self):
+        tail = self.history.ends[self.next]
+        elsewhere = os.path.join(os.path.dirname(self.store.directory), "elsewhere")
+        options = self.squashing.choice(
+            (
+                [],
+                [],
+                ["--scope", "tenants"],
+                ["--scope", "auth,core"],
+                ["--through", str(self.squashing.randint(1, tail))],
+                ["--archive", elsewhere],
+            )
+        )
+        return self.store.start("squash", "-q", *options)
+
+    def read_squashes(self):
+        before = len(self.squashes)
+        self.squashes = [told["position"] for told in self.store.records("squashes")]
+        check(len(self.squashes) >= before, "a squash is undone")
+        self.facts["squashed_scopes"] += len(self.squashes) - before
+
+    def plain(self, position):
+        """Where it would be without squashes."""
+        return position - bisect.bisect_left(self.squashes, position)
 
     def kill_owner(self, feed):
         """Whoever went through it goes on, or cannot know what became of what was under way."""
@@ -180,6 +249,8 @@ class Case:
 
     def check_answer(self, index, line):
         answer, first = without_line(line), self.history.answers[index]
+        if "positions" in answer:
+            answer["positions"] = [self.plain(position) for position in answer["positions"]]
         check(
             answer == first,
             f"command {index} is answered {answer}, and was {first} in the undisturbed run",
@@ -221,7 +292,17 @@ class Case:
     def log_after_start(self):
         before = self.history.ends[self.start]
         found = self.store.run("log", "--reveal", "--after", str(before)).expect(OK)
-        return found.out.splitlines()
+        lines = found.out.splitlines()
+        return self.without_squashes(lines) if self.squashes else lines
+
+    def without_squashes(self, lines):
+        events = [json.loads(line) for line in lines]
+        told = [event["position"] for event in events if event["kind"] == "ScopeSquashed"]
+        check(told == self.squashes, f"squashes at {told}, not at {self.squashes}")
+        kept = [event for event in events if event["kind"] != "ScopeSquashed"]
+        for event in kept:
+            event["position"] = self.plain(event["position"])
+        return [json.dumps(event) for event in kept]
 
     def check_log(self):
         """What is there is a beginning of the undisturbed log, and ends with a whole command."""
@@ -258,7 +339,8 @@ class Case:
 
     def check_verify(self):
         """The store, and a read model that was being written: at its checkpoint, wherever it is."""
-        depth = "--full" if self.read_model or self.random.random() < 0.2 else "--quick"
+        full = self.read_model or self.random.random() < 0.2 or self.squashes
+        depth = "--full" if full else "--quick"
         if not self.read_model:
             self.store.run("verify", depth).expect(OK)
             self.facts["verify." + depth[2:]] += 1
@@ -285,6 +367,11 @@ class Case:
         for index, line in zip(sent, answers):
             self.check_answer(index, line)
         self.check_known(done.err, len(again))
+        for name in ("elsewhere", os.path.join("store", "archive")):
+            place = os.path.join(os.path.dirname(self.store.directory), name)
+            found = os.listdir(place) if os.path.exists(place) else []
+            left = [file for file in found if file.endswith(".tmp")]
+            check(not left, f"{left} are left in {name}, though the store was opened")
 
     def check_known(self, summary, answered):
         """How many of the retries the store says that it knew."""
@@ -324,7 +411,8 @@ class Case:
         if self.random.random() < 0.5:
             self.store.run("rebuild", "-q", "--yes").expect(OK)
         done = self.store.records("project", "-q")[0]
-        check(done["checkpoint"] == tail, f"the read model ends at {done['checkpoint']}")
+        ends_at = self.plain(done["checkpoint"] + 1) - 1
+        check(ends_at == tail, f"the read model ends at {ends_at}, not at {tail}")
         self.store.run("verify").expect(OK)
         left = [name for name in os.listdir(self.store.directory) if ".loading-" in name]
         self.facts["left_over_loads"] += len(left)
@@ -340,7 +428,8 @@ class KillStage(Stage):
         random = generator("kill", seed)
         start = random.choices(history.starts, (20, 30, 30, 15, 5))[0]
         store = history.store(start, os.path.join(place, "store"))
-        Case(history, random, store, start, self.facts).run()
+        squashing = generator("squash", seed)
+        Case(history, random, squashing, store, start, self.facts).run()
 
     def judge(self, facts, cases):
         if cases < 50:
@@ -349,6 +438,8 @@ class KillStage(Stage):
         facts_needed = ["unanswered_but_kept", "answers_before_kills", "retries_known"]
         facts_needed += ["owner.unknown", "owner.succeeded"]
         yield from never(facts, [*("kills." + way for way in ways), *facts_needed])
+        if cases >= 300:
+            yield from never(facts, [*("kills." + way for way in SQUASH_WAYS), "squashed_scopes"])
         share = facts["kills.with_open_answers"] / facts["kills"]
         if share < 0.25:
             yield f"only {share:.0%} of the kills hit while answers were open"

@@ -17,6 +17,7 @@
 #include "projections/rebuild.h"
 #include "projections/sqlite/sqlite_read_model.h"
 #include "tests/core/random_history.h"
+#include "tests/sim/squash_watch.h"
 
 namespace tenantry::sim {
 namespace {
@@ -24,9 +25,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kOtherSteps = 60;
-constexpr std::array<std::string_view, 16> kActionNames{
-    "commands",     "retry",     "flush", "reopen", "project",    "rebuild", "verify", "clock",
-    "second owner", "full disk", "fault", "kill",   "power loss", "people",  "import", "backup"};
+constexpr std::array<std::string_view, 17> kActionNames{
+    "commands",   "retry",  "flush",        "reopen",    "project", "rebuild",
+    "verify",     "clock",  "second owner", "full disk", "fault",   "kill",
+    "power loss", "people", "import",       "backup",    "squash"};
 
 // What is wrong with a life; ends it.
 struct Wrong {
@@ -54,6 +56,7 @@ class Life {
       : directory_(directory / "disk"),
         disk_(directory_, seed),
         env_(make_sim_env(disk_)),
+        one_mishap_(mishap.has_value()),
         chance_(seed) {
     begin(mishap);
   }
@@ -63,8 +66,10 @@ class Life {
 
   void take(const Step& step);
   void finish() {
+    counts_.changes = disk_.changes();
     disk_.kill(Crash::kPowerLoss);
     recover();
+    if (squashes_.any() && (!one_mishap_ || chance_.one_in(4))) squash_all();
     verify();
     check_read_model();
   }
@@ -86,6 +91,8 @@ class Life {
   [[nodiscard]] fs::path restored_path() const {
     return directory_ / fmt::format("restored-{}", copies_);
   }
+  // Where some squashes put their archive.
+  [[nodiscard]] fs::path elsewhere() const { return directory_ / "elsewhere"; }
   [[nodiscard]] fs::path read_model_path() const { return directory_ / "app.sqlite"; }
   // Something will go wrong, or has.
   [[nodiscard]] bool doomed() const { return armed_ || disk_.dead(); }
@@ -104,6 +111,9 @@ class Life {
   void rebuild(Random& random);
   void import(Random& random);
   void back_up(Random& random);
+  void squash(Random& random);
+  void squash_once(const SquashOptions& options);
+  void squash_all();
   void verify();
   void try_second_owner();
 
@@ -117,6 +127,7 @@ class Life {
   void check_read_model();
   void check_heir();
   void check_backup();
+  void check_squashes();
   [[nodiscard]] PlainModel::Tables rows_of(const TenancyStore& store) const;
   [[nodiscard]] RestoreReport restore_backup();
   [[nodiscard]] std::unique_ptr<projections::ReadModel> read_model() const {
@@ -132,6 +143,7 @@ class Life {
   const fs::path directory_;
   SimDisk disk_;
   const std::unique_ptr<SimEnv> env_;
+  const bool one_mishap_;
   Random chance_;  // When `ack` is written.
   ManualClock clock_;
   CountingIds ids_;
@@ -146,6 +158,7 @@ class Life {
   enum class Copied : std::uint8_t { kNothing, kBegun, kBackedUp, kRestored };
   Copied copied_ = Copied::kNothing;  // How far the last copy got.
   std::uint64_t copies_ = 0;
+  SquashWatch squashes_;
   bool armed_ = false;
   Outcome counts_;
 };
@@ -207,6 +220,8 @@ void Life::take(const Step& step) {
       return import(random);
     case Action::kBackup:
       return back_up(random);
+    case Action::kSquash:
+      return squash(random);
     case Action::kVerify:
       return verify();
     case Action::kClock:
@@ -488,6 +503,51 @@ void Life::check_backup() {
   fs::remove_all(restored_path(), ignored);
 }
 
+// --- Squashes.
+
+void Life::squash(Random& random) {
+  SquashOptions options;
+  if (random.one_in(3)) {
+    for (const events::ScopeInfo& info : events::scopes()) {
+      if (random.one_in(2)) options.scopes.insert(info.scope);
+    }
+  }
+  if (random.one_in(3)) options.through = Position{random.below(store_->tail().tail.value + 1)};
+  if (random.one_in(4)) options.archive = elsewhere();
+  const bool twice = random.one_in(4) && !one_mishap_;
+  if (!armed_ && random.one_in(3)) {
+    ++counts_.crashes;
+    armed_ = true;
+    disk_.crash_at(1 + random.below(120), random.one_in(2) ? Crash::kKill : Crash::kPowerLoss);
+  }
+  on_a_doubtful_disk([&] {
+    squash_once(options);
+    options.through.reset();  // What it left goes on, with what it says of itself.
+    if (twice) squash_once(options);
+  });
+  if (!doomed()) check_squashes();
+}
+
+void Life::squash_once(const SquashOptions& options) {
+  squashes_.begun(store_->plan_squash(options, {}));
+  squashes_.done(store_->squash(options, {}));
+  ++counts_.squashes;
+}
+
+// Whatever became of those before it.
+void Life::squash_all() {
+  on_a_doubtful_disk([this] { squash_once({}); });
+  check_squashes();
+}
+
+void Life::check_squashes() {
+  if (!squashes_.any()) return;
+  require(model_.compare_log(*store_));
+  require(squashes_.check(*store_, *storage_, store_path() / "archive", elsewhere()));
+  require(compare_filters(*store_));
+  require(model_.compare_state(*store_->rows_now().rows));
+}
+
 void Life::check_read_model() {
   const auto target = read_model();
   const projections::Probe probe = target->probe();
@@ -594,7 +654,10 @@ void Life::recover() {
   armed_ = false;
   leave_ruined_read_model();
   open();
+  const bool squashed_in_doubt = squashes_.in_doubt();
+  check_squashes();
   check_store();
+  if (squashed_in_doubt && chance_.one_in(2)) squash_all();
   check_read_model();
   check_heir();
   check_backup();
@@ -628,7 +691,7 @@ void Life::check_store() {
 
 void Life::describe(Outcome& outcome) const {
   outcome.trace_hash = disk_.trace_hash();
-  outcome.changes = disk_.changes();
+  outcome.changes = counts_.changes;
   outcome.crashes = counts_.crashes;
   outcome.answers = counts_.answers;
   outcome.in_doubt = counts_.in_doubt;
@@ -636,6 +699,7 @@ void Life::describe(Outcome& outcome) const {
   outcome.imports = counts_.imports;
   outcome.backups = counts_.backups;
   outcome.restores = counts_.restores;
+  outcome.squashes = counts_.squashes;
   outcome.ruined = counts_.ruined;
   outcome.events = model_.tail().value;
   outcome.losses = disk_.losses();
@@ -678,6 +742,12 @@ std::vector<Step> draw_steps(std::uint64_t seed) {
     steps.insert(steps.begin() + at,
                  {Action::kBackup, static_cast<std::uint32_t>(random.below(1U << 31U))});
   }
+  for (std::uint64_t squashes = random.one_in(2) ? 0 : 1 + random.below(3); squashes > 0;
+       --squashes) {
+    const auto at = static_cast<std::ptrdiff_t>(1 + random.below(steps.size()));
+    steps.insert(steps.begin() + at,
+                 {Action::kSquash, static_cast<std::uint32_t>(random.below(1U << 31U))});
+  }
   return steps;
 }
 
@@ -685,9 +755,9 @@ std::vector<Step> plain_steps(std::uint64_t workload) {
   using enum Action;
   Random random(workload);
   std::vector<Step> steps;
-  for (const Action action :
-       {kPeople, kCommands, kProject, kFlush, kCommands, kProject, kReopen, kCommands, kFlush,
-        kCommands, kRebuild, kCommands, kProject, kReopen, kRetry, kProject, kBackup}) {
+  for (const Action action : {kPeople, kCommands, kProject, kFlush, kCommands, kProject, kReopen,
+                              kCommands, kFlush, kCommands, kSquash, kCommands, kRebuild, kCommands,
+                              kProject, kReopen, kRetry, kProject, kBackup}) {
     steps.push_back({action, static_cast<std::uint32_t>(random.below(1U << 31U))});
   }
   return steps;

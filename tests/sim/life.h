@@ -37,6 +37,7 @@ enum class Action : std::uint8_t {
   kPeople,     // The commands that make what the others change; once, at the beginning.
   kImport,     // Another store begins with the rows of the read model.
   kBackup,     // The store is copied, and another one made of the copy.
+  kSquash,     // The first events of scopes leave the log.
 };
 [[nodiscard]] std::string_view action_name(Action action);
 
@@ -54,7 +55,7 @@ struct Outcome {
   std::vector<std::string> wrong;  // In words; empty if all was well.
   std::string during;              // The step at which it was found.
   std::uint64_t trace_hash = 0;
-  std::uint64_t changes = 0;  // To the disk.
+  std::uint64_t changes = 0;  // To the disk, before the power goes at the end.
   std::uint64_t crashes = 0;
   std::uint64_t events = 0;
   std::uint64_t answers = 0;
@@ -63,6 +64,7 @@ struct Outcome {
   std::uint64_t imports = 0;   // That were put in place.
   std::uint64_t backups = 0;   // That were made, and
   std::uint64_t restores = 0;  // stores that were made of them.
+  std::uint64_t squashes = 0;  // That were answered.
   std::uint64_t ruined = 0;    // Read models made anew after a failed sync and a power loss.
   SimDisk::Losses losses{};
 };

@@ -47,9 +47,18 @@ std::filesystem::path base() {
                                                         : std::filesystem::temp_directory_path();
 }
 
+// Empty, and of the same name for every life: names of directories stand in stores that are
+// squashed, and a life that is lived again must write the same bytes.
+std::filesystem::path empty_directory() {
+  static const TempDirectory place(base());
+  const std::filesystem::path directory = place / "life";
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directory(directory);
+  return directory;
+}
+
 Outcome live_once(std::uint64_t seed, const std::vector<Step>& steps) {
-  const TempDirectory directory(base());
-  return live(directory.path(), seed, steps);
+  return live(empty_directory(), seed, steps);
 }
 
 // Leaves out what is not needed for the life to go wrong: ever smaller pieces, then single steps.
@@ -95,6 +104,7 @@ void add(Outcome& sum, const Outcome& one) {
   sum.imports += one.imports;
   sum.backups += one.backups;
   sum.restores += one.restores;
+  sum.squashes += one.squashes;
   sum.ruined += one.ruined;
   sum.losses.writes += one.losses.writes;
   sum.losses.names += one.losses.names;
@@ -109,15 +119,15 @@ constexpr std::array<Mishap, 5> kMishaps{{{0, EIO, true},
                                           {0, 0, true, Crash::kPowerLoss},
                                           {0, 0, true, Crash::kKill}}};
 
-// Each workload has so many cases: more than its changes times the ways, so that a run of as many
-// tries every number of a change, whatever seed it begins with. Those beyond the last change begin
-// with the first again, and a disk that loses other things.
-constexpr std::uint64_t kCasesOfAWorkload = 6000;
+// Each workload has so many cases: more than its changes times the ways. Every change is failed in
+// one way, then every change in the next one; those beyond the last way begin with the first again,
+// and a disk that loses other things. So as many cases as two workloads have changes try every
+// change of one, whatever seed they begin with.
+constexpr std::uint64_t kCasesOfAWorkload = 8000;
 constexpr std::uint64_t kNextRound = 1'000'000;  // Far from the disk of any workload.
 
 Outcome live_with(std::uint64_t workload, std::uint64_t round, const Mishap& mishap) {
-  const TempDirectory directory(base());
-  return live(directory.path(), 1 + workload + round * kNextRound, plain_steps(workload), mishap);
+  return live(empty_directory(), 1 + workload + round * kNextRound, plain_steps(workload), mishap);
 }
 
 int fail_changes(std::uint64_t seed, std::uint64_t count) {
@@ -134,10 +144,11 @@ int fail_changes(std::uint64_t seed, std::uint64_t count) {
         throw std::logic_error("a workload has more changes than cases");
       }
     }
-    Mishap mishap = kMishaps[number % kMishaps.size()];
-    const std::uint64_t change = number / kMishaps.size();
-    mishap.change = 1 + change % sound.changes;
-    const Outcome outcome = live_with(workload, change / sound.changes, mishap);
+    const std::uint64_t change = number % sound.changes;
+    const std::uint64_t pass = number / sound.changes;
+    Mishap mishap = kMishaps[(change + pass) % kMishaps.size()];
+    mishap.change = 1 + change;
+    const Outcome outcome = live_with(workload, pass / kMishaps.size(), mishap);
     if (outcome.wrong.empty() && sound.wrong.empty()) continue;
     ++failed;
     std::cout << fmt::format("seed {}: change {}, error {}\n", at, mishap.change, mishap.error);
@@ -168,10 +179,11 @@ int run(std::uint64_t seed, std::uint64_t count, bool shrinks) {
   std::cout << fmt::format(
       "{} crashes; {} events, {} answers, {} commands in doubt; power losses took {} writes and {} "
       "names, tore {}, garbled {} sectors; {} openings left out a garbled write, {} read models "
-      "were ruined; {} imports, {} backups, {} restores\n",
+      "were ruined; {} imports, {} backups, {} restores, {} "
+      "squashes\n",
       sum.crashes, sum.events, sum.answers, sum.in_doubt, sum.losses.writes, sum.losses.names,
       sum.losses.torn, sum.losses.garbled, sum.repairs, sum.ruined, sum.imports, sum.backups,
-      sum.restores);
+      sum.restores, sum.squashes);
   std::cout << fmt::format("{} passed, {} failed\n", count - failed, failed);
   return failed == 0 ? 0 : 1;
 }
