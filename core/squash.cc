@@ -792,11 +792,4 @@ void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& st
   history.publish(read_catalogue(storage));
 }
 
-std::uint64_t archive_bytes(const ScopeCatalogue& scope) {
-  std::uint64_t bytes = 0;
-  for (const ArchiveSegment& segment : scope.segments) bytes += segment.file_bytes;
-  for (const Snapshot& snapshot : scope.snapshots) bytes += snapshot.file_bytes;
-  return bytes;
-}
-
 }  // namespace tenantry

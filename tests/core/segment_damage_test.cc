@@ -34,11 +34,17 @@ class SegmentDamageTest : public SegmentTestBase {
       return;
     }
   }
+  // The next place to be damaged: of the zeros that fill the first page some do.
+  static std::size_t behind(std::size_t at) {
+    constexpr std::size_t kFilled = 512;
+    const bool fills = at >= kFilled && at + 64 < segment::kStartBytes;
+    return at + (fills ? 61 : 1);
+  }
   template <class Read>
   void flip_each_byte(const Read& read) {
     const std::string sound = bytes();
     const auto content = read(reader());
-    for (std::size_t at = 0; at < sound.size(); ++at) {
+    for (std::size_t at = 0; at < sound.size(); at = behind(at)) {
       std::string changed = sound;
       changed[at] = static_cast<char>(changed[at] ^ (1 << (at % 8)));
       put(changed);
@@ -63,7 +69,7 @@ TEST_F(SegmentDamageTest, EveryFlippedByteOfAStateIsFound) {
 TEST_F(SegmentDamageTest, EveryOtherLengthIsFound) {
   write_small_events();
   const std::string sound = bytes();
-  for (std::size_t length = 0; length < sound.size(); ++length) {
+  for (std::size_t length = 0; length < sound.size(); length = behind(length)) {
     put(sound.substr(0, length));
     EXPECT_NE(problem(), "") << length << " bytes";
   }

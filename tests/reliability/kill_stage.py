@@ -6,10 +6,10 @@ its log and its answers are held against a history that was applied without a fa
 
 Killed are `apply`, fed through a pipe: after some number of answers, after some time, while it
 opens the store, while it closes it, while it goes through another process that owns the store, or
-that one under it; `project` and `rebuild` into SQLite; and `squash`, alone, or through an owner that
-others write to: the one that asked is killed, or the owner. What squashes add to the log is left out
-where it is compared, and positions are counted without it. One that has ended before it is killed
-does not count, and is drawn again.
+that one under it; `project` and `rebuild` into SQLite; and `squash`, alone, or through an owner
+that others write to: the one that asked is killed, or the owner. What squashes add to the log is
+left out where it is compared, and positions are counted without it. One that has ended before it
+is killed does not count, and is drawn again.
 """
 
 import bisect
