@@ -247,6 +247,13 @@ void put_job(ChangeSet& changes, const SquashJob& job) {
 
 void remove_job(ChangeSet& changes) { changes.remove(Family::kMeta, kJobKey); }
 
+std::uint64_t archive_bytes(const ScopeCatalogue& scope) {
+  std::uint64_t bytes = 0;
+  for (const ArchiveSegment& segment : scope.segments) bytes += segment.file_bytes;
+  for (const Snapshot& snapshot : scope.snapshots) bytes += snapshot.file_bytes;
+  return bytes;
+}
+
 std::uint32_t epoch_of(const ScopeBase& base, Position first, std::uint32_t current) {
   for (const ClosedEpoch& closed : base.closed) {
     if (first <= closed.last) return closed.epoch;

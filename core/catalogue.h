@@ -97,6 +97,9 @@ void remove_snapshot(ChangeSet& changes, events::Scope scope, const Snapshot& sn
 void put_job(ChangeSet& changes, const SquashJob& job);
 void remove_job(ChangeSet& changes);
 
+// Bytes of the archive's files, snapshots too.
+[[nodiscard]] std::uint64_t archive_bytes(const ScopeCatalogue& scope);
+
 // The epoch under which the block that begins at `first` is indexed; `current`: the scope's last.
 [[nodiscard]] std::uint32_t epoch_of(const ScopeBase& base, Position first, std::uint32_t current);
 

@@ -170,7 +170,7 @@ struct ScopeBase @0xc9d116e62a22cea3 {
   discarded @1 :ScopePoint;  # What of it is in no archive either.
   firstEpoch @2 :UInt32;     # Index entries of older epochs are no more.
   closedEpochs @3 :List(Epoch);  # The others that nothing is added to, oldest first.
-  removed @4 :List(Counter); # Answers, and index entries of the epochs, of blocks that were removed.
+  removed @4 :List(Counter); # Answers, and index entries of the epochs, of blocks that are gone.
 
   struct Epoch {
     epoch @0 :UInt32;

@@ -18,8 +18,6 @@ namespace {
 
 using events::Uuid;
 
-constexpr int kGoneExit = 5;
-
 // The records of one scope in one direction, block after block.
 class RecordStream {
  public:
@@ -143,13 +141,12 @@ std::optional<IndexedBy> index_for(const LogFilter& filter, const Matcher& match
 void require_kept(const Catalogue& catalogue, Position after) {
   const Position discarded = catalogue.discarded();
   if (after >= discarded) return;
-  throw UsageError("history_discarded",
-                   fmt::format("a squash has discarded events up to position {}: of those behind "
-                               "position {} not all are left",
-                               discarded.value, after.value),
-                   "ask for what lies behind it; a read model that is behind is brought up by "
-                   "`tenantry rebuild`",
-                   kGoneExit);
+  throw_history_discarded(
+      fmt::format("a squash has discarded events up to position {}: of those behind position {} "
+                  "not all are left",
+                  discarded.value, after.value),
+      "ask for what lies behind it; a read model that is behind is brought up by `tenantry "
+      "rebuild`");
 }
 
 }  // namespace

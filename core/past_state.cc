@@ -19,11 +19,11 @@ constexpr std::uint64_t kEventsPerProgress = 4096;
 // The rows at `position` must follow from what is left.
 void require_left(const Beginning& beginning, Position position) {
   if (position >= beginning.last()) return;
-  throw UsageError("history_discarded",
-                   fmt::format("a squash has discarded the events up to position {}: nobody knows "
-                               "the rows at position {}",
-                               beginning.last().value, position.value),
-                   "ask for that position or a later one");
+  throw_history_discarded(
+      fmt::format("a squash has discarded the events up to position {}: nobody knows the rows at "
+                  "position {}",
+                  beginning.last().value, position.value),
+      "ask for that position or a later one");
 }
 
 // Every event that is left must have been met.
@@ -31,7 +31,7 @@ void require_all(const TenancyStore& log, const Beginning& beginning, std::uint6
                  Position position) {
   if (beginning.events() + events == position.value) return;
   if (log.read_beginning({}).events() != beginning.events()) {
-    throw UsageError("history_discarded", "a squash has discarded events meanwhile", "ask again");
+    throw_history_discarded("a squash has discarded events meanwhile", "ask again");
   }
   throw CorruptionError(
       fmt::format("up to position {} the log gives {} events, and {} were "

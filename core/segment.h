@@ -68,7 +68,7 @@ class SegmentWriter {
   // second tenant under which it is found, if there is one.
   void add_event(const StoredEvent& event, std::string_view record,
                  const std::optional<events::Uuid>& other_tenant);
-  // The next entry of the state; keys ascend.
+  // The next entry of the state; keys ascend. With both, an entry is at most 16 MiB.
   void add_entry(std::string_view key, std::string_view value);
 
   [[nodiscard]] std::uint64_t raw_bytes() const;

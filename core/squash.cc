@@ -215,7 +215,7 @@ class Squash {
     }
     Position held = wanted;
     for (const Consumer& consumer : read_consumers(*now.view)) {
-      if (consumer.checkpoint >= wanted) continue;
+      if (!misses_events(consumer, now.head, wanted)) continue;
       const bool holds = !options_.rebase.contains(consumer.name);
       if (holds) held = std::min(held, consumer.checkpoint);
       behind_.push_back({consumer, holds});
@@ -235,6 +235,17 @@ class Squash {
       part.report.chain_hash = part.through.chain;
       parts_.push_back(std::move(part));
     }
+  }
+
+  // Whether there are events up to `wanted`, of the scopes in question, that it has not seen.
+  [[nodiscard]] bool misses_events(const Consumer& consumer, const Head& head,
+                                   Position wanted) const {
+    if (consumer.checkpoint >= wanted) return false;
+    return std::ranges::any_of(events::scopes(), [&](const events::ScopeInfo& info) {
+      const auto end = head.scopes.find(info.scope);
+      const bool asked = options_.scopes.empty() || options_.scopes.contains(info.scope);
+      return asked && end != head.scopes.end() && end->second.last > consumer.checkpoint;
+    });
   }
 
   // No block is cut: what is left over waits for the next squash.
@@ -779,13 +790,6 @@ void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& st
     throw UnavailableError("cannot finish a squash: " + storage.last_error());
   }
   history.publish(read_catalogue(storage));
-}
-
-std::uint64_t archive_bytes(const ScopeCatalogue& scope) {
-  std::uint64_t bytes = 0;
-  for (const ArchiveSegment& segment : scope.segments) bytes += segment.file_bytes;
-  for (const Snapshot& snapshot : scope.snapshots) bytes += snapshot.file_bytes;
-  return bytes;
 }
 
 }  // namespace tenantry

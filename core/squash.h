@@ -47,7 +47,4 @@ struct SquashSite {
 // one that was not. No file of it stays that nothing refers to.
 void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& store);
 
-// Bytes of the archive's files, snapshots too.
-[[nodiscard]] std::uint64_t archive_bytes(const ScopeCatalogue& scope);
-
 }  // namespace tenantry

@@ -132,10 +132,9 @@ class Store final : public TenancyStore {
         const ScopePoint& last = of_scope.base.discarded;
         if (last.position == position) return last.chain;
       }
-      throw UsageError(
-          "history_discarded",
+      throw_history_discarded(
           fmt::format("a squash has discarded the event at position {}", position.value),
-          "a read model that stopped there is brought up by `tenantry rebuild`", 5);
+          "a read model that stopped there is brought up by `tenantry rebuild`");
     }
     return found;
   }

@@ -3,12 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/error.h"
+
 namespace tenantry {
 
 std::uint64_t Beginning::events() const {
   std::uint64_t count = 0;
   for (const auto& [scope, point] : scopes) count += point.seq;
   return count;
+}
+
+void throw_history_discarded(const std::string& what, const std::string& hint) {
+  constexpr int kNotFound = 5;
+  throw UsageError("history_discarded", what, hint, kNotFound);
 }
 
 Position Beginning::last() const {

@@ -212,6 +212,9 @@ struct Beginning {
   [[nodiscard]] std::uint64_t events() const;  // How many were.
   [[nodiscard]] Position last() const;         // The last of them; behind it there are all.
 };
+// Throws the UsageError `history_discarded` (exit 5).
+[[noreturn]] void throw_history_discarded(const std::string& what, const std::string& hint);
+
 // An entry of the state.
 using VisitEntry = std::function<bool(std::string_view key, std::string_view value)>;
 

@@ -30,6 +30,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// As this process names them, whoever has the store open.
+StorePaths paths_of(const Session& session) { return {store_directory(session.options().store)}; }
+
 class SquashCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "squash"; }
@@ -128,7 +131,7 @@ class SquashCommand final : public Command {
     } else if (!through_.empty()) {
       options.through = parse_reached_point(session.store(), through_, session.now());
     }
-    if (!archive_.empty()) options.archive = archive_place(session.store());
+    if (!archive_.empty()) options.archive = archive_place(session);
     options.discard_history = discard_;
     options.rebase = {rebase_.begin(), rebase_.end()};
     options.circumstances = circumstances_.read("squash");
@@ -144,9 +147,9 @@ class SquashCommand final : public Command {
   }
 
   // Empty for the store's own.
-  [[nodiscard]] fs::path archive_place(const TenancyStore& store) const {
+  [[nodiscard]] fs::path archive_place(const Session& session) const {
     fs::path place = store_directory(archive_);
-    const StorePaths paths{store_directory(store.status().directory)};
+    const StorePaths paths = paths_of(session);
     if (place == paths.archive()) return {};
     const std::string inside = (paths.directory / "").string();
     if (!(place / "").string().starts_with(inside)) return place;
@@ -167,7 +170,10 @@ class SquashCommand final : public Command {
     TenancyStore& store = session.store();
     ProgressMeter meter(session.progress_mode(false), "squash", "events");
     const Progress progress = session.progress_of(meter);
-    return dry_run_ ? store.plan_squash(options, progress) : store.squash(options, progress);
+    SquashReport report =
+        dry_run_ ? store.plan_squash(options, progress) : store.squash(options, progress);
+    if (options.archive.empty()) report.archive = paths_of(session).archive();
+    return report;
   }
 
   std::vector<std::string> scopes_;
@@ -219,7 +225,7 @@ class SquashesCommand final : public Command {
     filter.scope = events::Scope::SYSTEM;
     filter.kinds = {events::find_kind("ScopeSquashed")->number};
     Printer printer(session.out(), session.printing(), done_columns());
-    const std::string own = StorePaths{session.store().status().directory}.archive().string();
+    const std::string own = paths_of(session).archive().string();
     std::map<events::Scope, std::uint64_t> before;  // How far each scope had gone.
     session.store().read_log(filter, [&](const StoredEvent& event) {
       const events::EventView view(event.payload);

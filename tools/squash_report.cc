@@ -130,18 +130,19 @@ void print_squash(Session& session, const SquashReport& report, bool is_plan) {
 
 std::string squash_summary(const SquashReport& report, bool is_plan) {
   const std::uint64_t events = events_of(report);
-  const std::string where = report.discarded ? "into nothing" : "into " + report.archive.string();
+  const std::string where =
+      report.discarded ? "and be kept nowhere" : "into " + report.archive.string();
   if (events == 0) {
     return is_plan ? "dry run: nothing has to leave the log" : "nothing had to leave the log";
   }
   if (is_plan) {
     return fmt::format("dry run: {} events would go {}; nothing was changed", events, where);
   }
-  return fmt::format(
-      "{} events went {}, read again and proved; the store takes {}, before {}; "
-      "{:.1f} s",
-      events, where, mebibytes_of(report.bytes_after), mebibytes_of(report.bytes_before),
-      static_cast<double>(report.micros) / 1'000'000);
+  const std::string went = report.discarded ? "were proved to lead to the snapshot, and are gone"
+                                            : fmt::format("went {}, read again and proved", where);
+  return fmt::format("{} events {}; the store takes {}, before {}; {:.1f} s", events, went,
+                     mebibytes_of(report.bytes_after), mebibytes_of(report.bytes_before),
+                     static_cast<double>(report.micros) / 1'000'000);
 }
 
 std::vector<std::string> behind_lines(const SquashReport& report) {

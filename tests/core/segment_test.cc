@@ -149,6 +149,16 @@ TEST_F(SegmentTest, ALargeEntryStandsAlone) {
   EXPECT_EQ(segment.verify({}), end);
 }
 
+// Such as the holders of a value that many imported rows share.
+TEST_F(SegmentTest, ALargeEntryOfAStateStandsAlone) {
+  const Entries entries = {{"a", "1"}, {"b", std::string(3'000'000, 'x')}, {"c", "3"}};
+  const SegmentEnd end = write_state(entries);
+  const SegmentReader segment = reader();
+  EXPECT_EQ(segment.blocks().size(), 3U);
+  EXPECT_EQ(entries_of(segment), entries);
+  EXPECT_EQ(segment.verify({}), end);
+}
+
 TEST_F(SegmentTest, AnEmptySegmentIsOne) {
   const SegmentEnd of_events = write_events({});
   EXPECT_EQ(reader().verify({}), of_events);

@@ -236,7 +236,8 @@ TEST_F(SquashTest, WaitsForReadersThatAreNoted) {
   options.rebase = {"sqlite:app"};
   report = squash(options);
   EXPECT_EQ(squashed_events(report), 1U);
-  EXPECT_FALSE(report.behind.at(0).holds);
+  ASSERT_THAT(report.behind, SizeIs(1));
+  EXPECT_FALSE(report.behind[0].holds);
   reopen();
   EXPECT_THAT(store().status().consumers, SizeIs(1));
   EXPECT_TRUE(store().forget_consumer("audit"));
