@@ -204,8 +204,6 @@ class Squash {
   }
 
  private:
-  // --- What is to be done.
-
   // Of the scopes that were asked for, how far each can go.
   void choose(const Moment& now) {
     catalogue_ = site_.history.now();
@@ -305,8 +303,6 @@ class Squash {
     }
     return bytes;
   }
-
-  // --- What is to be known before anything is written.
 
   void check_room() const {
     std::uint64_t bytes = 0;
