@@ -39,9 +39,9 @@ FINDERS = {
     "answer_before_write": simulation(20),
     "no_sync": simulation(20),
     "no_directory_sync": simulation(20),
-    "retry_after_failed_sync": every_change(360, 15),
+    "retry_after_failed_sync": every_change(715, 12),
     "forget_command_ids": simulation(10),
-    "mark_apart": every_change(1895, 15),
+    "mark_apart": every_change(485, 15),
     "ignore_ack": core("StoreDamageTest.A*"),
     "forgive_log_damage": core("RocksStorageTest.FlippedBit*"),
     "no_continuity": core("BlockStream*:LogReader*"),
@@ -49,6 +49,7 @@ FINDERS = {
     "late_head": core("StoreTest.NoReader*"),
     "plain_hash": core("KeyedHashTest.*"),
     "no_epoch": projections("*RebuildTest.*"),
+    "reclaim_before_publish": core("SquashFaultsTest.WhereAFile*"),
     "skip_refused_events": projections("*ProjectorTest.*"),
 }
 COMPLAINT = re.compile(r"^seed \d+: |: Failure|\[  FAILED  \]|Assert|ERROR")
