@@ -145,6 +145,8 @@ class MemoryStorage final : public Storage {
   }
 
   void flush() override {}
+  void drop_files(const std::vector<KeyRange>& /*ranges*/) override {}
+  void compact(const KeyRange& /*range*/) override {}
   void remove_ranges(const std::vector<KeyRange>& ranges) override {
     const std::unique_lock lock(mutex_);
     for (const KeyRange& range : ranges) {

@@ -248,30 +248,28 @@ class RocksStorage final : public Storage {
     check(database_->Flush(rocksdb::FlushOptions(), all), "flush " + options_.directory.string());
   }
 
-  void remove_ranges(const std::vector<KeyRange>& ranges) override {
-    // Whole files of them go at once; but a view would lose what it still has of them, so it is
-    // waited for, a little. Files of level 0, and what shares a file with other keys, go by the
-    // tombstones below. These come second: a file that holds an older tombstone might go first, and
-    // what that had removed would be back.
-    if (views_end()) {
-      for (const KeyRange& range : ranges) {
-        const rocksdb::Slice first(range.first);
-        const rocksdb::Slice end(range.end);
-        const rocksdb::RangePtr files(&first, &end);
-        check(rocksdb::DeleteFilesInRanges(database_.get(), handle(range.family), &files, 1,
-                                           /*include_end=*/false),
-              "remove files of " + options_.directory.string());
-      }
-    }
-    write_tombstones(ranges);
-    flush();
+  // A view would lose what it still has of a file, so it is waited for, a little. This comes before
+  // the tombstones: a file that holds an older one might go, and what that had removed be back.
+  void drop_files(const std::vector<KeyRange>& ranges) override {
+    if (!views_end()) return;
     for (const KeyRange& range : ranges) {
       const rocksdb::Slice first(range.first);
       const rocksdb::Slice end(range.end);
-      check(database_->CompactRange(rocksdb::CompactRangeOptions(), handle(range.family), &first,
-                                    &end),
-            "compact " + options_.directory.string());
+      const rocksdb::RangePtr files(&first, &end);
+      check(rocksdb::DeleteFilesInRanges(database_.get(), handle(range.family), &files, 1,
+                                         /*include_end=*/false),
+            "remove files of " + options_.directory.string());
     }
+  }
+
+  void remove_ranges(const std::vector<KeyRange>& ranges) override { write_tombstones(ranges); }
+
+  void compact(const KeyRange& range) override {
+    const rocksdb::Slice first(range.first);
+    const rocksdb::Slice end(range.end);
+    check(
+        database_->CompactRange(rocksdb::CompactRangeOptions(), handle(range.family), &first, &end),
+        "compact " + options_.directory.string());
   }
 
   [[nodiscard]] std::uint64_t size_of(const KeyRange& range) const override {

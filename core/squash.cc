@@ -163,6 +163,14 @@ std::vector<KeyRange> removed_ranges(const Catalogue& catalogue, const SquashJob
   return ranges;
 }
 
+// Nothing depends on it but how large the store is.
+void give_back(Storage& storage, const std::vector<KeyRange>& ranges) {
+  storage.drop_files(ranges);
+  storage.remove_ranges(ranges);
+  storage.flush();
+  for (const KeyRange& range : ranges) storage.compact(range);
+}
+
 class Squash {
  public:
   Squash(const SquashSite& site, const SquashOptions& options, const Progress& progress)
@@ -196,8 +204,6 @@ class Squash {
   }
 
  private:
-  // --- What is to be done.
-
   // Of the scopes that were asked for, how far each can go.
   void choose(const Moment& now) {
     catalogue_ = site_.history.now();
@@ -297,8 +303,6 @@ class Squash {
     }
     return bytes;
   }
-
-  // --- What is to be known before anything is written.
 
   void check_room() const {
     std::uint64_t bytes = 0;
@@ -709,10 +713,9 @@ class Squash {
     }
   }
 
-  // Nothing depends on it but how large the store is.
   void reclaim() {
     const std::shared_ptr<const Catalogue> catalogue = site_.history.now();
-    if (catalogue->job) site_.storage.remove_ranges(removed_ranges(*catalogue, *catalogue->job));
+    if (catalogue->job) give_back(site_.storage, removed_ranges(*catalogue, *catalogue->job));
     sweep(site_.history, site_.info.id);
     site_.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
     site_.history.publish(read_catalogue(site_.storage));
@@ -720,8 +723,8 @@ class Squash {
 
   void remove_events_of(const std::vector<Part>& parts) const {
     for (const Part& part : parts) {
-      site_.storage.remove_ranges({{Family::kLog, keys::block(part.scope, {0}),
-                                    keys::block(part.scope, {part.through.position.value + 1})}});
+      give_back(site_.storage, {{Family::kLog, keys::block(part.scope, {0}),
+                                 keys::block(part.scope, {part.through.position.value + 1})}});
     }
   }
 
@@ -782,7 +785,7 @@ SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
 void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& store) {
   const std::shared_ptr<const Catalogue> catalogue = history.now();
   if (!catalogue->job) return;
-  if (catalogue->job->published) storage.remove_ranges(removed_ranges(*catalogue, *catalogue->job));
+  if (catalogue->job->published) give_back(storage, removed_ranges(*catalogue, *catalogue->job));
   sweep(history, store);
   ChangeSet changes;
   remove_job(changes);

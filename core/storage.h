@@ -114,11 +114,14 @@ class Storage : public StorageReader {
   // Moves what is only in the write-ahead log into files, so that the next opening has nothing to
   // replay. Nothing is lost without it.
   virtual void flush() = 0;
-  // Removes every key of the ranges, durably, and gives back what they took on the disk. Nobody
-  // looks for them any more who looks at the storage as it is; read_view()s that were taken before
-  // keep what they have, and then some of the room is given back later. Another thread may write
-  // meanwhile. May be repeated after a failure, with the same ranges or larger ones.
+  // Keys that nobody looks for any more who looks at the storage as it is go in three steps;
+  // another thread may write meanwhile, and each may be repeated. First, what the ranges have whole
+  // files of, unless a read_view() from before needs them.
+  virtual void drop_files(const std::vector<KeyRange>& ranges) = 0;
+  // Then every key of the ranges, durably. Views that were taken before keep theirs.
   virtual void remove_ranges(const std::vector<KeyRange>& ranges) = 0;
+  // And, after a flush, what they took on the disk, as far as no view needs it.
+  virtual void compact(const KeyRange& range) = 0;
   // About so many bytes do the keys of the range take on the disk.
   [[nodiscard]] virtual std::uint64_t size_of(const KeyRange& range) const = 0;
   // Makes a database of its own of what is durable now, and perhaps a little more, in a directory

@@ -309,22 +309,16 @@ class SettlingStorage final : public Storage {
     return result;
   }
   void flush() override {
-    try {
-      storage_->flush();
-    } catch (...) {
-      env_.settle();
-      throw;
-    }
-    env_.settle();
+    settled([&] { storage_->flush(); });
+  }
+  void drop_files(const std::vector<KeyRange>& ranges) override {
+    settled([&] { storage_->drop_files(ranges); });
   }
   void remove_ranges(const std::vector<KeyRange>& ranges) override {
-    try {
-      storage_->remove_ranges(ranges);
-    } catch (...) {
-      env_.settle();
-      throw;
-    }
-    env_.settle();
+    settled([&] { storage_->remove_ranges(ranges); });
+  }
+  void compact(const KeyRange& range) override {
+    settled([&] { storage_->compact(range); });
   }
   [[nodiscard]] std::uint64_t size_of(const KeyRange& range) const override {
     return storage_->size_of(range);
@@ -343,6 +337,18 @@ class SettlingStorage final : public Storage {
   [[nodiscard]] std::size_t log_files() const override { return storage_->log_files(); }
 
  private:
+  // What it leaves to the background is done before anything else is.
+  template <class Act>
+  void settled(Act&& act) {
+    try {
+      act();
+    } catch (...) {
+      env_.settle();
+      throw;
+    }
+    env_.settle();
+  }
+
   SimEnv& env_;
   std::unique_ptr<Storage> storage_;
 };
