@@ -11,6 +11,8 @@ STATUS_FIELDS = (
     "store_id,incarnation,created_at,tail,last_recorded_at,log_digest,term,batches,scopes,rows,"
     "repairs"
 )
+# All but where the archive lies.
+SQUASH_FIELDS = "position,scope,through,events,archive_bytes,chain_hash,snapshot_digest,archive_digest"
 # What of a message names a place.
 PLACE = re.compile(
     r"\d{6}\.(sst|log)|\.tseg|MANIFEST|CURRENT|FORMAT|/ack\b|position \d+|batch \d+|the head"
@@ -66,7 +68,7 @@ class Catalogue:
     def part(self, draw):
         """One that reads some of it, mostly by an index."""
         if self._squashed and draw.random() < 0.1:
-            return ["squashes"]
+            return ["squashes", "--fields", SQUASH_FIELDS]
         tenant, tenant_id = draw.choice(self._tenants)
         user, host = draw.choice(self._users), draw.choice(self._hosts)
         at = draw.choice(self._positions)
