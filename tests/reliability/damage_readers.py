@@ -12,7 +12,9 @@ STATUS_FIELDS = (
     "repairs"
 )
 # All but where the archive lies.
-SQUASH_FIELDS = "position,scope,through,events,archive_bytes,chain_hash,snapshot_digest,archive_digest"
+SQUASH_FIELDS = (
+    "position,scope,through,events,archive_bytes,chain_hash,snapshot_digest,archive_digest"
+)
 # What of a message names a place.
 PLACE = re.compile(
     r"\d{6}\.(sst|log)|\.tseg|MANIFEST|CURRENT|FORMAT|/ack\b|position \d+|batch \d+|the head"
