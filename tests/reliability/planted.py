@@ -53,7 +53,7 @@ FINDERS = {
     "late_head": core("StoreTest.NoReader*"),
     "plain_hash": core("KeyedHashTest.*"),
     "no_epoch": projections("*RebuildTest.*"),
-    "reclaim_before_publish": every_change(380, 6),
+    "reclaim_before_publish": every_change(380, 2),
     "skip_refused_events": projections("*ProjectorTest.*"),
 }
 COMPLAINT = re.compile(r"^seed \d+: |: Failure|\[  FAILED  \]|Assert|ERROR")
