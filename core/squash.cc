@@ -619,9 +619,11 @@ class Squash {
     site_.commit([&](BatchWriter& batch) {
       SquashJob job = catalogue_->job.value_or(SquashJob{});
       job.published = true;
+      job.scopes.clear();  // One that had nothing to leave when it began may have by now.
       AcceptedCommand told = circumstances(batch);
       for (Part& part : parts_) {
         if (!has_work(part)) continue;
+        job.scopes.push_back(part.scope);
         put_part(part, batch);
         told.events.push_back(event_of(part));
       }

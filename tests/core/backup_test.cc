@@ -48,15 +48,6 @@ class BackupTest : public StoreTestBase {
                                        });
     return found;
   }
-  template <class Call>
-  static std::string usage_code(Call&& call) {
-    try {
-      call();
-    } catch (const UsageError& error) {
-      return error.code();
-    }
-    return "";
-  }
   static std::vector<std::string> names_in(const fs::path& directory) {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(directory)) {

@@ -254,15 +254,6 @@ class DiscardTest : public SquashTest {
     options.discard_history = true;
     return squash(options);
   }
-  template <class Call>
-  static std::string usage_code(Call&& call) {
-    try {
-      call();
-    } catch (const UsageError& error) {
-      return error.code();
-    }
-    return "";
-  }
   void read_from(std::uint64_t after) {
     store().read_after({after}, store().tail().tail, [](const StoredEvent&) { return true; });
   }

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/error.h"
 #include "core/store.h"
 #include "events/commands.h"
 #include "events/kinds.h"
@@ -92,6 +93,17 @@ class StoreTestBase : public ::testing::Test {
       failed.push_back(check.name + ": " + (check.problems.empty() ? "" : check.problems.front()));
     }
     return failed;
+  }
+
+  // The code of the UsageError that the call ends with; empty for none.
+  template <class Call>
+  static std::string usage_code(Call&& call) {
+    try {
+      call();
+    } catch (const UsageError& error) {
+      return error.code();
+    }
+    return "";
   }
 
   TempDirectory temp_;
