@@ -151,7 +151,7 @@ Backup read_backup(const fs::path& directory) {
 }
 
 void check_format(const Backup& backup) {
-  if (backup.format_major == kFormatMajor && (backup.required_features & ~kFeatureSquashed) == 0) {
+  if (backup.format_major == kFormatMajor && (backup.required_features & ~kFeaturesKnown) == 0) {
     return;
   }
   throw UsageError("store_format",
@@ -217,7 +217,7 @@ void copy_archive(const BackupInput& input, const Catalogue& catalogue, const fs
 
 struct CheckedCopy {
   Head head;
-  bool is_squashed = false;
+  std::uint64_t features = 0;  // That it has.
 };
 
 // The copy must hold all that was durable before it was made, and nothing damaged.
@@ -242,7 +242,7 @@ CheckedCopy check_copy(const BackupInput& input, const fs::path& made, const Pro
   require_passed(database,
                  verify_store({*storage, *view, input.info, head, history, made / "scratch"},
                               VerifyDepth::kQuick, progress));
-  return {std::move(head), !catalogue->empty()};
+  return {std::move(head), features_of(*catalogue)};
 }
 
 bool lies_in(const fs::path& directory, const fs::path& store) {
@@ -328,7 +328,7 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   std::error_code error;
   fs::permissions(database, fs::perms::owner_all, error);
   if (error) throw_file_error("protect", database, error.value());
-  const auto [head, is_squashed] = check_copy(input, made.path(), progress);
+  const auto [head, features] = check_copy(input, made.path(), progress);
   const fs::path archive = made.path() / kArchiveName;
   Backup backup;
   backup.report.directory = directory;
@@ -339,8 +339,8 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
   backup.batch_seq = head.batch_seq;
   backup.report.taken_at = now;
   backup.files = list_files(database);
-  if (is_squashed) {
-    backup.required_features = kFeatureSquashed;
+  backup.required_features = features;
+  if (features != 0) {
     if (fs::exists(archive, error)) backup.archive = list_files(archive);
   }
   count_files(backup);
@@ -369,7 +369,7 @@ RestoreReport restore_store(const RestoreOptions& options, const Clock& clock, I
     copy_files(backup.files, database, paths.database(), progress);
     copy_files(backup.archive, archive, paths.archive(), progress);
     write_store_files(paths, ack_of_backup(backup), options.disk);
-    if ((backup.required_features & kFeatureSquashed) != 0) mark_squashed(paths);
+    mark_features(paths, backup.required_features);
   });
   RestoreReport report;
   report.backup = backup.report;

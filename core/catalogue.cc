@@ -31,6 +31,11 @@ std::string snapshot_key(events::Scope scope, const Snapshot& snapshot) {
   return fmt::format("snapshot/{:04x}/{:016x}", static_cast<unsigned int>(scope), snapshot.at.seq);
 }
 
+std::string redaction_key(events::Scope scope, const Redaction& redaction) {
+  return fmt::format("redaction/{:04x}/{}", static_cast<unsigned int>(scope),
+                     events::format_uuid(redaction.tenant));
+}
+
 void write_point(format::ScopePoint::Builder to, const ScopePoint& point) {
   to.setPosition(point.position.value);
   to.setSeq(point.seq);
@@ -97,6 +102,20 @@ Snapshot read_snapshot(std::string_view bytes) {
   });
 }
 
+Redaction read_redaction(std::string_view bytes) {
+  return read_stored("a redaction", [&] {
+    constexpr const char* kWhat = "a redaction";
+    events::MessageView view(bytes);
+    const auto root = view.root<format::Redaction>();
+    Redaction redaction;
+    redaction.tenant = read_fixed<events::Uuid>(root.getTenant(), kWhat);
+    redaction.through = {root.getThrough()};
+    redaction.base = read_point(root.getBase(), kWhat);
+    redaction.event = {root.getEvent()};
+    return redaction;
+  });
+}
+
 SquashJob read_job(std::string_view bytes) {
   return read_stored("the squash under way", [&] {
     events::MessageView view(bytes);
@@ -145,6 +164,15 @@ void check_joined(events::Scope scope, const ScopeCatalogue& catalogue) {
 
 }  // namespace
 
+const Snapshot* ScopeCatalogue::known_from() const {
+  if (redactions.empty()) return nullptr;
+  std::uint64_t seq = 0;
+  for (const Redaction& redaction : redactions) seq = std::max(seq, redaction.base.seq);
+  const auto found = std::ranges::find_if(
+      snapshots, [&](const Snapshot& snapshot) { return snapshot.at.seq >= seq; });
+  return found == snapshots.end() ? nullptr : &*found;
+}
+
 const ScopeCatalogue& Catalogue::of(events::Scope scope) const {
   static const ScopeCatalogue none;
   const auto found = scopes.find(scope);
@@ -159,6 +187,24 @@ Position Catalogue::discarded() const {
   return last;
 }
 
+Position Catalogue::complete_after() const {
+  Position last = discarded();
+  for (const auto& [scope, catalogue] : scopes) {
+    for (const Redaction& redaction : catalogue.redactions) {
+      last = std::max(last, redaction.through);
+    }
+  }
+  return last;
+}
+
+std::uint64_t features_of(const Catalogue& catalogue) {
+  std::uint64_t features = catalogue.empty() ? 0 : kFeatureSquashed;
+  for (const auto& [scope, of_scope] : catalogue.scopes) {
+    if (!of_scope.redactions.empty()) features |= kFeatureRedacted;
+  }
+  return features;
+}
+
 Catalogue read_catalogue(const StorageReader& storage) {
   Catalogue catalogue;
   visit_keys(storage, "base/", [&](events::Scope scope, std::string_view value) {
@@ -169,6 +215,9 @@ Catalogue read_catalogue(const StorageReader& storage) {
   });
   visit_keys(storage, "snapshot/", [&](events::Scope scope, std::string_view value) {
     catalogue.scopes[scope].snapshots.push_back(read_snapshot(value));
+  });
+  visit_keys(storage, "redaction/", [&](events::Scope scope, std::string_view value) {
+    catalogue.scopes[scope].redactions.push_back(read_redaction(value));
   });
   for (const auto& [scope, of_scope] : catalogue.scopes) check_joined(scope, of_scope);
   if (const auto job = storage.get(Family::kMeta, kJobKey)) catalogue.job = read_job(*job);
@@ -229,6 +278,21 @@ void put_snapshot(ChangeSet& changes, events::Scope scope, const Snapshot& snaps
 
 void remove_snapshot(ChangeSet& changes, events::Scope scope, const Snapshot& snapshot) {
   changes.remove(Family::kMeta, snapshot_key(scope, snapshot));
+}
+
+void put_redaction(ChangeSet& changes, events::Scope scope, const Redaction& redaction) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<format::Redaction>();
+  root.setTenant(as_data(redaction.tenant));
+  root.setThrough(redaction.through.value);
+  write_point(root.initBase(), redaction.base);
+  root.setEvent(redaction.event.value);
+  changes.put(Family::kMeta, redaction_key(scope, redaction),
+              events::encode_canonical(root.asReader()));
+}
+
+void remove_redaction(ChangeSet& changes, events::Scope scope, const Redaction& redaction) {
+  changes.remove(Family::kMeta, redaction_key(scope, redaction));
 }
 
 void put_job(ChangeSet& changes, const SquashJob& job) {

@@ -16,6 +16,12 @@
 // what lies before. Kept in the database beside the log, and read whole: it is small.
 namespace tenantry {
 
+// Required features of a store: the log does not begin with its first event; there are events
+// without their payloads.
+inline constexpr std::uint64_t kFeatureSquashed = 1U << 0U;
+inline constexpr std::uint64_t kFeatureRedacted = 1U << 1U;
+inline constexpr std::uint64_t kFeaturesKnown = kFeatureSquashed | kFeatureRedacted;
+
 // Index entries of an epoch that nothing is added to any more.
 struct ClosedEpoch {
   std::uint32_t epoch = 0;
@@ -61,18 +67,33 @@ struct Snapshot {
   std::string name;
 };
 
+// The payloads of a tenant's events were taken away.
+struct Redaction {
+  events::Uuid tenant;
+  Position through;  // Of the last event that has lost it.
+  ScopePoint base;   // Where the scope's log began then: from here on the tenant's rows are known.
+  Position event;    // Says when, by whom and why.
+};
+
 // A squash that is under way, or whose removed blocks are not all gone.
 struct SquashJob {
   std::string directory;  // Of the archive; empty for the store's own.
   bool published = false;
   std::vector<events::Scope> scopes;
-  std::vector<std::string> files;  // Its own in a directory elsewhere: to be removed if not listed.
+  // Its own in a directory elsewhere (that of the archive, if only named): to be removed if not
+  // listed.
+  std::vector<std::string> files;
 };
 
 struct ScopeCatalogue {
   ScopeBase base;
   std::vector<ArchiveSegment> segments;  // Oldest first; one goes on where the one before ends.
   std::vector<Snapshot> snapshots;       // Oldest first.
+  std::vector<Redaction> redactions;     // One for a tenant.
+
+  // From which all rows follow without what was redacted: the first such one, none where nothing
+  // was.
+  [[nodiscard]] const Snapshot* known_from() const;
 };
 
 struct Catalogue {
@@ -84,7 +105,12 @@ struct Catalogue {
   [[nodiscard]] const ScopeCatalogue& of(events::Scope scope) const;
   // Behind this position there are all events of all scopes; 0 where nothing was discarded.
   [[nodiscard]] Position discarded() const;
+  // Behind this one, besides, they all have their payloads.
+  [[nodiscard]] Position complete_after() const;
 };
+
+// What a store with this catalogue requires.
+[[nodiscard]] std::uint64_t features_of(const Catalogue& catalogue);
 
 // Throws CorruptionError for bytes that no version wrote, and where segments do not join.
 [[nodiscard]] Catalogue read_catalogue(const StorageReader& storage);
@@ -94,6 +120,8 @@ void put_segment(ChangeSet& changes, events::Scope scope, const ArchiveSegment& 
 void remove_segment(ChangeSet& changes, events::Scope scope, const ArchiveSegment& segment);
 void put_snapshot(ChangeSet& changes, events::Scope scope, const Snapshot& snapshot);
 void remove_snapshot(ChangeSet& changes, events::Scope scope, const Snapshot& snapshot);
+void put_redaction(ChangeSet& changes, events::Scope scope, const Redaction& redaction);
+void remove_redaction(ChangeSet& changes, events::Scope scope, const Redaction& redaction);
 void put_job(ChangeSet& changes, const SquashJob& job);
 void remove_job(ChangeSet& changes);
 

@@ -1,7 +1,9 @@
 #include "core/consumers.h"
 
 #include <capnp/message.h>
+#include <fmt/format.h>
 
+#include "core/error.h"
 #include "core/fixed_data.h"
 #include "core/format.capnp.h"
 #include "core/keys.h"
@@ -39,6 +41,15 @@ std::optional<Consumer> find_consumer(const StorageReader& storage, const std::s
   const auto bytes = storage.get(Family::kMeta, consumer_key(name));
   if (!bytes) return std::nullopt;
   return decode_consumer(*bytes);
+}
+
+void require_consumers(const StorageReader& storage, const std::set<std::string>& names) {
+  constexpr int kNotFound = 5;
+  for (const std::string& name : names) {
+    if (find_consumer(storage, name)) continue;
+    throw UsageError("not_found", fmt::format("no consumer \"{}\" is noted in the store", name),
+                     "`tenantry status` lists them", kNotFound);
+  }
 }
 
 void put_consumer(ChangeSet& changes, const Consumer& consumer) {

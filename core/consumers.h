@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,5 +17,8 @@ namespace tenantry {
                                                     const std::string& name);
 void put_consumer(ChangeSet& changes, const Consumer& consumer);
 void remove_consumer(ChangeSet& changes, const std::string& name);
+
+// Throws UsageError `not_found` for a name that none has.
+void require_consumers(const StorageReader& storage, const std::set<std::string>& names);
 
 }  // namespace tenantry

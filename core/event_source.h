@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -58,11 +59,22 @@ struct StoredEvent {
   std::string_view payload;
 };
 
+// Whether a redaction took the payload away: its SHA-256 stands in its place.
+[[nodiscard]] bool is_redacted(const StoredEvent& event);
+// The event decoded, or what its header tells of one that is redacted. Borrows the payload.
+[[nodiscard]] events::EventView view_of(const StoredEvent& event,
+                                        events::Origin origin = events::Origin::kElsewhere);
+
 // The rows exactly as they are at one position, where the log has this end.
 struct RowsAt {
   LogTail tail;
   std::shared_ptr<const StateView> rows;  // Must not outlive the source that they come from.
+  // Tenants whose rows at that position nobody knows any more, so that there are none of them: what
+  // made them was redacted. With the position from which they are known.
+  std::map<events::Uuid, Position> unknown{};
 };
+// Throws UsageError `history_redacted` (exit 5) if there is such a tenant.
+void require_all_known(const RowsAt& rows);
 
 // A row as its events make it; without values once it is removed.
 struct FoldedRow {
@@ -85,6 +97,9 @@ class EventSource {
   [[nodiscard]] virtual LogTail tail() const = 0;
   // Events up to here are not all left: a squash has discarded some. 0 where all are.
   [[nodiscard]] virtual Position discarded() const { return {}; }
+  // Behind this position there is every event, as it was recorded: nothing was discarded, nothing
+  // redacted. read_after() gives what lies behind it, and nothing before.
+  [[nodiscard]] virtual Position complete_after() const { return discarded(); }
   // Visits each event with a position > `after` and <= `through` (at most the tail at the time of
   // the call), in order, until `visit` returns false.
   virtual void read_after(Position after, Position through,
@@ -96,7 +111,8 @@ class EventSource {
   [[nodiscard]] virtual RowsAt rows_at(Position position, const Progress& progress) const = 0;
   // Computes the rows anew from the events through `through`, and from nothing else: calls `seen`
   // with each event, then `visit` with each row that there ever was, by table and id. Either ends
-  // it by returning false.
+  // it by returning false. Throws UsageError `history_redacted` where a redaction leaves the rows
+  // of a tenant unknown.
   virtual void fold_rows(Position through, const std::function<bool(const StoredEvent&)>& seen,
                          const std::function<bool(const FoldedRow&)>& visit) const = 0;
   // The chain hash of the event at `position`; nullopt when the log does not reach it, zeros for

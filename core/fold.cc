@@ -19,6 +19,7 @@ void Fold::put_entry(std::string key, std::string value) {
 
 void Fold::apply(const StoredEvent& event) {
   if (!begins_with_.empty()) write();
+  require_payload(event);
   const auto view = events::EventView::over(event.payload, events::Origin::kStored);
   check_version(event, state_.apply(view, event.recorded_at, event.position));
   if (state_.pending() >= kPendingMax) write();

@@ -204,12 +204,20 @@ struct Snapshot @0xd0f31df81bf3fc8e {
   name @7 :Text;
 }
 
+struct Redaction @0xa9c3f4417be05d62 {
+  # Keys `redaction/<scope>/<tenant>`: payloads were taken from its events.
+  tenant @0 :Data;           # 16 bytes.
+  through @1 :UInt64;        # Position of the last that lost it.
+  base @2 :ScopePoint;       # Where the scope's log began then.
+  event @3 :UInt64;          # Position of TenantRedacted.
+}
+
 struct SquashJob @0xb403c67a372df653 {
   # Key `squash`: one that is under way, or whose removed blocks are not all gone.
   directory @0 :Text;        # Of the archive; empty for the store's own.
   published @1 :Bool;
   scopes @2 :List(UInt16);
-  files @3 :List(Text);      # In a directory elsewhere: those that are its own, if not listed.
+  files @3 :List(Text);      # Elsewhere, in that directory or absolute: its own, if not listed.
 }
 
 struct Consumer @0xe1d2d5d4066832a9 {

@@ -117,7 +117,7 @@ class Matcher {
 
  private:
   [[nodiscard]] bool matches_payload(const StoredEvent& event) const {
-    const auto view = events::EventView::over(event.payload, events::Origin::kStored);
+    const auto view = view_of(event, events::Origin::kStored);
     if (filter_.tenant && event.tenant != *filter_.tenant && view.other_tenant() != filter_.tenant)
       return false;
     if (filter_.user && !view.concerns_user(*filter_.user)) return false;
@@ -138,9 +138,19 @@ std::optional<IndexedBy> index_for(const LogFilter& filter, const Matcher& match
   return std::nullopt;
 }
 
-void require_kept(const Catalogue& catalogue, Position after) {
+void require_complete(const Catalogue& catalogue, Position after) {
+  const Position complete = catalogue.complete_after();
+  if (after >= complete) return;
   const Position discarded = catalogue.discarded();
-  if (after >= discarded) return;
+  if (after >= discarded) {
+    throw_history_redacted(
+        fmt::format(
+            "events of a tenant were redacted, up to position {}: what some of those behind "
+            "position {} did is not known any more",
+            complete.value, after.value),
+        "ask for what lies behind it; a read model that is behind is brought up by `tenantry "
+        "rebuild`");
+  }
   throw_history_discarded(
       fmt::format("a squash has discarded events up to position {}: of those behind position {} "
                   "not all are left",
@@ -152,9 +162,13 @@ void require_kept(const Catalogue& catalogue, Position after) {
 }  // namespace
 
 void LogReader::read_after(Position after, Position through, const Visit& visit) const {
+  if (after < std::min(through, head_.tail)) require_complete(*history_.now(), after);
+  read_gapless(after, through, visit);
+}
+
+void LogReader::read_gapless(Position after, Position through, const Visit& visit) const {
   const Position end = std::min(through, head_.tail);
   if (after >= end) return;
-  require_kept(*history_.now(), after);
   std::vector<RecordStream> streams;
   for (const auto& [scope, scope_end] : head_.scopes) {
     if (scope_end.last <= after) continue;
@@ -181,12 +195,12 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
     return !matcher.matches(event) || visit(event);
   };
   const std::shared_ptr<const Catalogue> catalogue = history_.now();
-  if (filter.whole) require_kept(*catalogue, filter.after);
+  if (filter.whole) require_complete(*catalogue, filter.after);
   const bool everything = !filter.scope && !filter.stream && !filter.tenant && !filter.actor &&
                           !filter.reverse && !filter.live_only &&
                           filter.after >= catalogue->discarded();
   if (everything) {  // The path that checks every position.
-    read_after(filter.after, through, visit_matching);
+    read_gapless(filter.after, through, visit_matching);
     return;
   }
   std::vector<RecordStream> streams;
@@ -225,19 +239,44 @@ bool LogReader::read_one(Position position, const Visit& visit) const {
   return found;
 }
 
-Beginning LogReader::read_beginning(const VisitEntry& visit) const {
-  const std::shared_ptr<const Catalogue> catalogue = history_.now();
-  Beginning beginning;
-  bool goes_on = static_cast<bool>(visit);
-  for (const auto& [scope, of_scope] : catalogue->scopes) {
-    const ScopePoint& discarded = of_scope.base.discarded;
-    if (discarded.seq == 0) continue;
-    beginning.scopes[scope] = discarded;
-    const auto snapshot = std::ranges::find(of_scope.snapshots, discarded, &Snapshot::at);
-    if (snapshot == of_scope.snapshots.end()) {
-      throw CorruptionError(fmt::format("scope {}: there is no snapshot of what was discarded",
+namespace {
+
+// What a fold of the scope up to `through` begins with; null for nothing. Tenants of which it knows
+// nothing are added to `unknown`.
+const Snapshot* first_state(events::Scope scope, const ScopeCatalogue& catalogue, Position through,
+                            std::map<events::Uuid, Position>& unknown) {
+  if (!catalogue.redactions.empty()) {
+    const Snapshot* const known = catalogue.known_from();
+    if (known == nullptr) {
+      throw CorruptionError(fmt::format("scope {}: there is no snapshot of what was redacted",
                                         events::scope_name(scope)));
     }
+    if (known->at.position <= through) return known;
+    for (const Redaction& redaction : catalogue.redactions) {
+      Position& from = unknown[redaction.tenant];
+      from = std::max(from, known->at.position);
+    }
+  }
+  const ScopePoint& discarded = catalogue.base.discarded;
+  if (discarded.seq == 0) return nullptr;
+  const auto snapshot = std::ranges::find(catalogue.snapshots, discarded, &Snapshot::at);
+  if (snapshot != catalogue.snapshots.end()) return &*snapshot;
+  throw CorruptionError(fmt::format("scope {}: there is no snapshot of what was discarded",
+                                    events::scope_name(scope)));
+}
+
+}  // namespace
+
+Beginning LogReader::read_beginning(Position through, const VisitEntry& visit) const {
+  const std::shared_ptr<const Catalogue> catalogue = history_.now();
+  Beginning beginning;
+  beginning.discarded = catalogue->discarded();
+  beginning.complete_after = catalogue->complete_after();
+  bool goes_on = static_cast<bool>(visit);
+  for (const auto& [scope, of_scope] : catalogue->scopes) {
+    const Snapshot* const snapshot = first_state(scope, of_scope, through, beginning.unknown);
+    if (snapshot == nullptr) continue;
+    beginning.scopes[scope] = snapshot->at;
     const auto reader = history_.open(*snapshot);
     for (std::size_t block = 0; goes_on && block < reader->blocks().size(); ++block) {
       goes_on = reader->visit_entries(block, visit);

@@ -21,8 +21,8 @@ class LogReader {
 
   using Visit = std::function<bool(const StoredEvent&)>;
 
-  // Every event in (after, through], in order of position. Throws UsageError `history_discarded`
-  // where a squash has discarded some of them.
+  // Every event in (after, through], in order of position. Throws UsageError `history_discarded`,
+  // `history_redacted` where some of them, or of their payloads, are gone.
   void read_after(Position after, Position through, const Visit& visit) const;
   // Those that pass the filter and were not discarded. An index is used where the filter names a
   // stream, a tenant or an actor.
@@ -30,7 +30,7 @@ class LogReader {
   // The event at `position`; false when the log does not reach it.
   bool read_one(Position position, const Visit& visit) const;
   // See TenancyStore::read_beginning().
-  [[nodiscard]] Beginning read_beginning(const VisitEntry& visit) const;
+  [[nodiscard]] Beginning read_beginning(Position through, const VisitEntry& visit) const;
   // Whether an event passes the filter, as a function of its own; borrows nothing.
   using Filter = std::function<bool(const StoredEvent&)>;
   [[nodiscard]] Filter filter(const LogFilter& filter) const;
@@ -38,6 +38,9 @@ class LogReader {
   [[nodiscard]] Position position_at(events::Timestamp time) const;
 
  private:
+  // Of events of which none was discarded.
+  void read_gapless(Position after, Position through, const Visit& visit) const;
+
   const StorageReader& storage_;
   const StoreInfo& info_;
   Head head_;

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/fold.h"
 #include "core/head.h"
+#include "core/known_events.h"
 #include "core/row_fold.h"
 
 namespace tenantry {
@@ -18,11 +19,11 @@ constexpr std::uint64_t kEventsPerProgress = 4096;
 
 // The rows at `position` must follow from what is left.
 void require_left(const Beginning& beginning, Position position) {
-  if (position >= beginning.last()) return;
+  if (position >= beginning.discarded) return;
   throw_history_discarded(
       fmt::format("a squash has discarded the events up to position {}: nobody knows the rows at "
                   "position {}",
-                  beginning.last().value, position.value),
+                  beginning.discarded.value, position.value),
       "ask for that position or a later one");
 }
 
@@ -30,12 +31,11 @@ void require_left(const Beginning& beginning, Position position) {
 void require_all(const TenancyStore& log, const Beginning& beginning, std::uint64_t events,
                  Position position) {
   if (beginning.events() + events == position.value) return;
-  if (log.read_beginning({}).events() != beginning.events()) {
-    throw_history_discarded("a squash has discarded events meanwhile", "ask again");
+  if (log.read_beginning(position, {}) != beginning) {
+    throw_history_discarded("a squash has discarded or redacted events meanwhile", "ask again");
   }
   throw CorruptionError(
-      fmt::format("up to position {} the log gives {} events, and {} were "
-                  "discarded",
+      fmt::format("up to position {} the log gives {} events behind the {} that it begins with",
                   position.value, events, beginning.events()));
 }
 
@@ -53,24 +53,24 @@ RowsAt past_rows(const TenancyStore& log, const std::filesystem::path& scratch, 
   if (position > tail) {
     throw UsageError("position_ahead", fmt::format("the log ends at position {}", tail.value));
   }
-  require_left(log.read_beginning({}), position);
+  require_left(log.read_beginning(position, {}), position);
   const auto fold = std::make_shared<Fold>(scratch, position.value);
   const StoreIdentity identity = log.identity();
   Head past;
   past.incarnation = identity.incarnation;
-  const Beginning beginning = log.read_beginning([&](std::string_view key, std::string_view value) {
-    fold->put_entry(std::string(key), std::string(value));
-    return true;
-  });
+  const Beginning beginning =
+      log.read_beginning(position, [&](std::string_view key, std::string_view value) {
+        fold->put_entry(std::string(key), std::string(value));
+        return true;
+      });
   for (const auto& [scope, point] : beginning.scopes) {
     past.scopes[scope].seq = point.seq;
     past.scopes[scope].chain = point.chain;
   }
   past.tail = beginning.last();
-  std::uint64_t events = 0;
+  KnownEvents known(beginning);
   log.read_log(left_until(position), [&](const StoredEvent& event) {
-    fold->apply(event);
-    ++events;
+    if (const StoredEvent* const taken = known.take(event)) fold->apply(*taken);
     past.tail = std::max(past.tail, event.position);
     past.last_recorded = event.recorded_at;
     past.scopes[event.scope].seq = event.scope_seq;
@@ -80,29 +80,32 @@ RowsAt past_rows(const TenancyStore& log, const std::filesystem::path& scratch, 
     }
     return true;
   });
-  require_all(log, beginning, events, position);
+  require_all(log, beginning, known.events(), position);
   return {{past.tail, past.last_recorded, head_digest(identity.store, past)},
-          {fold, &fold->state()}};
+          {fold, &fold->state()},
+          beginning.unknown};
 }
 
 void fold_log_rows(const TenancyStore& log, const std::filesystem::path& scratch, Position through,
                    const std::function<bool(const StoredEvent&)>& seen,
                    const std::function<bool(const FoldedRow&)>& visit) {
   RowFold fold(scratch, through.value);
-  require_left(log.read_beginning({}), through);
-  const Beginning beginning = log.read_beginning([&](std::string_view key, std::string_view value) {
-    fold.take_entry(key, value);
-    return true;
-  });
+  const Beginning begins = log.read_beginning(through, {});
+  require_left(begins, through);
+  require_all_known({{}, nullptr, begins.unknown});
+  const Beginning beginning =
+      log.read_beginning(through, [&](std::string_view key, std::string_view value) {
+        fold.take_entry(key, value);
+        return true;
+      });
+  KnownEvents known(beginning);
   bool goes_on = true;
-  std::uint64_t events = 0;
   log.read_log(left_until(through), [&](const StoredEvent& event) {
-    fold.take(event);
-    ++events;
+    if (const StoredEvent* const taken = known.take(event)) fold.take(*taken);
     return goes_on = seen(event);
   });
   if (!goes_on) return;
-  require_all(log, beginning, events, through);
+  require_all(log, beginning, known.events(), through);
   fold.fold(visit);
 }
 

@@ -16,7 +16,10 @@ namespace {
 
 constexpr std::uint32_t kBlockMagic = 0x314b4254;  // "TBK1" in the order of bytes.
 constexpr std::string_view kChainTag = "TEN1";
-constexpr std::uint16_t kFlagStub = 1;
+
+// Offsets in a record header.
+constexpr std::size_t kAtFlags = 2;
+constexpr std::size_t kAtPayloadBytes = 112;
 
 // Offsets in a block header.
 constexpr std::size_t kAtMagic = 0;
@@ -59,10 +62,17 @@ std::uint32_t checksum_of(std::string_view block) {
 
 Hash chain_hash(const Hash& previous, std::string_view header, std::string_view payload) {
   thread_local Sha256 sha;
-  const Hash payload_hash = sha.add(payload).finish();
   std::array<char, kRecordHashedBytes> cleared{};
   std::copy_n(header.begin(), cleared.size(), cleared.begin());
-  cleared[2] = static_cast<char>(static_cast<std::uint8_t>(cleared[2]) & ~kFlagStub);
+  const auto flags = static_cast<std::uint8_t>(cleared[kAtFlags]);
+  cleared[kAtFlags] = static_cast<char>(flags & ~kFlagRedacted);
+  Hash payload_hash{};
+  if ((flags & kFlagRedacted) == 0) {
+    payload_hash = sha.add(payload).finish();
+  } else {
+    TENANTRY_ASSERT(payload.size() == payload_hash.size());
+    std::ranges::copy(payload, payload_hash.begin());
+  }
   return sha.add(kChainTag)
       .add(previous)
       .add({cleared.data(), cleared.size()})
@@ -99,6 +109,23 @@ std::size_t record_bytes(const StoredEvent& event) {
   return kRecordHeaderBytes + event.payload.size();
 }
 
+std::string redact_record(std::string_view record) {
+  std::string out(record.substr(0, kRecordHeaderBytes));
+  out[kAtFlags] = static_cast<char>(static_cast<std::uint8_t>(out[kAtFlags]) | kFlagRedacted);
+  const Hash payload = sha256(record.substr(kRecordHeaderBytes));
+  return out.append(reinterpret_cast<const char*>(payload.data()), payload.size());
+}
+
+bool is_redacted(const StoredEvent& event) { return (event.flags & kFlagRedacted) != 0; }
+
+events::EventView view_of(const StoredEvent& event, events::Origin origin) {
+  if (!is_redacted(event)) return events::EventView::over(event.payload, origin);
+  const events::KindInfo* const kind = events::find_kind(event.kind);
+  events::Uuid entity = event.stream;
+  if (kind != nullptr && kind->table->integer_ids) entity.bytes[0] = 0;
+  return events::EventView::redacted(event.kind, entity, event.tenant);
+}
+
 namespace {
 
 template <class Place>
@@ -107,7 +134,7 @@ StoredEvent read_record(std::string_view bytes, const Place& place) {
   if (version != kRecordVersion)
     damaged(place, fmt::format("record of unknown version {}", version));
   StoredEvent event;
-  event.flags = read_le<std::uint16_t>(bytes, 2);
+  event.flags = read_le<std::uint16_t>(bytes, kAtFlags);
   event.kind = read_le<std::uint32_t>(bytes, 4);
   event.position = {read_le<std::uint64_t>(bytes, 8)};
   event.scope_seq = read_le<std::uint64_t>(bytes, 16);
@@ -123,7 +150,8 @@ StoredEvent read_record(std::string_view bytes, const Place& place) {
   event.causation = read_le<std::uint64_t>(bytes, 120);
   std::copy_n(bytes.begin() + kRecordHashedBytes, event.chain_hash.size(),
               reinterpret_cast<char*>(event.chain_hash.data()));
-  const auto payload = read_le<std::uint32_t>(bytes, 112);
+  const std::size_t payload =
+      is_redacted(event) ? sizeof(Hash) : read_le<std::uint32_t>(bytes, kAtPayloadBytes);
   if (payload > events::kPayloadBytesMax || bytes.size() - kRecordHeaderBytes < payload) {
     damaged(place, fmt::format("a payload of {} bytes does not fit", payload));
   }
@@ -213,6 +241,7 @@ Block::Block(std::string_view key, std::string_view value) : bytes_(value) {
     damaged(place, "its records start outside");
   commands_at_ = kBlockHeaderBytes;
   read_records(place);
+  if (std::ranges::any_of(records_, is_redacted)) damaged(place, "a record has lost its payload");
 }
 
 Block::Block(const BlockHeader& header, std::string records, const std::string& place)

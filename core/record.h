@@ -23,7 +23,8 @@ inline constexpr std::uint16_t kRecordVersion = 1;
 inline constexpr std::uint16_t kBlockVersion = 1;
 inline constexpr std::uint16_t kPayloadSchemaVersion = 1;
 
-// Flags of a record. 0, 2 and 3 are reserved: stub, encrypted, synthetic.
+// Flags of a record. 2 and 3 are reserved: encrypted, synthetic.
+inline constexpr std::uint16_t kFlagRedacted = 1U << 0U;  // Not its payload, but its SHA-256.
 inline constexpr std::uint16_t kFlagClockHeld =
     1U << 1U;  // The clock stood behind the log's last time.
 inline constexpr std::uint16_t kFlagTimeSupplied = 1U << 4U;  // The time came with the command.
@@ -38,9 +39,12 @@ inline constexpr std::uint16_t kFlagTimeSupplied = 1U << 4U;  // The time came w
 [[nodiscard]] StoredEvent decode_record(std::string_view bytes, const std::string& place);
 // The bytes that a record takes, header and payload.
 [[nodiscard]] std::size_t record_bytes(const StoredEvent& event);
+// The record without its payload, whose SHA-256 stands in its place: its header says so, and what
+// was hashed can be computed as before.
+[[nodiscard]] std::string redact_record(std::string_view record);
 
-// What the chain hash of `event` must be after `previous`; `header` are the record's first 128
-// bytes.
+// What the chain hash of an event must be after `previous`; `header` are the record's first 128
+// bytes, and tell whether `payload` is one or the hash of one.
 [[nodiscard]] Hash chain_hash(const Hash& previous, std::string_view header,
                               std::string_view payload);
 
@@ -63,7 +67,8 @@ struct BlockHeader {
 // its bytes.
 class Block {
  public:
-  // `key` is the block's key in the log. Throws CorruptionError naming scope and position.
+  // `key` is the block's key in the log, where nothing is redacted. Throws CorruptionError naming
+  // scope and position.
   Block(std::string_view key, std::string_view value);
   // A block without commands, of `records` (encoded, one after the other) that are as `header`
   // says. Throws CorruptionError naming `place`.

@@ -55,6 +55,7 @@ std::string sorted_value(const StoredEvent& event) {
 
 template <class Read>
 void read_event(const StoredEvent& event, Read&& read) {
+  require_payload(event);
   try {
     read(events::EventView::over(event.payload, events::Origin::kStored));
   } catch (const events::MalformedError& error) {

@@ -375,6 +375,7 @@ Entry read_entry(std::string_view block, std::size_t& at, const std::string& fil
 std::optional<events::Uuid> other_tenant(const StoredEvent& event, const std::string& file) {
   const events::KindInfo* const kind = events::find_kind(event.kind);
   if (kind == nullptr || !events::may_have_other_tenant(*kind)) return std::nullopt;
+  if (is_redacted(event)) damaged(file, "an event of two tenants was redacted");
   return decoded(file, [&] { return events::EventView::over(event.payload).other_tenant(); });
 }
 

@@ -78,7 +78,8 @@ struct Entry {
 };
 [[nodiscard]] Entry read_entry(std::string_view block, std::size_t& at, const std::string& file);
 
-// The second tenant under which an event is found, if there is one, as its payload tells.
+// The second tenant under which an event is found, if there is one, as its payload tells. One that
+// has one is never redacted.
 [[nodiscard]] std::optional<events::Uuid> other_tenant(const StoredEvent& event,
                                                        const std::string& file);
 

@@ -23,6 +23,7 @@
 #include "core/keys.h"
 #include "core/planted.h"
 #include "core/row_fold.h"
+#include "core/sealing.h"
 #include "core/segment.h"
 #include "events/kinds.h"
 #include "events/store_events.h"
@@ -37,16 +38,6 @@ constexpr std::uint64_t kSegmentBytes = std::uint64_t{256} << 20;
 // Snapshots of a scope whose files are kept: the newest, and the one that it can be proved from.
 constexpr std::size_t kSnapshotsKept = 2;
 constexpr std::uint64_t kProgressEvents = 4096;
-constexpr const char* kTemporary = ".tmp";
-constexpr int kNotFoundExitCode = 5;
-
-// A file that is written, and where it is to be.
-struct Sealed {
-  fs::path path;  // Where it is now.
-  std::string name;
-  SegmentStart start;
-  SegmentEnd end;
-};
 
 // One scope of a squash.
 struct Part {
@@ -63,91 +54,6 @@ struct Part {
 
   [[nodiscard]] const ScopePoint& base() const { return before->base.base; }
 };
-
-std::string digits(const Hash& digest) { return hex(digest).substr(0, 16); }
-
-std::string name_of(const Part& part, const Sealed& file) {
-  const std::string scope(events::scope_name(part.scope));
-  if (file.start.kind == SegmentKind::kState) {
-    return fmt::format("{}-snapshot-{}-{}.tseg", scope, file.start.seq,
-                       digits(file.end.content_digest));
-  }
-  return fmt::format("{}-{}-{}-{}.tseg", scope, file.start.seq, file.end.last_seq,
-                     digits(file.end.content_digest));
-}
-
-ArchiveSegment listed_segment(const Sealed& file, const ScopePoint& before,
-                              const std::string& directory) {
-  ArchiveSegment segment;
-  segment.before = before;
-  segment.through = {file.end.last, file.end.last_seq, file.end.last_chain};
-  segment.first_time = file.end.first_time;
-  segment.last_time = file.end.last_time;
-  segment.content_digest = file.end.content_digest;
-  segment.file_digest = file.end.file_digest;
-  segment.raw_bytes = file.end.raw_bytes;
-  segment.file_bytes = file.end.file_bytes;
-  segment.directory = directory;
-  segment.name = file.name;
-  return segment;
-}
-
-Snapshot listed_snapshot(const Part& part) {
-  const Sealed& file = *part.snapshot;
-  Snapshot snapshot;
-  snapshot.at = part.through;
-  snapshot.entries = file.end.entries;
-  snapshot.content_digest = file.end.content_digest;
-  snapshot.file_digest = file.end.file_digest;
-  snapshot.raw_bytes = file.end.raw_bytes;
-  snapshot.file_bytes = file.end.file_bytes;
-  if (!part.before->snapshots.empty()) {
-    snapshot.previous = part.before->snapshots.back().content_digest;
-  }
-  snapshot.name = file.name;
-  return snapshot;
-}
-
-Hash archive_digest(const std::vector<Sealed>& segments) {
-  Sha256 digest;
-  for (const Sealed& segment : segments) digest.add(segment.end.content_digest);
-  return digest.finish();
-}
-
-// Removes the files of sealed content that nothing refers to: all of them from the store's own
-// archive; from a directory elsewhere, where others may keep theirs, those that the job tells of
-// and those in the making.
-void sweep(const LogHistory& history, const events::Uuid& store) {
-  const std::shared_ptr<const Catalogue> catalogue = history.now();
-  std::set<fs::path> listed;
-  for (const auto& [scope, of_scope] : catalogue->scopes) {
-    for (const ArchiveSegment& segment : of_scope.segments) {
-      listed.insert(history.path_of(segment));
-    }
-    for (const Snapshot& snapshot : of_scope.snapshots) listed.insert(history.path_of(snapshot));
-  }
-  std::vector<fs::path> orphans;
-  std::error_code error;
-  for (fs::directory_iterator at(history.archive(), error), end; !error && at != end;
-       at.increment(error)) {
-    if (!listed.contains(at->path())) orphans.push_back(at->path());
-  }
-  const SquashJob job = catalogue->job.value_or(SquashJob{});
-  for (const std::string& file : job.files) {
-    const fs::path path = fs::path(job.directory) / file;
-    if (!listed.contains(path)) orphans.push_back(path);
-  }
-  const std::string ours = events::format_uuid(store) + "-";
-  error.clear();
-  for (fs::directory_iterator at(job.directory, error), end; !error && at != end;
-       at.increment(error)) {
-    const fs::path& path = at->path();
-    const bool in_the_making = path.extension() == kTemporary;
-    if (in_the_making && path.filename().string().starts_with(ours)) orphans.push_back(path);
-  }
-  std::ranges::sort(orphans);  // The same order whatever the file system's.
-  for (const fs::path& path : orphans) remove_durably(path);
-}
 
 std::vector<KeyRange> removed_ranges(const Catalogue& catalogue, const SquashJob& job) {
   std::vector<KeyRange> ranges;
@@ -171,6 +77,13 @@ void give_back(Storage& storage, const std::vector<KeyRange>& ranges) {
   for (const KeyRange& range : ranges) storage.compact(range);
 }
 
+void reclaim(const SquashSite& site) {
+  const std::shared_ptr<const Catalogue> catalogue = site.history.now();
+  if (catalogue->job) give_back(site.storage, removed_ranges(*catalogue, *catalogue->job));
+  sweep_archive(site.history, site.info.id);
+  drop_job(site);
+}
+
 class Squash {
  public:
   Squash(const SquashSite& site, const SquashOptions& options, const Progress& progress)
@@ -186,7 +99,7 @@ class Squash {
   SquashReport run() {
     const auto started = site_.disk.now();
     const std::uint64_t bytes_before = store_bytes();
-    end_earlier();
+    end_earlier_squash(site_);
     Moment now = site_.look();
     choose(now);
     if (has_work()) {
@@ -214,13 +127,10 @@ class Squash {
                        fmt::format("the log ends at position {}", now.head.tail.value));
     }
     behind_.clear();
-    for (const std::string& name : options_.rebase) {
-      if (find_consumer(*now.view, name)) continue;
-      throw UsageError("not_found", fmt::format("no consumer \"{}\" is noted in the store", name),
-                       "`tenantry status` lists them", kNotFoundExitCode);
-    }
+    require_consumers(*now.view, options_.rebase);
     Position held = wanted;
     for (const Consumer& consumer : read_consumers(*now.view)) {
+      if (options_.redact) break;  // Whoever asked for it has looked.
       if (!misses_events(consumer, now.head, wanted)) continue;
       const bool holds = !options_.rebase.contains(consumer.name);
       if (holds) held = std::min(held, consumer.checkpoint);
@@ -260,7 +170,8 @@ class Squash {
     const auto cursor =
         view.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/false);
     cursor->seek_for_prev(keys::block(part.scope, wanted));
-    if (cursor->valid() && Block(cursor->key(), cursor->value()).header().last > wanted) {
+    if (cursor->valid() && !options_.redact &&
+        Block(cursor->key(), cursor->value()).header().last > wanted) {
       part.next = Block(cursor->key(), cursor->value()).header().first;
       cursor->prev();
     }
@@ -275,14 +186,6 @@ class Squash {
     }
     part.is_end = part.through.seq == end.seq;
     part.epoch = end.epoch;
-  }
-
-  // What one that failed has left in this process, once it is known that no write is in doubt.
-  void end_earlier() {
-    if (!read_catalogue(site_.storage).job) return;
-    site_.commit([](BatchWriter& /*batch*/) {});
-    site_.history.publish(read_catalogue(site_.storage));
-    reclaim();
   }
 
   [[nodiscard]] bool has_work(const Part& part) const {
@@ -347,7 +250,7 @@ class Squash {
     Unpublished(const Unpublished&) = delete;
     Unpublished& operator=(const Unpublished&) = delete;
     ~Unpublished() {
-      if (!squash_.publishing_) squash_.forget();
+      if (!squash_.publishing_) forget_job(squash_.site_);
     }
 
    private:
@@ -364,14 +267,14 @@ class Squash {
       if (has_work(part)) write_part(part, now);
     }
     for (Part& part : parts_) {
-      for (const Sealed& file : part.segments) prove_file(file);
+      for (const Sealed& file : part.segments) prove_sealed(file, [&] { tick(); });
       if (part.snapshot) prove_snapshot(part, now.head);
     }
     if (planted(Plant::kReclaimBeforePublish)) remove_events_of(parts_);
     now.view.reset();
     publish();
     try {
-      reclaim();
+      reclaim(site_);
     } catch (const UnavailableError& error) {
       throw UnavailableError(
           fmt::format("the squash is done, but the room that it frees is not given back yet: {}",
@@ -383,7 +286,7 @@ class Squash {
 
   // The index goes on in new epochs, so that what is indexed until now can go as a whole.
   void begin() {
-    site_.mark_format();
+    site_.mark_format(kFeatureSquashed);
     site_.commit([&](BatchWriter& batch) {
       SquashJob job;
       job.directory = options_.archive.string();
@@ -404,20 +307,15 @@ class Squash {
     if (!options_.archive.empty()) make_private_directory(options_.archive);
   }
 
-  [[nodiscard]] fs::path place_of(const Sealed& file) const {
-    const bool elsewhere = file.start.kind == SegmentKind::kEvents && !options_.archive.empty();
+  [[nodiscard]] fs::path place_of(SegmentKind kind) const {
+    const bool elsewhere = kind == SegmentKind::kEvents && !options_.archive.empty();
     return elsewhere ? options_.archive : site_.history.archive();
   }
 
-  // Files in the making are told from others by their names.
-  [[nodiscard]] Sealed new_file(const Part& part, SegmentKind kind, std::size_t number) const {
-    Sealed file;
-    file.start.kind = kind;
-    file.start.store = site_.info.id;
-    file.start.scope = part.scope;
-    file.path = place_of(file) / fmt::format("{}-{}-{}{}", events::format_uuid(site_.info.id),
-                                             events::scope_name(part.scope), number, kTemporary);
-    return file;
+  [[nodiscard]] Sealed new_file(const Part& part, SegmentStart start) {
+    start.store = site_.info.id;
+    start.scope = part.scope;
+    return new_sealed(place_of(start.kind), start, files_++);
   }
 
   // Visits the events of a part, in the log as `view` shows it, each proved to follow the one
@@ -482,10 +380,11 @@ class Squash {
       if (options_.discard_history) return;
       if (writer && writer->raw_bytes() >= kSegmentBytes) seal();
       if (!writer) {
-        Sealed file = new_file(part, SegmentKind::kEvents, files_++);
-        file.start.seq = event.scope_seq;
-        file.start.chain =
+        SegmentStart start;
+        start.seq = event.scope_seq;
+        start.chain =
             part.segments.empty() ? part.base().chain : part.segments.back().end.last_chain;
+        Sealed file = new_file(part, start);
         writer = std::make_unique<SegmentWriter>(file.path, file.start);
         part.segments.push_back(std::move(file));
       }
@@ -517,10 +416,12 @@ class Squash {
   }
 
   void write_snapshot(Part& part, const StorageReader& from) {
-    Sealed file = new_file(part, SegmentKind::kState, files_++);
-    file.start.seq = part.through.seq;
-    file.start.chain = part.through.chain;
-    file.start.position = part.through.position;
+    SegmentStart start;
+    start.kind = SegmentKind::kState;
+    start.seq = part.through.seq;
+    start.chain = part.through.chain;
+    start.position = part.through.position;
+    Sealed file = new_file(part, start);
     SegmentWriter writer(file.path, file.start);
     const std::string first = keys::state_prefix(part.scope, 0).substr(0, 2);
     const auto cursor = from.cursor(Family::kState, first, keys::after_prefix(first), true);
@@ -533,19 +434,10 @@ class Squash {
     part.snapshot = std::move(file);
   }
 
-  // Reads it again, from the disk.
-  void prove_file(const Sealed& file) const {
-    const SegmentReader reader(file.path);
-    const SegmentEnd found = reader.verify([&](std::uint64_t, std::uint64_t) { tick(); });
-    if (reader.start() == file.start && found == file.end) return;
-    throw CorruptionError(file.path.string() +
-                          " does not come back from the disk as it was written");
-  }
-
   // What it holds must be what follows from the last snapshot and the events since then; and where
   // it is of the end of the log, what the head counts.
   void prove_snapshot(const Part& part, const Head& head) const {
-    prove_file(*part.snapshot);
+    prove_sealed(*part.snapshot, [&] { tick(); });
     Counters found;
     const SegmentReader reader(part.snapshot->path);
     for (std::size_t block = 0; block < reader.blocks().size(); ++block) {
@@ -589,12 +481,12 @@ class Squash {
       for (Sealed& file : part.segments) files.push_back(&file);
       if (part.snapshot) files.push_back(&*part.snapshot);
       for (Sealed* file : files) {
-        if (file->name.empty()) file->name = name_of(part, *file);
+        if (file->name.empty()) file->name = sealed_name(*file);
       }
     }
     for (const Sealed* file : files) {
       std::error_code error;
-      const fs::path place = place_of(*file);
+      const fs::path place = place_of(file->start.kind);
       if (place == site_.history.archive()) continue;
       // One that is there is not ours to remove; it has the same content.
       if (!fs::exists(place / file->name, error)) job.files.push_back(file->name);
@@ -605,11 +497,7 @@ class Squash {
       catalogue_ = site_.history.now();
       for (Part& part : parts_) part.before = &catalogue_->of(part.scope);
     }
-    for (Sealed* file : files) {
-      const fs::path place = place_of(*file) / file->name;
-      rename_durably(file->path, place);
-      file->path = place;
-    }
+    for (Sealed* file : files) place_sealed(*file, place_of(file->start.kind));
   }
 
   // From here on the scopes begin behind what was written.
@@ -620,7 +508,7 @@ class Squash {
       SquashJob job = catalogue_->job.value_or(SquashJob{});
       job.published = true;
       job.scopes.clear();  // One that had nothing to leave when it began may have by now.
-      AcceptedCommand told = circumstances(batch);
+      AcceptedCommand told = begin_note(site_, options_.circumstances, batch);
       for (Part& part : parts_) {
         if (!has_work(part)) continue;
         job.scopes.push_back(part.scope);
@@ -653,6 +541,9 @@ class Squash {
       for (const ArchiveSegment& segment : part.before->segments) {
         remove_segment(batch.beside(), part.scope, segment);
       }
+      for (const Redaction& redaction : part.before->redactions) {
+        remove_redaction(batch.beside(), part.scope, redaction);
+      }
     }
     put_base(batch.beside(), part.scope, base);
     ScopePoint before = part.base();
@@ -662,23 +553,18 @@ class Squash {
       before = segment.through;
     }
     if (!part.snapshot) return;
-    put_snapshot(batch.beside(), part.scope, listed_snapshot(part));
+    put_snapshot(
+        batch.beside(), part.scope,
+        listed_snapshot(*part.snapshot, part.through,
+                        part.before->snapshots.empty()
+                            ? std::nullopt
+                            : std::optional(part.before->snapshots.back().content_digest)));
     const std::vector<Snapshot>& old = part.before->snapshots;
     for (std::size_t n = 0; n + kSnapshotsKept <= old.size(); ++n) {
       // What is left goes on from this one.
       if (base.discarded.seq > 0 && old[n].at == base.discarded) continue;
       remove_snapshot(batch.beside(), part.scope, old[n]);
     }
-  }
-
-  [[nodiscard]] AcceptedCommand circumstances(const BatchWriter& batch) const {
-    AcceptedCommand command;
-    const events::Timestamp now = site_.clock.now();
-    command.recorded_at = std::max(now, batch.head().last_recorded);
-    command.flags = command.recorded_at > now ? kFlagClockHeld : std::uint16_t{0};
-    const std::string& actor = options_.circumstances.actor;
-    if (!actor.empty()) command.actor = keyed_hash(site_.info.hash_key, actor);
-    return command;
   }
 
   [[nodiscard]] events::EncodedEvent event_of(Part& part) const {
@@ -715,29 +601,10 @@ class Squash {
     }
   }
 
-  void reclaim() {
-    const std::shared_ptr<const Catalogue> catalogue = site_.history.now();
-    if (catalogue->job) give_back(site_.storage, removed_ranges(*catalogue, *catalogue->job));
-    sweep(site_.history, site_.info.id);
-    site_.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
-    site_.history.publish(read_catalogue(site_.storage));
-  }
-
   void remove_events_of(const std::vector<Part>& parts) const {
     for (const Part& part : parts) {
       give_back(site_.storage, {{Family::kLog, keys::block(part.scope, {0}),
                                  keys::block(part.scope, {part.through.position.value + 1})}});
-    }
-  }
-
-  // What was written is of no use. What cannot be removed now is by the next opening.
-  void forget() const {
-    try {
-      sweep(site_.history, site_.info.id);
-      site_.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
-      site_.history.publish(read_catalogue(site_.storage));
-    } catch (const std::runtime_error&) {
-      return;  // Of the two faults the first is told.
     }
   }
 
@@ -784,11 +651,18 @@ SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
   return Squash(site, options, progress).run();
 }
 
+void end_earlier_squash(const SquashSite& site) {
+  if (!read_catalogue(site.storage).job) return;
+  site.commit([](BatchWriter& /*batch*/) {});  // Behind it no write is in doubt.
+  site.history.publish(read_catalogue(site.storage));
+  reclaim(site);
+}
+
 void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& store) {
   const std::shared_ptr<const Catalogue> catalogue = history.now();
   if (!catalogue->job) return;
   if (catalogue->job->published) give_back(storage, removed_ranges(*catalogue, *catalogue->job));
-  sweep(history, store);
+  sweep_archive(history, store);
   ChangeSet changes;
   remove_job(changes);
   if (storage.write(changes, /*sync=*/true) != WriteResult::kDone) {

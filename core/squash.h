@@ -29,7 +29,7 @@ struct SquashSite {
   LogHistory& history;
   std::filesystem::path scratch;  // Where folds may lie.
   // Called before anything is written that older versions would take for damage.
-  std::function<void()> mark_format;
+  std::function<void(std::uint64_t features)> mark_format;
   const Clock& clock;
   // Has `act` add to the next batch; it is durable when the call is over.
   std::function<void(std::function<void(BatchWriter&)> act)> commit;
@@ -37,11 +37,14 @@ struct SquashSite {
   const Disk& disk;
 };
 
-// See TenancyStore. One at a time.
+// See TenancyStore. One at a time. Of a redaction: whatever blocks have events up to `through`
+// leave the log, and no consumer holds them back.
 [[nodiscard]] SquashReport plan_squash(const SquashSite& site, const SquashOptions& options,
                                        const Progress& progress);
 [[nodiscard]] SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
                                       const Progress& progress);
+// What one that failed has left in this process goes.
+void end_earlier_squash(const SquashSite& site);
 
 // At the opening of a store for writing: finishes a squash whose result was published, and forgets
 // one that was not. No file of it stays that nothing refers to.

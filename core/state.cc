@@ -249,6 +249,36 @@ void check_version(const StoredEvent& event, Version version) {
                   event.position.value, event.version.value, version.value));
 }
 
+void require_payload(const StoredEvent& event) {
+  if (!is_redacted(event)) return;
+  throw CorruptionError(
+      fmt::format("event {} was redacted: what it did is not known", event.position.value));
+}
+
+std::optional<std::string> without_tenant(std::string_view key, std::string_view value,
+                                          const Uuid& tenant) {
+  constexpr std::size_t kTenantAt = 3;
+  constexpr std::size_t kLookupTenantAt = kTenantAt + 8;
+  if (key.size() < 4) throw CorruptionError("an entry of the state that no version wrote");
+  const auto kind = static_cast<std::uint8_t>(key[2]);
+  const bool is_lookup = kind >= keys::kLookupBit && kind != keys::kCounter;
+  const bool is_row = kind < keys::kGoneBit;
+  if (is_row || is_lookup) {
+    const std::size_t at = is_row ? kTenantAt : kLookupTenantAt;
+    if (key.size() < at + tenant.bytes.size()) {
+      throw CorruptionError("an entry of the state that no version wrote: " + events::hex(key));
+    }
+    if (read_uuid(key, at) == tenant) return std::nullopt;
+  }
+  if (kind < keys::kClaimBit || is_lookup || kind == keys::kCounter) return std::string(value);
+  if (value.size() % keys::kHolderBytes != 0) throw CorruptionError("a claim is cut short");
+  std::string left;
+  for (std::size_t at = 0; at < value.size(); at += keys::kHolderBytes) {
+    if (read_uuid(value, at) != tenant) left += value.substr(at, keys::kHolderBytes);
+  }
+  return left.empty() ? std::nullopt : std::optional(std::move(left));
+}
+
 void emit_entries(const FoldedRow& row, const EmitEntry& emit) {
   const TableInfo& table = *row.table;
   if (!row.values) {

@@ -36,11 +36,19 @@ struct StateEntry {
 // Throws CorruptionError for what no version wrote.
 [[nodiscard]] StateEntry read_state_entry(std::string_view key, std::string_view value);
 
+// What of an entry does not name the tenant as the one that a row belongs to; none for one that is
+// all of that tenant's. Throws CorruptionError like the other.
+[[nodiscard]] std::optional<std::string> without_tenant(std::string_view key,
+                                                        std::string_view value,
+                                                        const events::Uuid& tenant);
+
 // For damage that events show: an event whose change does not fit the row that it meets,
 [[noreturn]] void does_not_fit(const events::RowChange& change, Position position,
                                const std::string& why);
 // or that is not the version of its stream that it says. Both throw CorruptionError.
 void check_version(const StoredEvent& event, Version version);
+// For one that must say what it does: throws CorruptionError if it is redacted.
+void require_payload(const StoredEvent& event);
 
 // The current rows: what a storage holds, with the effects of events laid over it that are not
 // written yet. Rows, claims, lookups and counters all follow from events::row_changes(); nothing

@@ -14,6 +14,7 @@
 #include "core/log_reader.h"
 #include "core/past_state.h"
 #include "core/planted.h"
+#include "core/redact.h"
 #include "core/resolver.h"
 #include "core/squash.h"
 #include "core/store_files.h"
@@ -166,8 +167,10 @@ class Store final : public TenancyStore {
 
   Position discarded() const override { return opened_.history->now()->discarded(); }
 
-  Beginning read_beginning(const VisitEntry& visit) const override {
-    return reader().read_beginning(visit);
+  Position complete_after() const override { return opened_.history->now()->complete_after(); }
+
+  Beginning read_beginning(Position through, const VisitEntry& visit) const override {
+    return reader().read_beginning(through, visit);
   }
 
   Position position_at(events::Timestamp time) const override { return reader().position_at(time); }
@@ -258,13 +261,15 @@ class Store final : public TenancyStore {
   }
 
   SquashReport plan_squash(const SquashOptions& options, const Progress& progress) const override {
-    return tenantry::plan_squash(squash_site(), options, progress);
+    return options.redact ? plan_redaction(squash_site(), options, progress)
+                          : tenantry::plan_squash(squash_site(), options, progress);
   }
 
   SquashReport squash(const SquashOptions& options, const Progress& progress) override {
     require_writable();
     const std::unique_lock keeping = keep_files();
-    return run_squash(squash_site(), options, progress);
+    return options.redact ? run_redaction(squash_site(), options, progress)
+                          : run_squash(squash_site(), options, progress);
   }
 
   std::vector<CheckResult> verify(VerifyDepth depth, const Progress& progress) const override {
@@ -304,7 +309,7 @@ class Store final : public TenancyStore {
             opened_.info,
             *opened_.history,
             opened_.paths.scratch(),
-            [this] { mark_squashed(opened_.paths); },
+            [this](std::uint64_t features) { mark_features(opened_.paths, features); },
             clock_,
             [this](Writer::Act act) { writer_.commit(std::move(act)); },
             [this] { return look(); },

@@ -61,7 +61,7 @@ std::uint64_t check_format(const StorePaths& paths) {
   } catch (const kj::Exception& error) {
     throw CorruptionError(paths.format().string() + ": " + error.getDescription().cStr());
   }
-  if (major != kFormatMajor || (required & ~kFeatureSquashed) != 0) {
+  if (major != kFormatMajor || (required & ~kFeaturesKnown) != 0) {
     throw UsageError(
         "store_format",
         fmt::format("{} has format {} (features {:#x}); this tenantry {} reads format {}",
@@ -303,9 +303,10 @@ void write_store_files(const StorePaths& paths, const Ack& ack, const Disk& disk
   write_file_durably(paths.format(), encode_format(0));
 }
 
-void mark_squashed(const StorePaths& paths) {
-  if ((check_format(paths) & kFeatureSquashed) != 0) return;
-  write_file_durably(paths.format(), encode_format(kFeatureSquashed));
+void mark_features(const StorePaths& paths, std::uint64_t features) {
+  const std::uint64_t before = check_format(paths);
+  if ((features & ~before) == 0) return;
+  write_file_durably(paths.format(), encode_format(before | features));
 }
 
 bool is_store(const fs::path& directory) {

@@ -21,9 +21,7 @@
 namespace tenantry {
 
 inline constexpr std::uint16_t kFormatMajor = 2;
-inline constexpr std::uint16_t kFormatMinor = 1;
-// A required feature: the log does not begin with its first event.
-inline constexpr std::uint64_t kFeatureSquashed = 1;
+inline constexpr std::uint16_t kFormatMinor = 2;
 
 // Where things lie under a store's directory.
 struct StorePaths {
@@ -61,8 +59,9 @@ bool make_store(const std::filesystem::path& directory, const Clock& clock, IdSo
 // What is noted of a log that ends so.
 [[nodiscard]] Ack ack_of(const StoreInfo& info, const Head& head);
 
-// Says in FORMAT, durably, that the store was squashed: older versions would take it for damaged.
-void mark_squashed(const StorePaths& paths);
+// Says in FORMAT, durably, that the store has these features besides those that it has: versions
+// that do not know them would take it for damaged.
+void mark_features(const StorePaths& paths, std::uint64_t features);
 
 // Writes everything of a store but its database, whose log ends so.
 void write_store_files(const StorePaths& paths, const Ack& ack, const Disk& disk);

@@ -3,9 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 
 namespace tenantry {
+namespace {
+
+constexpr int kNotFoundExit = 5;
+
+}  // namespace
 
 std::uint64_t Beginning::events() const {
   std::uint64_t count = 0;
@@ -14,8 +21,20 @@ std::uint64_t Beginning::events() const {
 }
 
 void throw_history_discarded(const std::string& what, const std::string& hint) {
-  constexpr int kNotFound = 5;
-  throw UsageError("history_discarded", what, hint, kNotFound);
+  throw UsageError("history_discarded", what, hint, kNotFoundExit);
+}
+
+void throw_history_redacted(const std::string& what, const std::string& hint) {
+  throw UsageError("history_redacted", what, hint, kNotFoundExit);
+}
+
+void require_all_known(const RowsAt& rows) {
+  if (rows.unknown.empty()) return;
+  const auto& [tenant, known] = *rows.unknown.begin();
+  throw_history_redacted(
+      fmt::format("the events of tenant {} were redacted: nobody knows its rows before position {}",
+                  events::format_uuid(tenant), known.value),
+      "ask for that position or a later one");
 }
 
 Position Beginning::last() const {

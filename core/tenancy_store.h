@@ -67,7 +67,8 @@ struct LogFilter {
   std::set<std::uint32_t> kinds{};  // Empty: all.
   bool reverse = false;             // Newest first.
   bool live_only = false;           // Nothing that a squash moved to an archive.
-  bool whole = false;               // Refused (`history_discarded`) if some of it was discarded.
+  // Refused (`history_discarded`, `history_redacted`) if some of it, or of what it said, is gone.
+  bool whole = false;
   bool operator==(const LogFilter&) const = default;
 };
 
@@ -160,11 +161,14 @@ struct BackupReport {
 
 // What to squash, and where to put it.
 struct SquashOptions {
-  std::set<events::Scope> scopes{};       // Empty: all that have tables.
-  std::optional<Position> through{};      // No event behind it goes. None: the tail.
-  std::filesystem::path archive{};        // A directory; empty: inside the store.
-  bool discard_history = false;           // No archive is kept, nor any that was.
-  std::set<std::string> rebase{};         // Consumers that do not hold it back, and are forgotten.
+  std::set<events::Scope> scopes{};   // Empty: all that have tables.
+  std::optional<Position> through{};  // No event behind it goes. None: the tail.
+  std::filesystem::path archive{};    // A directory; empty: inside the store.
+  bool discard_history = false;       // No archive is kept, nor any that was.
+  std::set<std::string> rebase{};     // Consumers that do not hold it back, and are forgotten.
+  // Redacts this tenant: its events up to `through` lose their payloads. Of its scopes whatever is
+  // still in the log up to there is squashed before; `scopes`, `discard_history` mean nothing then.
+  std::optional<events::Uuid> redact{};
   events::Circumstances circumstances{};  // Of the events that say so.
 };
 
@@ -195,6 +199,18 @@ struct BehindConsumer {
   bool holds = true;  // Nothing behind its checkpoint goes; else it is rebased.
 };
 
+// What a redaction takes away, or took.
+struct RedactionReport {
+  events::Uuid tenant;
+  Position last;               // The last event that loses its payload; 0 for none.
+  std::uint64_t events = 0;    // That lose it.
+  std::uint64_t earlier = 0;   // That had lost it before.
+  std::uint64_t shared = 0;    // That keep it: they are another tenant's too, and name only ids.
+  std::uint64_t payloads = 0;  // Bytes that go.
+  std::uint64_t segments = 0;  // Files that are written anew.
+  Position event;              // Tells of it; 0 for a plan, and where there was nothing to do.
+};
+
 struct SquashReport {
   std::vector<SquashedScope> scopes;   // Each behind those that it depends on.
   std::vector<BehindConsumer> behind;  // By name.
@@ -204,16 +220,27 @@ struct SquashReport {
   std::uint64_t bytes_before = 0;  // Of the store on the disk, its archive and the log;
   std::uint64_t bytes_after = 0;   // 0 for a plan.
   std::uint64_t micros = 0;        // It took so long.
+  std::optional<RedactionReport> redaction{};
 };
 
-// What the events that are left go on from, where a squash has discarded those before.
+// What a fold begins with where it cannot begin with the first event: some were discarded, or were
+// redacted and there is a snapshot that they led to.
 struct Beginning {
-  std::map<events::Scope, ScopePoint> scopes;  // Of which events were discarded.
-  [[nodiscard]] std::uint64_t events() const;  // How many were.
-  [[nodiscard]] Position last() const;         // The last of them; behind it there are all.
+  std::map<events::Scope, ScopePoint> scopes;  // That begin so, behind these points.
+  // Tenants whose rows nobody knows at the point that was asked for: their events count for
+  // nothing. With the position from which they are known.
+  std::map<events::Uuid, Position> unknown;
+  // See EventSource.
+  Position discarded;
+  Position complete_after;
+
+  [[nodiscard]] std::uint64_t events() const;  // Before those points.
+  [[nodiscard]] Position last() const;         // Of them.
+  bool operator==(const Beginning&) const = default;
 };
-// Throws the UsageError `history_discarded` (exit 5).
+// Throw the UsageErrors `history_discarded` and `history_redacted` (exit 5).
 [[noreturn]] void throw_history_discarded(const std::string& what, const std::string& hint);
+[[noreturn]] void throw_history_redacted(const std::string& what, const std::string& hint);
 
 // An entry of the state.
 using VisitEntry = std::function<bool(std::string_view key, std::string_view value)>;
@@ -248,10 +275,11 @@ class TenancyStore : public EventSource {
   // Visits the events that pass the filter, in order of position (newest first if `reverse`).
   virtual void read_log(const LogFilter& filter,
                         const std::function<bool(const StoredEvent&)>& visit) const = 0;
-  // Visits the state of each scope as its discarded events left it, entry by entry, until `visit`
-  // returns false; an empty one asks for the points alone. Where nothing was discarded there is
-  // nothing to visit. What is not discarded, read_log() gives.
-  [[nodiscard]] virtual Beginning read_beginning(const VisitEntry& visit) const = 0;
+  // What a fold up to `through` begins with: visits the state of each scope where it begins, entry
+  // by entry, until `visit` returns false; an empty one asks for the points alone. Where nothing
+  // was discarded or redacted there is nothing to visit. What follows, read_log() gives.
+  [[nodiscard]] virtual Beginning read_beginning(Position through,
+                                                 const VisitEntry& visit) const = 0;
   // The last position recorded at or before `time`; 0 when there is none.
   [[nodiscard]] virtual Position position_at(events::Timestamp time) const = 0;
 
@@ -286,12 +314,12 @@ class TenancyStore : public EventSource {
   [[nodiscard]] virtual SquashReport plan_squash(const SquashOptions& options,
                                                  const Progress& progress) const = 0;
   // Moves the first events of scopes from the log into an archive, with a snapshot of the state
-  // that they led to. Commands and readers go on meanwhile. What was written is read again from the
-  // disk, and proved to be all that goes, before anything is removed; until then, whatever fails
-  // leaves the store as it was. Nothing that can be asked of the store is answered otherwise
-  // afterwards, but of history that is to be discarded. Throws UsageError for options that do not
-  // fit, UnavailableError for a full disk and while another squash is under way, CorruptionError
-  // for damage.
+  // that they led to, or redacts a tenant's. Commands and readers go on meanwhile. What was written
+  // is read again from the disk, and proved to be all that goes, before anything is removed; until
+  // then, whatever fails leaves the store as it was. Nothing that can be asked of the store is
+  // answered otherwise afterwards, but of history that is to be discarded or redacted. Throws
+  // UsageError for options that do not fit, UnavailableError for a full disk and while another
+  // squash is under way, CorruptionError for damage.
   [[nodiscard]] virtual SquashReport squash(const SquashOptions& options,
                                             const Progress& progress) = 0;
   // Every check of the store itself. Damage is a failed check, not an exception.

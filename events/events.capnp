@@ -402,6 +402,14 @@ struct ScopeSquashed @0xfeeb53c8f582b34b $A.on(store) $A.effect(note) {
   archiveDirectory @10 :Text; # Where they were put; empty for the store's own place.
   historyDiscarded @11 :Bool; # They, and all before them, are in no archive.
 }
+struct TenantRedacted @0xc5d1e0b7a4f29386 $A.on(store) $A.effect(note) {
+  # Events of a tenant have lost what they said; their places, times and hashes stay.
+  id @0 :Data;
+  tenantId @1 :Data $A.context;
+  redactedThrough @2 :Int64;  # No event behind this position.
+  redactedEvents @3 :Int64;   # How many, those that had lost it before left out.
+  archiveDigest @4 :Text;     # SHA-256 of the digests of the files that hold them now, hexadecimal.
+}
 
 struct Event @0x9cd99715be8290b0 {
   # What is stored: the circumstances, and one fact. Absent texts are null pointers.
@@ -471,5 +479,6 @@ struct Event @0x9cd99715be8290b0 {
     memberIdsReserved @62 :MemberIdsReserved;
     storeRestored @63 :StoreRestored;
     scopeSquashed @64 :ScopeSquashed;
+    tenantRedacted @65 :TenantRedacted;
   }
 }

@@ -122,6 +122,14 @@ std::string_view of_permitted_size(std::string_view payload) {
   return payload;
 }
 
+// A message of which nothing is read.
+constexpr std::string_view kNothing("\0\0\0\0\0\0\0", sizeof(capnp::word));
+
+MalformedError unknown_kind(std::uint32_t number) {
+  return MalformedError("an event of kind " + std::to_string(number) +
+                        ", which this version of tenantry does not know");
+}
+
 // Whoever reads them later meets neither an exception of Cap'n Proto nor a text that no target
 // takes.
 void check_circumstances(Event::Reader event) {
@@ -172,10 +180,7 @@ EventView::EventView(std::string_view payload, Origin origin, bool borrows)
     event_ = view_.root<Event>();
     const auto which = static_cast<std::uint32_t>(event_.which()) + 1U;
     kind_ = find_kind(which);
-    if (kind_ == nullptr) {
-      throw MalformedError("an event of kind " + std::to_string(which) +
-                           ", which this version of tenantry does not know");
-    }
+    if (kind_ == nullptr) throw unknown_kind(which);
     check_circumstances(event_);
     const auto pointers = capnp::AnyStruct::Reader(event_).getPointerSection();
     if (kind_->pointer >= pointers.size() || pointers[kind_->pointer].isNull())
@@ -185,6 +190,15 @@ EventView::EventView(std::string_view payload, Origin origin, bool borrows)
   } catch (const kj::Exception& error) {
     throw MalformedError(std::string("unreadable event: ") + error.getDescription().cStr());
   }
+}
+
+EventView::EventView(std::uint32_t kind, const Uuid& entity, const Uuid& tenant)
+    : view_(kNothing, Origin::kStored, /*borrows=*/false),
+      kind_(find_kind(kind)),
+      entity_(entity),
+      tenant_(tenant),
+      is_redacted_(true) {
+  if (kind_ == nullptr) throw unknown_kind(kind);
 }
 
 void EventView::read_ids() {
@@ -201,6 +215,7 @@ void EventView::read_ids() {
 }
 
 std::vector<std::pair<const EventField*, Value>> EventView::fields() const {
+  if (is_redacted_) return {};
   try {
     std::vector<std::pair<const EventField*, Value>> found;
     found.reserve(kind_->fields.size());
@@ -248,7 +263,7 @@ std::vector<RowChange> row_changes(const EventView& event, Timestamp recorded_at
   const KindInfo& kind = event.kind();
   const TableInfo& table = *kind.table;
   std::vector<RowChange> changes;
-  if (kind.effect == Effect::NOTE) return changes;
+  if (kind.effect == Effect::NOTE || event.is_redacted()) return changes;
   RowChange& change = changes.emplace_back(
       RowChange{&table, kind.effect, event.entity(), event.tenant(), {}, kind.imported});
   if (kind.effect == Effect::REMOVE || kind.effect == Effect::RESERVE) return changes;

@@ -69,7 +69,13 @@ class EventView {
   static EventView over(std::string_view payload, Origin origin = Origin::kElsewhere) {
     return {payload, origin, /*borrows=*/true};
   }
+  // Of an event whose payload was taken away: what its header tells, and no fields. Throws
+  // MalformedError for an unknown kind.
+  static EventView redacted(std::uint32_t kind, const Uuid& entity, const Uuid& tenant) {
+    return {kind, entity, tenant};
+  }
 
+  [[nodiscard]] bool is_redacted() const { return is_redacted_; }
   [[nodiscard]] const KindInfo& kind() const { return *kind_; }
   [[nodiscard]] Event::Reader event() const { return event_; }
   [[nodiscard]] Uuid entity() const { return entity_; }  // The stream.
@@ -83,6 +89,7 @@ class EventView {
 
  private:
   EventView(std::string_view payload, Origin origin, bool borrows);
+  EventView(std::uint32_t kind, const Uuid& entity, const Uuid& tenant);
   void read_ids();
 
   MessageView view_;
@@ -92,11 +99,12 @@ class EventView {
   Uuid entity_;
   Uuid tenant_;
   std::optional<Uuid> other_tenant_;
+  bool is_redacted_ = false;
 };
 
 // What the event means for its row: pure, and the only place that says so. `recorded_at` is the
-// event's time. One change for every event of this version but those about the store, which have
-// none; the vector leaves room for kinds that touch more.
+// event's time. One change for every event of this version but those about the store and those
+// whose payload is gone, which have none; the vector leaves room for kinds that touch more.
 [[nodiscard]] std::vector<RowChange> row_changes(const EventView& event, Timestamp recorded_at);
 
 // `row` after a patch; `row` has every column of its table.

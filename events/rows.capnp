@@ -150,6 +150,9 @@ struct StoreRow @0x84f0f71b5e05e212
   archiveBytes @12 :Int64 $A.sql(type = bigint);
   archiveDirectory @13 :Text $A.sql(type = text);
   historyDiscarded @14 :Bool $A.sql(type = boolean);
+  tenantId @15 :Data $A.sql(type = uuid) $A.owner;
+  redactedThrough @16 :Int64 $A.sql(type = bigint);
+  redactedEvents @17 :Int64 $A.sql(type = bigint);
 }
 
 struct Rows @0x8f08fdd91f030d97 {

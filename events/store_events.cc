@@ -38,6 +38,27 @@ EncodedEvent scope_squashed(const Squashed& squashed, const Circumstances& circu
   return encode_canonical(event.asReader());
 }
 
+EncodedEvent tenant_redacted(const Redacted& redacted, const Circumstances& circumstances) {
+  capnp::MallocMessageBuilder message;
+  auto event = message.initRoot<Event>();
+  set_circumstances(event, circumstances);
+  auto fact = event.initTenantRedacted();
+  fact.setId({redacted.store.bytes.data(), redacted.store.bytes.size()});
+  fact.setTenantId({redacted.tenant.bytes.data(), redacted.tenant.bytes.size()});
+  fact.setRedactedThrough(static_cast<std::int64_t>(redacted.through));
+  fact.setRedactedEvents(static_cast<std::int64_t>(redacted.events));
+  fact.setArchiveDigest(redacted.archive_digest);
+  return encode_canonical(event.asReader());
+}
+
+EncodedEvent domain_removed(const Uuid& domain, const Uuid& tenant) {
+  capnp::MallocMessageBuilder message;
+  auto fact = message.initRoot<Event>().initDomainRemoved();
+  fact.setId(integer_id(domain));
+  fact.setTenantId({tenant.bytes.data(), tenant.bytes.size()});
+  return encode_canonical(message.getRoot<Event>().asReader());
+}
+
 Squashed read_squashed(const EventView& event) {
   const auto fact = event.event().getScopeSquashed();
   Squashed squashed;

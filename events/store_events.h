@@ -7,7 +7,8 @@
 #include "events/encoding.h"
 #include "events/kinds.h"
 
-// The events of what an operator does with a store: they are about no row.
+// The events of what an operator does with a store: they are about no row. And one that a fold
+// makes for itself.
 namespace tenantry::events {
 
 struct Restored {
@@ -37,5 +38,18 @@ struct Squashed {
                                           const Circumstances& circumstances);
 // Takes such an event apart.
 [[nodiscard]] Squashed read_squashed(const EventView& event);
+
+struct Redacted {
+  Uuid store;
+  Uuid tenant;
+  std::uint64_t through = 0;   // No event behind this position.
+  std::uint64_t events = 0;    // How many.
+  std::string archive_digest;  // Hexadecimal.
+};
+[[nodiscard]] EncodedEvent tenant_redacted(const Redacted& redacted,
+                                           const Circumstances& circumstances);
+
+// What a domain's removal does to its row, without what it was called.
+[[nodiscard]] EncodedEvent domain_removed(const Uuid& domain, const Uuid& tenant);
 
 }  // namespace tenantry::events

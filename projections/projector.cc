@@ -65,8 +65,8 @@ class Run {
 
   [[nodiscard]] bool is_loaded(const Probe& probe) const {
     if (options_.dry_run || options_.through || probe.has_rows) return false;
-    // What was discarded cannot be replayed.
-    return source_.discarded().value > 0 ||
+    // What was discarded or redacted cannot be replayed.
+    return source_.complete_after().value > 0 ||
            (options_.load_above && tail_.value > *options_.load_above);
   }
 

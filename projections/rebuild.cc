@@ -73,7 +73,9 @@ class Rebuild {
       if (options_.progress) options_.progress({nullptr, done});
     };
     try {
-      return source_.rows_at(*options_.as_of, folding);
+      RowsAt rows = source_.rows_at(*options_.as_of, folding);
+      if (!options_.tenant || rows.unknown.contains(*options_.tenant)) require_all_known(rows);
+      return rows;
     } catch (const StoppedFolding&) {
       return std::nullopt;
     }

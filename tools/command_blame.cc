@@ -57,11 +57,18 @@ class BlameCommand final : public Command {
       Cell value = column_cell(column, (*row_)[place], session.reveal());
       const bool null = std::holds_alternative<events::Null>(value);
       if (null && session.prints_table()) value = std::string("NULL");
-      printer.row({column.name, std::move(value), number_cell(setter.position.value),
-                   setter.recorded_at, setter.kind, text_cell(setter.actor),
-                   text_cell(setter.reason)});
+      const bool known = setter.position.value > 0;
+      printer.row({column.name, std::move(value),
+                   known ? number_cell(setter.position.value) : Cell(events::Null{}),
+                   known ? Cell(setter.recorded_at) : Cell(events::Null{}), text_cell(setter.kind),
+                   text_cell(setter.actor), text_cell(setter.reason)});
     }
     printer.finish();
+    if (redacted_) {
+      session.remark(
+          "what some of its events said was redacted: who set the other fields is not "
+          "known");
+    }
     if (imported_) session.remark(kImportedRemark);
     if (removed_at_) {
       session.remark("gone since position " + std::to_string(removed_at_->value) +
@@ -76,7 +83,8 @@ class BlameCommand final : public Command {
     filter.stream = events::stream_id(*entity.table, entity.key);
     setters_.resize(entity.table->columns.size());
     session.store().read_log(filter, [&](const StoredEvent& event) {
-      events::EventView view(event.payload);
+      events::EventView view = view_of(event);
+      redacted_ = redacted_ || view.is_redacted();
       imported_ = imported_ || view.kind().imported;
       for (const events::RowChange& change : row_changes(view, event.recorded_at)) {
         if (change.effect == events::Effect::RESERVE) continue;
@@ -91,6 +99,11 @@ class BlameCommand final : public Command {
       }
       return true;
     });
+    if (!redacted_ || removed_at_) return;
+    // What is left of its events does not tell how it is now.
+    const RowsAt now = session.store().rows_now();
+    const auto row = now.rows->row_by_id(*entity.table, entity.key);
+    if (row) row_ = events::decode_row(*entity.table, row->bytes);
   }
 
   // An event that repeats a value did not set it.
@@ -106,6 +119,7 @@ class BlameCommand final : public Command {
   std::optional<events::RowValues> row_;
   std::optional<Position> removed_at_;
   bool imported_ = false;
+  bool redacted_ = false;
   std::vector<Setter> setters_;
 };
 

@@ -54,12 +54,13 @@ class EventPrinter {
     return options_.filter.limit > 0 && printed_ == options_.filter.limit;
   }
   [[nodiscard]] bool saw_import() const { return saw_import_; }
+  [[nodiscard]] bool saw_redacted() const { return saw_redacted_; }
   void flush() { printer_.flush(); }
   void finish() { printer_.finish(); }
 
  private:
   void print_event(const StoredEvent& event, RowHistory& history) {
-    events::EventView view(event.payload);
+    events::EventView view = view_of(event);
     std::vector<FieldChange> changes;
     if (options_.patch) changes = history.changes(event, view);
     const auto* const shown = options_.patch ? &changes : nullptr;
@@ -68,6 +69,7 @@ class EventPrinter {
     printer_.row(event_cells(event, view, shown, session_.reveal()),
                  changes_text(changes, session_.reveal()));
     saw_import_ = saw_import_ || view.kind().imported;
+    saw_redacted_ = saw_redacted_ || view.is_redacted();
     ++printed_;
   }
 
@@ -77,6 +79,7 @@ class EventPrinter {
   Printer printer_;
   std::uint64_t printed_ = 0;
   bool saw_import_ = false;
+  bool saw_redacted_ = false;
 };
 
 ExitCode print_events(Session& session, const LogOptions& options) {
@@ -89,6 +92,7 @@ ExitCode print_events(Session& session, const LogOptions& options) {
   printer.finish();
   session.interrupt().check();
   if (options.one_life && printer.saw_import()) session.remark(kImportedRemark);
+  if (printer.saw_redacted()) session.remark(kRedactedRemark);
   const Position discarded = store.discarded();
   if (filter.after < discarded && !filter.live_only) {
     session.remark("of the events up to position " + std::to_string(discarded.value) +

@@ -174,7 +174,7 @@ class AccessList {
     filter.reverse = true;
     Grant grant;
     session_.store().read_log(filter, [&](const StoredEvent& event) {
-      events::EventView view(event.payload);
+      events::EventView view = view_of(event);
       if (!grants_access(view)) return true;
       const auto facts = view.event();
       grant = {event.position,
@@ -227,7 +227,7 @@ class MembersCommand final : public Command {
     std::optional<std::int64_t> user;
     if (!options_.tenant.empty()) tenant = find_tenant(store, options_.tenant);
     if (!options_.user.empty()) user = find_user(store, options_.user);
-    const RowsAt at = session.rows_at(options_.as_of);
+    const RowsAt at = session.rows_at(options_.as_of, tenant);
     AccessList(session, *at.rows, at.tail.tail).print(tenant, user, options_.role);
     return ExitCode::kDone;
   }

@@ -126,7 +126,7 @@ class RowsCommand final : public Command {
       tenant = find_tenant(session.store(), tenant_);
     }
     RowPrinter printer(session, table, names_);
-    printer.print(*session.rows_at(as_of_).rows, filter, tenant);
+    printer.print(*session.rows_at(as_of_, tenant).rows, filter, tenant);
     session.interrupt().check();
     return ExitCode::kDone;
   }

@@ -71,6 +71,33 @@ JsonText command_positions_json(const StoredEvent& event) {
   return json.document();
 }
 
+// What took the payload away.
+struct RedactedBy {
+  Position position;
+  events::Timestamp recorded_at;
+  std::string actor;
+  std::string reason;
+};
+
+std::optional<RedactedBy> redacted_by(const TenancyStore& store, const StoredEvent& event) {
+  LogFilter filter;
+  filter.after = event.position;
+  filter.scope = events::Scope::SYSTEM;
+  filter.tenant = event.tenant;
+  filter.kinds = {events::find_kind("TenantRedacted")->number};
+  std::optional<RedactedBy> found;
+  store.read_log(filter, [&](const StoredEvent& redaction) {
+    const events::EventView view = view_of(redaction);
+    const auto facts = view.event();
+    const auto through = static_cast<std::uint64_t>(facts.getTenantRedacted().getRedactedThrough());
+    if (through < event.position.value) return true;
+    found = {redaction.position, redaction.recorded_at, facts.getActor().cStr(),
+             facts.getReason().cStr()};
+    return false;
+  });
+  return found;
+}
+
 class ShowCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "show"; }
@@ -113,7 +140,7 @@ class ShowCommand final : public Command {
 
  private:
   static void print(Session& session, const StoredEvent& event) {
-    events::EventView view(event.payload);
+    events::EventView view = view_of(event);
     RowHistory history(session.store());
     const std::vector<FieldChange> changes = history.changes(event, view);
     std::vector<Column> columns = event_columns(false);
@@ -132,8 +159,18 @@ class ShowCommand final : public Command {
         event.causation == 0 ? Cell(events::Null{}) : number_cell(event.causation));
     add("flags", flags_json(event));
     add("scope_sequence", number_cell(event.scope_seq));
-    add("payload_bytes", number_cell(event.payload.size()));
+    if (view.is_redacted()) {
+      add("payload_sha256", events::hex(event.payload));
+    } else {
+      add("payload_bytes", number_cell(event.payload.size()));
+    }
     add("chain_hash", hex(event.chain_hash));
+    if (const auto by = view.is_redacted() ? redacted_by(session.store(), event) : std::nullopt) {
+      add("redacted_by", number_cell(by->position.value));
+      add("redacted_at", by->recorded_at);
+      add("redacted_actor", text_cell(by->actor));
+      add("redacted_reason", text_cell(by->reason));
+    }
     print_record(session.out(), session.printing(), columns, cells);
     if (view.kind().imported) session.remark(kImportedRemark);
   }

@@ -23,6 +23,7 @@
 #include "tools/log_filter.h"
 #include "tools/options.h"
 #include "tools/points.h"
+#include "tools/references.h"
 #include "tools/squash_report.h"
 
 namespace tenantry::tools {
@@ -44,7 +45,8 @@ class SquashCommand final : public Command {
            "tenantry squash --keep 30d --report squash.md\n"
            "tenantry squash --scope core --scope tenants --through 2026-01-31\n"
            "tenantry squash --archive /srv/archive --actor ann --reason \"year end\"\n"
-           "tenantry squash --discard-history --yes";
+           "tenantry squash --discard-history --yes\n"
+           "tenantry squash --tenant acme --redact --actor ann --reason \"asked to be forgotten\"";
   }
   void declare(CLI::App& app) override {
     auto* const scopes =
@@ -66,6 +68,17 @@ class SquashCommand final : public Command {
                  "keep no archive, nor any that there is: the snapshot, the last hashes and the "
                  "digests stay")
         ->excludes(archive);
+    auto* const tenant =
+        app.add_option("--tenant", tenant_, "whose events --redact is about: a slug or a UUID")
+            ->type_name("TENANT")
+            ->excludes(scopes)
+            ->excludes("--all")
+            ->excludes("--discard-history");
+    app.add_flag("--redact", redact_,
+                 "take away what the tenant's events say: who, when and the hashes stay, and rows "
+                 "as they are; what of them is in the log is squashed first")
+        ->needs(tenant);
+    tenant->needs("--redact");
     app.add_option("--rebase", rebase_,
                    "do not wait for this consumer, and forget it; may be given several times")
         ->type_name("NAME");
@@ -80,8 +93,13 @@ class SquashCommand final : public Command {
     check_report_place();
     const SquashOptions options = read_options(session);
     if (discard_ && !dry_run_) confirm(session);
+    if (options.redact && !dry_run_) confirm_redaction(session, *options.redact);
     const SquashReport report = squash(session, options);
-    print_squash(session, report, dry_run_);
+    if (report.redaction) {
+      print_redaction(session, report, dry_run_);
+    } else {
+      print_squash(session, report, dry_run_);
+    }
     if (!report_.empty()) write_report(session, report, options.circumstances);
     session.remark(squash_summary(report, dry_run_));
     for (const std::string& line : behind_lines(report)) session.remark(line);
@@ -135,6 +153,7 @@ class SquashCommand final : public Command {
     options.discard_history = discard_;
     options.rebase = {rebase_.begin(), rebase_.end()};
     options.circumstances = circumstances_.read("squash");
+    if (redact_) options.redact = find_tenant(session.store(), tenant_);
     return options;
   }
 
@@ -166,9 +185,16 @@ class SquashCommand final : public Command {
     if (!session.confirm(what, store)) throw UsageError("not_confirmed", "nothing was squashed");
   }
 
+  static void confirm_redaction(Session& session, const events::Uuid& tenant) {
+    const std::string id = events::format_uuid(tenant);
+    const std::string what =
+        fmt::format("what the events of tenant {} say will be gone for ever", id);
+    if (!session.confirm(what, id)) throw UsageError("not_confirmed", "nothing was redacted");
+  }
+
   [[nodiscard]] SquashReport squash(Session& session, const SquashOptions& options) const {
     TenancyStore& store = session.store();
-    ProgressMeter meter(session.progress_mode(false), "squash", "events");
+    ProgressMeter meter(session.progress_mode(false), redact_ ? "redact" : "squash", "events");
     const Progress progress = session.progress_of(meter);
     SquashReport report =
         dry_run_ ? store.plan_squash(options, progress) : store.squash(options, progress);
@@ -182,6 +208,8 @@ class SquashCommand final : public Command {
   std::string keep_;
   std::string archive_;
   bool discard_ = false;
+  std::string tenant_;
+  bool redact_ = false;
   std::vector<std::string> rebase_;
   std::string report_;
   CircumstanceOptions circumstances_{"system:squash"};

@@ -122,7 +122,9 @@ class VerifyCommand final : public Command {
       RowsAt rows = store.rows_now();
       if (at >= rows.tail.tail) return rows;
       ProgressMeter meter(session.progress_mode(true), "fold", "events");
-      return store.rows_at(at, session.progress_of(meter));
+      rows = store.rows_at(at, session.progress_of(meter));
+      require_all_known(rows);
+      return rows;
     };
     RowsAt rows = fold();
     // A projector may have moved the read model since; what is compared stays where it is now.

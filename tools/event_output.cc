@@ -63,6 +63,7 @@ std::string stream_text(const events::EventView& view) {
 JsonText event_data(events::EventView& view, bool reveal) {
   JsonBuilder json;
   json.begin_object();
+  if (view.is_redacted()) json.member("redacted", true);
   for (const auto& [field, value] : view.fields()) {
     events::ColumnInfo column = *field->type;
     column.secret = column.secret || field->secret;

@@ -21,10 +21,14 @@ namespace tenantry::tools {
 inline constexpr const char* kImportedRemark =
     "it was imported from a database: what was before is not known";
 
+// To be said wherever an event is shown that was redacted.
+inline constexpr const char* kRedactedRemark =
+    "what some of these events said was redacted; `tenantry show POSITION` tells by whom and why";
+
 // `user/17`, `tenant/…`: the kind of entity and its id.
 [[nodiscard]] std::string stream_text(const events::EventView& view);
 
-// The fields that the event carries, as a JSON object.
+// The fields that the event carries, as a JSON object; `redacted` if they were taken away.
 [[nodiscard]] JsonText event_data(events::EventView& view, bool reveal);
 
 // `[{"field":…,"old":…,"new":…}]`

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "events/encoding.h"
 #include "events/kinds.h"
 #include "events/text.h"
 #include "tools/exit_code.h"
@@ -47,6 +48,17 @@ std::optional<Uuid> parse_id(const TableInfo& table, std::string_view id) {
   return events::entity_key(*integer);
 }
 
+// The rows that there are, for what events that were discarded or redacted do not tell any more.
+void add_rows(const TenancyStore& store, const TableInfo& table,
+              const std::function<bool(const events::RowValues&)>& matches, std::set<Uuid>& found) {
+  if (store.complete_after().value == 0) return;
+  const RowsAt now = store.rows_now();
+  now.rows->scan_rows(table, std::nullopt, [&](const StoredRow& row) {
+    if (matches(events::decode_row(table, row.bytes))) found.insert(row.key.id);
+    return true;
+  });
+}
+
 // Entities of which any event carries a field that `matches`.
 std::set<Uuid> find_by_field(
     const TenancyStore& store, const TableInfo& table,
@@ -59,12 +71,19 @@ std::set<Uuid> find_by_field(
   }
   std::set<Uuid> found;
   store.read_log(filter, [&](const StoredEvent& event) {
-    events::EventView view(event.payload);
+    const events::EventView view = view_of(event);
     for (const auto& [field, value] : view.fields()) {
       if (matches(field->name, value)) found.insert(view.entity());
     }
     return true;
   });
+  const auto holds = [&](const events::RowValues& row) {
+    for (std::size_t place = 0; place < row.size(); ++place) {
+      if (matches(table.columns[place].name, row[place])) return true;
+    }
+    return false;
+  };
+  add_rows(store, table, holds, found);
   return found;
 }
 
@@ -131,11 +150,16 @@ std::set<Uuid> find_members(const TenancyStore& store, const TableInfo& table,
   filter.user = user;
   std::set<Uuid> found;
   store.read_log(filter, [&](const StoredEvent& event) {
-    events::EventView view(event.payload);
+    const events::EventView view = view_of(event);
     if (view.kind().table != &table) return true;
     found.insert(view.entity());
     return true;
   });
+  const auto is_of = [&](const events::RowValues& row) {
+    return row[table.owner_column.value()] == Value(tenant) &&
+           row[table.find_column("user_id").value()] == Value(user);
+  };
+  add_rows(store, table, is_of, found);
   return found;
 }
 

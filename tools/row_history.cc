@@ -49,35 +49,37 @@ void apply_change(std::optional<RowValues>& row, const RowChange& change) {
   }
 }
 
-std::optional<RowValues> RowHistory::before(const StoredEvent& event,
-                                            const events::TableInfo& table) {
+RowHistory::Known RowHistory::before(const StoredEvent& event,
+                                     const events::TableInfo& table) const {
   const auto known = known_.find(event.stream);
   if (known != known_.end() && known->second.version.value + 1 == event.version.value) {
-    return known->second.row;
+    return known->second;
   }
-  std::optional<RowValues> row;
-  if (event.version.value <= 1) return row;
+  Known found{{event.version.value - 1}, std::nullopt, false};
+  if (event.version.value <= 1) return found;
   LogFilter filter;
   filter.stream = event.stream;
   filter.through = Position{event.position.value - 1};
   store_.read_log(filter, [&](const StoredEvent& earlier) {
-    events::EventView view(earlier.payload);
+    events::EventView view = view_of(earlier);
+    found.is_redacted = found.is_redacted || view.is_redacted();
     for (const RowChange& change : row_changes(view, earlier.recorded_at)) {
-      if (change.table == &table) apply_change(row, change);
+      if (change.table == &table) apply_change(found.row, change);
     }
     return true;
   });
-  return row;
+  return found;
 }
 
 std::vector<FieldChange> RowHistory::changes(const StoredEvent& event, events::EventView& view) {
   std::vector<FieldChange> changes;
   for (const RowChange& change : row_changes(view, event.recorded_at)) {
-    std::optional<RowValues> row = before(event, *change.table);
-    add_changes(change, row, changes);
-    apply_change(row, change);
+    Known known = before(event, *change.table);
+    if (!known.is_redacted) add_changes(change, known.row, changes);
+    apply_change(known.row, change);
+    known.version = event.version;
     if (known_.size() >= kKnownMax) known_.clear();
-    known_[event.stream] = {event.version, std::move(row)};
+    known_[event.stream] = std::move(known);
   }
   return changes;
 }

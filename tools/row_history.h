@@ -25,16 +25,18 @@ class RowHistory {
   explicit RowHistory(const TenancyStore& store) : store_(store) {}
 
   // The columns that `event` changed, without those that only tell its time. `view` is the event's.
+  // None where a redaction leaves unknown what they were before.
   [[nodiscard]] std::vector<FieldChange> changes(const StoredEvent& event, events::EventView& view);
-  // The row before `event`; none when there was none.
-  [[nodiscard]] std::optional<events::RowValues> before(const StoredEvent& event,
-                                                        const events::TableInfo& table);
 
  private:
   struct Known {
-    Version version;
-    std::optional<events::RowValues> row;
+    Version version;                       // The stream's.
+    std::optional<events::RowValues> row;  // None when there is none.
+    bool is_redacted = false;              // Nobody knows.
   };
+
+  // Before `event`.
+  [[nodiscard]] Known before(const StoredEvent& event, const events::TableInfo& table) const;
 
   const TenancyStore& store_;
   std::map<events::Uuid, Known> known_;  // By stream.

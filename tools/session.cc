@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -181,11 +182,22 @@ Progress Session::progress_of(ProgressMeter& meter) const {
   };
 }
 
-RowsAt Session::rows_at(const std::string& point) {
+RowsAt Session::rows_at(const std::string& point, const std::optional<events::Uuid>& tenant) {
   if (point.empty()) return store().rows_now();
   const Position position = parse_reached_point(store(), point, now());
   ProgressMeter meter(progress_mode(false), "fold", "events");
-  return store().rows_at(position, progress_of(meter));
+  RowsAt rows = store().rows_at(position, progress_of(meter));
+  if (tenant && rows.unknown.contains(*tenant)) {
+    require_all_known({{}, nullptr, {{*tenant, rows.unknown.at(*tenant)}}});
+  }
+  for (const auto& [unknown, known] : rows.unknown) {
+    if (tenant) break;
+    remark(
+        fmt::format("there are no rows of tenant {}: its events were redacted, and nobody knows "
+                    "them before position {}",
+                    events::format_uuid(unknown), known.value));
+  }
+  return rows;
 }
 
 void Session::remark(const std::string& text) const {

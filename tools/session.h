@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,8 +64,10 @@ class Session {
   [[nodiscard]] ProgressMeter::Mode progress_mode(bool streams) const;
   // A meter as a function that also throws Interrupted when a stop was asked for. Borrows `meter`.
   [[nodiscard]] Progress progress_of(ProgressMeter& meter) const;
-  // The rows as of a point that the log has reached (points.h); empty: as they are now.
-  [[nodiscard]] RowsAt rows_at(const std::string& point);
+  // The rows as of a point that the log has reached (points.h); empty: as they are now. With
+  // `tenant` only its rows are wanted; without, a tenant whose rows are not known is remarked.
+  [[nodiscard]] RowsAt rows_at(const std::string& point,
+                               const std::optional<events::Uuid>& tenant = std::nullopt);
   // A line on standard error, unless quiet.
   void remark(const std::string& text) const;
   // Says `what` and asks for `expected` on a terminal; elsewhere --yes must have been given

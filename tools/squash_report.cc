@@ -117,6 +117,45 @@ std::string mebibytes_of(std::uint64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1024 * 1024));
 }
 
+std::string redaction_summary(const SquashReport& report, bool is_plan) {
+  const RedactionReport& redaction = *report.redaction;
+  const std::uint64_t squashed = events_of(report);
+  std::string text;
+  if (redaction.events == 0) {
+    text = is_plan ? "dry run: there is nothing to redact" : "there was nothing to redact";
+  } else if (is_plan) {
+    text = fmt::format(
+        "dry run: {} events would be redacted, {} squashed before; nothing was "
+        "changed",
+        redaction.events, squashed);
+  } else {
+    text = fmt::format("{} events redacted, read again and proved, {} squashed before; {:.1f} s",
+                       redaction.events, squashed, static_cast<double>(report.micros) / 1'000'000);
+  }
+  if (redaction.shared > 0) {
+    text += fmt::format(
+        "; {} kept what they say, for they are another tenant's too and name only "
+        "ids",
+        redaction.shared);
+  }
+  return text;
+}
+
+const char* markdown_title(const SquashReport& report, bool is_plan) {
+  if (report.redaction) return is_plan ? "Plan of a redaction" : "Redaction";
+  return is_plan ? "Plan of a squash" : "Squash";
+}
+
+std::string redaction_markdown(const RedactionReport& redaction) {
+  return fmt::format(
+      "\n| tenant | through | events | redacted earlier | kept | payload bytes | files written "
+      "anew "
+      "| event |\n|---|--:|--:|--:|--:|--:|--:|--:|\n| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+      events::format_uuid(redaction.tenant), redaction.last.value, redaction.events,
+      redaction.earlier, redaction.shared, redaction.payloads, redaction.segments,
+      redaction.event.value);
+}
+
 }  // namespace
 
 void print_squash(Session& session, const SquashReport& report, bool is_plan) {
@@ -128,7 +167,25 @@ void print_squash(Session& session, const SquashReport& report, bool is_plan) {
   printer.finish();
 }
 
+void print_redaction(Session& session, const SquashReport& report, bool is_plan) {
+  const RedactionReport& redaction = report.redaction.value();
+  const std::vector<Column> columns = {{"tenant_id"},        {"through"},      {"events"},
+                                       {"redacted_earlier"}, {"kept"},         {"payload_bytes"},
+                                       {"segments"},         {"event", false}, {"dry_run", true}};
+  Printer printer(session.out(), session.printing(), columns);
+  const auto place = [](Position position) {
+    return position.value == 0 ? Cell(events::Null{}) : number_cell(position.value);
+  };
+  printer.row({uuid_cell(redaction.tenant), place(redaction.last), number_cell(redaction.events),
+               number_cell(redaction.earlier), number_cell(redaction.shared),
+               number_cell(redaction.payloads),
+               is_plan ? Cell(events::Null{}) : number_cell(redaction.segments),
+               place(redaction.event), is_plan});
+  printer.finish();
+}
+
 std::string squash_summary(const SquashReport& report, bool is_plan) {
+  if (report.redaction) return redaction_summary(report, is_plan);
   const std::uint64_t events = events_of(report);
   const std::string where =
       report.discarded ? "and be kept nowhere" : "into " + report.archive.string();
@@ -168,11 +225,14 @@ std::string squash_markdown(const events::Uuid& store, const SquashReport& repor
   std::string text = fmt::format(
       "# {} of store {}\n\n{}.\n\n- Written: {}\n{}- End of the log when it began: position {}\n"
       "- Archive: {}\n- Bytes of the store: {}{}\n",
-      is_plan ? "Plan of a squash" : "Squash", events::format_uuid(store), summary,
+      markdown_title(report, is_plan), events::format_uuid(store), summary,
       events::format_timestamp(now), is_plan ? "" : lines_about(by), report.tail.value,
       report.discarded ? "none: history is discarded" : report.archive.string(),
       report.bytes_before, is_plan ? "" : fmt::format(" before, {} after", report.bytes_after));
   for (const std::string& line : behind_lines(report)) text += "- " + line + "\n";
+  if (report.redaction) text += redaction_markdown(*report.redaction);
+  if (report.scopes.empty()) return text;
+  if (report.redaction) text += is_plan ? "\nTo be squashed before:\n" : "\nSquashed before:\n";
   text +=
       "\n| scope | depends on | after | through | events | from | to | log bytes | archive bytes "
       "| snapshot entries | snapshot bytes |\n|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|\n";

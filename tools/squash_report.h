@@ -11,6 +11,8 @@ namespace tenantry::tools {
 
 // One record a scope.
 void print_squash(Session& session, const SquashReport& report, bool is_plan);
+// One record.
+void print_redaction(Session& session, const SquashReport& report, bool is_plan);
 // In one or two sentences.
 [[nodiscard]] std::string squash_summary(const SquashReport& report, bool is_plan);
 // A line for each consumer that has not seen all that could go.

@@ -51,8 +51,8 @@ interface Owner {
   backUp @11 (directory :Text) -> (backup :BackingUp, fault :Fault);
   # `directory`: absolute.
   squash @12 (options :SquashOptions, plan :Bool) -> (squash :Squashing, fault :Fault);
-  readBeginning @13 (skip :UInt64, entries :Bool)
-      -> (points :List(Point), entries :Data, ended :Bool, fault :Fault);
+  readBeginning @13 (through :UInt64, skip :UInt64, entries :Bool)
+      -> (beginning :Beginning, entries :Data, ended :Bool, fault :Fault);
   # Behind the first `skip` entries; with `entries` false none of them.
   noteConsumer @14 (name :Text, checkpoint :UInt64) -> (fault :Fault);
   forgetConsumer @15 (name :Text) -> (found :Bool, fault :Fault);
@@ -101,6 +101,7 @@ struct SquashOptions {
   archive @3 :Text;            # Absolute; empty for inside the store.
   discardHistory @4 :Bool;
   rebase @9 :List(Text);
+  redact @10 :Data;            # Of a tenant; none for no redaction.
   actor @5 :Text;
   channel @6 :Text;
   reason @7 :Text;
@@ -116,6 +117,7 @@ struct Squash {
   bytesAfter @5 :UInt64;
   micros @6 :UInt64;
   behind @7 :List(Behind);
+  redaction @8 :Redaction;     # Null for none.
 
   struct Behind {
     consumer @0 :Consumer;
@@ -143,6 +145,17 @@ struct Squash {
     kind @0 :UInt32;
     events @1 :UInt64;
   }
+}
+
+struct Redaction {
+  tenant @0 :Data;
+  last @1 :UInt64;
+  events @2 :UInt64;
+  earlier @3 :UInt64;
+  shared @4 :UInt64;
+  payloads @5 :UInt64;
+  segments @6 :UInt64;
+  event @7 :UInt64;
 }
 
 struct Backup {
@@ -245,6 +258,18 @@ struct Consumer {
   name @0 :Text;
   checkpoint @1 :UInt64;
   notedAt @2 :Int64;
+}
+
+struct Beginning {
+  points @0 :List(Point);
+  unknown @1 :List(Unknown);
+  discarded @2 :UInt64;
+  completeAfter @3 :UInt64;
+
+  struct Unknown {
+    tenant @0 :Data;
+    known @1 :UInt64;          # From this position on.
+  }
 }
 
 struct Point {

@@ -66,19 +66,20 @@ Piece read_lookup_piece(const StateView& state, const events::TableInfo& table,
   return piece;
 }
 
-BeginningPiece read_beginning_piece(const TenancyStore& store, std::uint64_t skip,
+BeginningPiece read_beginning_piece(const TenancyStore& store, Position through, std::uint64_t skip,
                                     bool with_entries) {
   BeginningPiece piece;
   if (!with_entries) {
-    piece.beginning = store.read_beginning({});
+    piece.beginning = store.read_beginning(through, {});
     return piece;
   }
   std::uint64_t seen = 0;
-  piece.beginning = store.read_beginning([&](std::string_view key, std::string_view value) {
+  const auto take = [&](std::string_view key, std::string_view value) {
     if (seen++ < skip) return true;
     append_entry(piece.entries.bytes, key, value);
     return piece.entries.ended = piece.entries.bytes.size() < kPieceBytes;
-  });
+  };
+  piece.beginning = store.read_beginning(through, take);
   return piece;
 }
 

@@ -30,7 +30,7 @@ struct BeginningPiece {
   Beginning beginning;
   Piece entries;
 };
-[[nodiscard]] BeginningPiece read_beginning_piece(const TenancyStore& store, std::uint64_t skip,
-                                                  bool with_entries);
+[[nodiscard]] BeginningPiece read_beginning_piece(const TenancyStore& store, Position through,
+                                                  std::uint64_t skip, bool with_entries);
 
 }  // namespace tenantry::owner

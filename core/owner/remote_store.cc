@@ -386,7 +386,8 @@ class Remote final : public RemoteStore {
     }
   }
 
-  Position discarded() const override { return read_beginning({}).last(); }
+  Position discarded() const override { return read_beginning({}, {}).discarded; }
+  Position complete_after() const override { return read_beginning({}, {}).complete_after; }
 
   void note_consumer(const std::string& name, Position checkpoint) override {
     held_->call<bool>(
@@ -409,18 +410,24 @@ class Remote final : public RemoteStore {
         [](auto& response) { return response.getFound(); });
   }
 
-  Beginning read_beginning(const VisitEntry& visit) const override {
+  Beginning read_beginning(Position through, const VisitEntry& visit) const override {
     Beginning beginning;
     for (std::uint64_t seen = 0;;) {
       const Piece piece = held_->call<Piece>(
           [&](wire::Owner::Client& owner) {
             auto request = owner.readBeginningRequest();
+            request.setThrough(through.value);
             request.setSkip(seen);
             request.setEntries(static_cast<bool>(visit));
             return request;
           },
           [&](auto& response) {
-            beginning = read_points(response.getPoints());
+            const Beginning found = owner::read_beginning(response.getBeginning());
+            if (seen > 0 && found != beginning) {
+              throw_history_discarded("a squash has discarded or redacted events meanwhile",
+                                      "ask again");
+            }
+            beginning = found;
             return Piece{std::string(bytes_of(response.getEntries())), response.getEnded()};
           });
       for (Unpacker packed(piece.bytes); packed.more(); ++seen) {

@@ -395,16 +395,16 @@ class OwnerServer final : public wire::Owner::Server {
   }
 
   kj::Promise<void> readBeginning(ReadBeginningContext context) override {
+    const Position through{context.getParams().getThrough()};
     const std::uint64_t skip = context.getParams().getSkip();
     const bool entries = context.getParams().getEntries();
     return desk_.answer<BeginningPiece>(
         context,
-        [&store = desk_.store, skip, entries] {
-          return read_beginning_piece(store, skip, entries);
+        [&store = desk_.store, through, skip, entries] {
+          return read_beginning_piece(store, through, skip, entries);
         },
         [](auto& results, BeginningPiece& piece) {
-          const auto points = static_cast<unsigned int>(piece.beginning.scopes.size());
-          write_points(results.initPoints(points), piece.beginning);
+          write_beginning(results.initBeginning(), piece.beginning);
           results.setEntries(data_of(piece.entries.bytes));
           results.setEnded(piece.entries.ended);
         });

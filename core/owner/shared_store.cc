@@ -222,6 +222,11 @@ class SharedStore final : public TenancyStore {
     return ask([](const std::shared_ptr<Reached>& reached) { return reached->store->discarded(); });
   }
 
+  Position complete_after() const override {
+    return ask(
+        [](const std::shared_ptr<Reached>& reached) { return reached->store->complete_after(); });
+  }
+
   // Both may be repeated.
   void note_consumer(const std::string& name, Position checkpoint) override {
     require_writable();
@@ -238,16 +243,17 @@ class SharedStore final : public TenancyStore {
   }
 
   // Goes on behind the last entry that was visited.
-  Beginning read_beginning(const VisitEntry& visit) const override {
+  Beginning read_beginning(Position through, const VisitEntry& visit) const override {
     std::uint64_t visited = 0;
     return ask([&](const std::shared_ptr<Reached>& reached) {
-      if (!visit) return reached->store->read_beginning({});
+      if (!visit) return reached->store->read_beginning(through, {});
       std::uint64_t seen = 0;
-      return reached->store->read_beginning([&](std::string_view key, std::string_view value) {
-        if (seen++ < visited) return true;
-        ++visited;
-        return visit(key, value);
-      });
+      return reached->store->read_beginning(through,
+                                            [&](std::string_view key, std::string_view value) {
+                                              if (seen++ < visited) return true;
+                                              ++visited;
+                                              return visit(key, value);
+                                            });
     });
   }
 
@@ -426,6 +432,7 @@ class SharedStore final : public TenancyStore {
       if (found->tail.digest != lost->tail.digest) {
         found.reset();  // Folding takes long, and nobody is to be in the way meanwhile.
         RowsAt then = store_.rows_at(lost->tail.tail, {});
+        require_all_known(then);
         if (then.tail.digest != lost->tail.digest) throw_replaced();
         found = std::make_shared<Seen>(Seen{nullptr, then.tail, std::move(then.rows)});
       }

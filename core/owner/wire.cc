@@ -405,10 +405,19 @@ BackupReport read_backup(wire::Backup::Reader report) {
           report.getBytes()};
 }
 
-void write_points(capnp::List<wire::Point>::Builder to, const Beginning& beginning) {
+void write_beginning(wire::Beginning::Builder to, const Beginning& beginning) {
+  to.setDiscarded(beginning.discarded.value);
+  to.setCompleteAfter(beginning.complete_after.value);
+  auto unknown = to.initUnknown(static_cast<unsigned int>(beginning.unknown.size()));
   unsigned int at = 0;
+  for (const auto& [tenant, known] : beginning.unknown) {
+    unknown[at].setTenant(data_of(uuid_bytes(tenant)));
+    unknown[at++].setKnown(known.value);
+  }
+  auto points = to.initPoints(static_cast<unsigned int>(beginning.scopes.size()));
+  at = 0;
   for (const auto& [scope, point] : beginning.scopes) {
-    auto target = to[at++];
+    auto target = points[at++];
     target.setScope(static_cast<std::uint16_t>(scope));
     target.setPosition(point.position.value);
     target.setSeq(point.seq);
@@ -416,13 +425,18 @@ void write_points(capnp::List<wire::Point>::Builder to, const Beginning& beginni
   }
 }
 
-Beginning read_points(capnp::List<wire::Point>::Reader points) {
-  Beginning beginning;
-  for (const auto point : points) {
-    beginning.scopes[static_cast<events::Scope>(point.getScope())] = {
+Beginning read_beginning(wire::Beginning::Reader beginning) {
+  Beginning read;
+  read.discarded = {beginning.getDiscarded()};
+  read.complete_after = {beginning.getCompleteAfter()};
+  for (const auto unknown : beginning.getUnknown()) {
+    read.unknown[read_uuid(unknown.getTenant())] = {unknown.getKnown()};
+  }
+  for (const auto point : beginning.getPoints()) {
+    read.scopes[static_cast<events::Scope>(point.getScope())] = {
         {point.getPosition()}, point.getSeq(), read_hash(point.getChainHash())};
   }
-  return beginning;
+  return read;
 }
 
 void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& options) {
@@ -437,6 +451,7 @@ void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& 
   auto rebase = to.initRebase(static_cast<unsigned int>(options.rebase.size()));
   at = 0;
   for (const std::string& name : options.rebase) rebase.set(at++, text_of(name));
+  if (options.redact) to.setRedact(data_of(uuid_bytes(*options.redact)));
   to.setActor(text_of(options.circumstances.actor));
   to.setChannel(text_of(options.circumstances.channel));
   to.setReason(text_of(options.circumstances.reason));
@@ -454,12 +469,34 @@ SquashOptions read_squash_options(wire::SquashOptions::Reader options) {
   read.archive = text_of(options.getArchive());
   read.discard_history = options.getDiscardHistory();
   for (const auto name : options.getRebase()) read.rebase.insert(text_of(name));
+  if (options.hasRedact()) read.redact = read_uuid(options.getRedact());
   read.circumstances.actor = text_of(options.getActor());
   read.circumstances.channel = text_of(options.getChannel());
   read.circumstances.reason = text_of(options.getReason());
   read.circumstances.correlation_id = text_of(options.getCorrelationId());
   return read;
 }
+
+namespace {
+
+void write_redaction(wire::Redaction::Builder to, const RedactionReport& redaction) {
+  to.setTenant(data_of(uuid_bytes(redaction.tenant)));
+  to.setLast(redaction.last.value);
+  to.setEvents(redaction.events);
+  to.setEarlier(redaction.earlier);
+  to.setShared(redaction.shared);
+  to.setPayloads(redaction.payloads);
+  to.setSegments(redaction.segments);
+  to.setEvent(redaction.event.value);
+}
+
+RedactionReport read_redaction(wire::Redaction::Reader redaction) {
+  return {read_uuid(redaction.getTenant()), {redaction.getLast()}, redaction.getEvents(),
+          redaction.getEarlier(),           redaction.getShared(), redaction.getPayloads(),
+          redaction.getSegments(),          {redaction.getEvent()}};
+}
+
+}  // namespace
 
 void write_squash(wire::Squash::Builder to, const SquashReport& report) {
   auto scopes = to.initScopes(static_cast<unsigned int>(report.scopes.size()));
@@ -499,6 +536,7 @@ void write_squash(wire::Squash::Builder to, const SquashReport& report) {
     write_consumer(behind[n].initConsumer(), report.behind[n].consumer);
     behind[n].setHolds(report.behind[n].holds);
   }
+  if (report.redaction) write_redaction(to.initRedaction(), *report.redaction);
 }
 
 SquashReport read_squash(wire::Squash::Reader report) {
@@ -532,6 +570,7 @@ SquashReport read_squash(wire::Squash::Reader report) {
   for (const auto behind : report.getBehind()) {
     read.behind.push_back({read_consumer(behind.getConsumer()), behind.getHolds()});
   }
+  if (report.hasRedaction()) read.redaction = read_redaction(report.getRedaction());
   return read;
 }
 

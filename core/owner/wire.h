@@ -62,8 +62,8 @@ void write_status(wire::Status::Builder to, const StoreStatus& status);
 void write_backup(wire::Backup::Builder to, const BackupReport& report);
 [[nodiscard]] BackupReport read_backup(wire::Backup::Reader report);
 
-void write_points(capnp::List<wire::Point>::Builder to, const Beginning& beginning);
-[[nodiscard]] Beginning read_points(capnp::List<wire::Point>::Reader points);
+void write_beginning(wire::Beginning::Builder to, const Beginning& beginning);
+[[nodiscard]] Beginning read_beginning(wire::Beginning::Reader beginning);
 
 void write_squash_options(wire::SquashOptions::Builder to, const SquashOptions& options);
 [[nodiscard]] SquashOptions read_squash_options(wire::SquashOptions::Reader options);

@@ -15,11 +15,16 @@ namespace tenantry {
 // What a store gives to readers, in words, for comparing it with what another one gives.
 class ReadingTestBase : public StoreTestBase {
  protected:
-  // Commands of all sorts.
-  [[nodiscard]] std::vector<std::string> history_of(unsigned seed, int commands) const {
+  // Commands of all sorts, of the time that goes by meanwhile.
+  [[nodiscard]] std::vector<std::string> history_of(unsigned seed, int commands) {
     RandomHistory history(seed, clock_.now());
     std::vector<std::string> lines = RandomHistory::opening_lines();
+    for (std::string& line : lines) {
+      line.pop_back();
+      line += ",\"at\":\"" + events::format_timestamp(clock_.now()) + "\"}";
+    }
     for (int n = 0; n < commands; ++n) lines.push_back(history.next_line());
+    clock_.set(history.now());
     return lines;
   }
 

@@ -129,6 +129,64 @@ TEST_P(SquashFailedChangeTest, IsDoneOrUndoneWhicheverChangeOfTheDatabaseFails) 
   EXPECT_GT(published, 0);
 }
 
+TEST_P(SquashFailedChangeTest, ARedactionIsDoneOrUndoneWhicheverChangeFails) {
+  run_all(history_of(5, 60));
+  SquashOptions first;
+  first.archive = elsewhere();
+  first.scopes = {events::Scope::TENANTS};
+  (void)store().squash(first, {});
+  run_all(history_of(7, 40));
+  const Position tail = store().tail().tail;
+  const auto before = history(tail);
+  const auto rows = rows_of(*store().rows_now().rows);
+  SquashOptions options;
+  store().read_log({}, [&](const StoredEvent& event) {
+    if (event.tenant != events::Uuid{}) options.redact = event.tenant;
+    return !options.redact;
+  });
+  set_aside();
+  fs::rename(elsewhere(), temp_ / "archived");
+  long undone = 0;
+  long published = 0;
+  for (long fault = 1;; fault += kEachFault) {
+    ASSERT_LT(fault, kSquashFaultsMax);
+    restore();
+    fs::copy(temp_ / "archived", elsewhere());
+    const auto faulty = std::make_shared<FaultyFiles>(fault, GetParam());
+    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(faulty);
+    Disk disk;
+    disk.open_storage = [&](const RocksOptions& opened) {
+      return open_rocks_storage_on(*env, opened);
+    };
+    bool answered = false;
+    try {
+      store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
+      (void)store().squash(options, {});
+      answered = true;
+    } catch (const UnavailableError&) {
+    }
+    close();
+    open();
+    const bool is_published = store().complete_after().value > 0;
+    EXPECT_TRUE(is_published || !answered) << fault;
+    EXPECT_EQ(history(tail) == before, !is_published) << fault;
+    EXPECT_TRUE(rows_of(*store().rows_now().rows) == rows) << fault;
+    EXPECT_THAT(failed_checks(), IsEmpty()) << fault;
+    EXPECT_EQ(files_in(elsewhere()).size(), 1U) << fault;
+    if (!answered) ++(is_published ? published : undone);
+    (void)store().squash(options, {});
+    EXPECT_TRUE(store().complete_after().value > 0) << fault;
+    EXPECT_THAT(failed_checks(), IsEmpty()) << fault;
+    close();
+    if (HasFailure()) break;
+    if (faulty->met_fault()) continue;
+    EXPECT_TRUE(answered);
+    break;
+  }
+  EXPECT_GT(undone, 5);
+  EXPECT_GT(published, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Repeats, SquashFailedChangeTest,
                          ::testing::Values(FaultyFiles::Repeat::kOnce,
                                            FaultyFiles::Repeat::kFromThenOn));

@@ -334,11 +334,11 @@ TEST_F(DiscardTest, ABackupOfItIsRestored) {
 
 TEST_F(SquashTest, EqualHistoriesGiveEqualFiles) {
   const auto made_in = [&](const fs::path& place) {
-    const ManualClock clock;
     CountingIds ids;
     close();
-    init_store(place, clock, ids);
-    store_ = open_store({.directory = place}, clock, ids);
+    clock_.set(ManualClock().now());
+    init_store(place, clock_, ids);
+    store_ = open_store({.directory = place}, clock_, ids);
     live(3, 100);
     squash();
     close();

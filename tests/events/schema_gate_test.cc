@@ -188,8 +188,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Edit{"NewField", kEvents, "  isSuperuser @8 :Bool;\n",
              "  isSuperuser @8 :Bool;\n  phone @9 :Text;\n"},
-        Edit{"NewKind", kEvents, "    scopeSquashed @64 :ScopeSquashed;\n",
-             "    scopeSquashed @64 :ScopeSquashed;\n    userMuted @65 :UserMuted;\n", "",
+        Edit{"NewKind", kEvents, "    tenantRedacted @65 :TenantRedacted;\n",
+             "    tenantRedacted @65 :TenantRedacted;\n    userMuted @66 :UserMuted;\n", "",
              "struct UserRenamed ",
              "struct UserMuted @0xd468d8f413ae15f7 $A.on(user) $A.effect(patch) {\n"
              "  id @0 :Int32;\n}\nstruct UserRenamed "},
