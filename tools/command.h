@@ -44,6 +44,7 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> make_blame_command();
 [[nodiscard]] std::unique_ptr<Command> make_rows_command();
 [[nodiscard]] std::unique_ptr<Command> make_members_command();
+[[nodiscard]] std::unique_ptr<Command> make_diff_command();
 [[nodiscard]] std::unique_ptr<Command> make_status_command();
 [[nodiscard]] std::unique_ptr<Command> make_project_command();
 [[nodiscard]] std::unique_ptr<Command> make_rebuild_command();

@@ -4,13 +4,9 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include "core/error.h"
 #include "events/encoding.h"
 #include "tools/command.h"
-#include "tools/near_matches.h"
 #include "tools/references.h"
 #include "tools/row_filter.h"
 
@@ -115,14 +111,11 @@ class RowsCommand final : public Command {
   }
 
   [[nodiscard]] ExitCode run(Session& session) override {
-    const events::TableInfo& table = find_table();
+    const events::TableInfo& table = named_table(table_);
     const RowFilter filter(table, where_, session.now());
     std::optional<events::Uuid> tenant;
     if (!tenant_.empty()) {
-      if (!table.owner_column) {
-        throw UsageError("usage", "rows of " + table.name + " belong to no tenant",
-                         "leave out --tenant");
-      }
+      require_tenants(table);
       tenant = find_tenant(session.store(), tenant_);
     }
     RowPrinter printer(session, table, names_);
@@ -132,14 +125,6 @@ class RowsCommand final : public Command {
   }
 
  private:
-  [[nodiscard]] const events::TableInfo& find_table() const {
-    if (const auto* const table = events::find_table(table_)) return *table;
-    std::vector<std::string> names;
-    for (const events::TableInfo& table : events::tables()) names.push_back(table.name);
-    throw UsageError("unknown_table", "there is no table \"" + table_ + "\"",
-                     fmt::format("the tables: {}", fmt::join(names, ", ")));
-  }
-
   std::string table_;
   std::string tenant_;
   std::vector<std::string> where_;

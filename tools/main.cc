@@ -45,6 +45,7 @@ Commands make_commands() {
   commands.push_back(make_blame_command());
   commands.push_back(make_rows_command());
   commands.push_back(make_members_command());
+  commands.push_back(make_diff_command());
   commands.push_back(make_status_command());
   commands.push_back(make_project_command());
   commands.push_back(make_rebuild_command());

@@ -205,6 +205,20 @@ std::set<Uuid> find_by_name(const TenancyStore& store, const TableInfo& table,
 
 }  // namespace
 
+const TableInfo& named_table(const std::string& name) {
+  if (const TableInfo* const table = events::find_table(name)) return *table;
+  std::vector<std::string> names;
+  for (const TableInfo& table : events::tables()) names.push_back(table.name);
+  const std::string near = did_you_mean(name, names);
+  throw UsageError("unknown_table", "there is no table \"" + name + "\"",
+                   near.empty() ? fmt::format("the tables: {}", fmt::join(names, ", ")) : near);
+}
+
+void require_tenants(const TableInfo& table) {
+  if (table.owner_column) return;
+  throw UsageError("usage", "rows of " + table.name + " belong to no tenant", "leave out --tenant");
+}
+
 Uuid find_tenant(const TenancyStore& store, const std::string& text) {
   const TableInfo& table = events::table_of(EntityKind::TENANT);
   if (const auto key = by_explicit_id(store, table, text)) return *key;

@@ -17,6 +17,11 @@ struct EntityRef {
   events::Uuid key;  // events::entity_key()
 };
 
+// A table by its name. Throws UsageError `unknown_table`.
+[[nodiscard]] const events::TableInfo& named_table(const std::string& name);
+// Throws UsageError `usage` for a table whose rows belong to no tenant.
+void require_tenants(const events::TableInfo& table);
+
 // A UUID or a slug.
 [[nodiscard]] events::Uuid find_tenant(const TenancyStore& store, const std::string& text);
 // A username, also one of digits, or `id:N`.

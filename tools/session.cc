@@ -184,7 +184,10 @@ Progress Session::progress_of(ProgressMeter& meter) const {
 
 RowsAt Session::rows_at(const std::string& point, const std::optional<events::Uuid>& tenant) {
   if (point.empty()) return store().rows_now();
-  const Position position = parse_reached_point(store(), point, now());
+  return rows_at(parse_reached_point(store(), point, now()), tenant);
+}
+
+RowsAt Session::rows_at(Position position, const std::optional<events::Uuid>& tenant) {
   ProgressMeter meter(progress_mode(false), "fold", "events");
   RowsAt rows = store().rows_at(position, progress_of(meter));
   if (tenant && rows.unknown.contains(*tenant)) {

@@ -68,6 +68,9 @@ class Session {
   // `tenant` only its rows are wanted; without, a tenant whose rows are not known is remarked.
   [[nodiscard]] RowsAt rows_at(const std::string& point,
                                const std::optional<events::Uuid>& tenant = std::nullopt);
+  // The same of a position.
+  [[nodiscard]] RowsAt rows_at(Position position,
+                               const std::optional<events::Uuid>& tenant = std::nullopt);
   // A line on standard error, unless quiet.
   void remark(const std::string& text) const;
   // Says `what` and asks for `expected` on a terminal; elsewhere --yes must have been given

@@ -56,6 +56,7 @@ class CompletionTest(CliTestCase):
         self.assertEqual(["MemberRemoved"], self.complete("log", "--kind", "MemberRem"))
         self.assertEqual(["tenants"], self.complete("log", "--scope", "t"))
         self.assertEqual(["core_protein"], self.complete("rows", "core_p"))
+        self.assertEqual(["core_protein"], self.complete("diff", "7d", "--table", "core_p"))
         self.assertEqual(["bash"], self.complete("completion", "b"))
         self.assertEqual(["store"], self.complete("--store", "st"))
 

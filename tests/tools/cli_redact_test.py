@@ -106,6 +106,12 @@ class RedactTest(CliTestCase):
         of_the_tenant = ("rows", "tenants_tenant", "--as-of", middle, "--tenant", self.tenant)
         for refused in (of_the_tenant, ("export",)):
             self.assert_error(5, "history_redacted", self.run_program(*refused))
+        differences = self.records("diff", middle)
+        self.assertTrue(differences)
+        self.assertNotIn(self.tenant, {row["tenant_id"] for row in differences})
+        self.assert_error(
+            5, "history_redacted", self.run_program("diff", middle, "--tenant", self.tenant)
+        )
         past = "sqlite:" + os.path.join(self.directory, "past.sqlite3")
         rebuild = ("rebuild", "--as-of", middle, "--read-model", past)
         self.assert_error(5, "history_redacted", self.run_program(*rebuild))

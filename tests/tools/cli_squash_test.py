@@ -327,6 +327,8 @@ class SameAnswersTest(SquashCase):
             yield "rows", table, "--reveal"
             for point in ("700", end):
                 yield "rows", table, "--as-of", point
+        for pair in (("300", "900"), (middle["recorded_at"], end)):
+            yield "diff", *pair, "--reveal"
         for point in ("300", middle["recorded_at"], end):
             yield "members", "--as-of", point
         yield "resolve", "--host", host
