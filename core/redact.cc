@@ -181,21 +181,28 @@ class Redacting {
       for (const StoredEvent& event : block->records()) {
         if (event.position > through_) break;
         tick();
-        if (is_taken(event)) {
-          part.last = event.position;
-          ++found_.events;
-          found_.payloads += event.payload.size();
-        } else if (is_redacted(event)) {
-          found_.earlier += is_ours(event) ? 1 : 0;
-        } else {
-          const auto other = segment::other_tenant(event, "the log");
-          found_.shared += is_ours(event) || other == found_.tenant ? 1 : 0;
-        }
+        if (count(event)) part.last = event.position;
       }
     }
     if (part.last.value == 0) return;
     found_.last = std::max(found_.last, part.last);
     parts_.push_back(part);
+  }
+
+  // Whether it is one to be taken.
+  bool count(const StoredEvent& event) {
+    if (is_taken(event)) {
+      ++found_.events;
+      found_.payloads += event.payload.size();
+      return true;
+    }
+    if (is_redacted(event)) {
+      found_.earlier += is_ours(event) ? 1 : 0;
+    } else {
+      const auto other = segment::other_tenant(event, "the log");
+      found_.shared += is_ours(event) || other == found_.tenant ? 1 : 0;
+    }
+    return false;
   }
 
   // A reader that has not come so far could not go on.
