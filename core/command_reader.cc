@@ -109,7 +109,7 @@ void read_commands(const EventSource& log, const std::filesystem::path& scratch,
     wanted = (wanted && !starts) || passes(event);
     if (!command.take(event)) return true;
     if (!is_about_rows(event)) {
-      left_out.add(event.position);
+      for (const StoredEvent& made : command.all()) left_out.add(made.position);
     } else if (wanted && !visit(recovered(command.all(), fold.state(), left_out))) {
       return false;
     }

@@ -109,6 +109,18 @@ class SquashTest(SquashCase):
         self.assertEqual((3, 11), (scopes["auth"]["archived"], scopes["auth"]["base"]))
         self.assert_exit(0, self.run_program("verify", "--full"))
 
+    def test_an_export_counts_causes_without_all_that_squashes_added(self):
+        self.fill()
+        self.squash()
+        self.assertEqual([9, 10], [told["position"] for told in self.records("squashes")])
+        causes = (8, 9, 10, 11)
+        for cause in causes:
+            line = {"causation_position": cause}
+            self.apply(command("register_user", line, username=f"after{cause}"))
+        exported = self.records("export", "--reveal")[-len(causes) :]
+        found = [line.get("causation_position") for line in exported]
+        self.assertEqual([8, None, None, 9], found)
+
     def test_every_format_says_the_same(self):
         self.fill()
         fields = ("--fields", "scope,after,through,events")
