@@ -123,6 +123,7 @@ SquashJob read_job(std::string_view bytes) {
     SquashJob job;
     job.directory = root.getDirectory().cStr();
     job.published = root.getPublished();
+    job.redacts = root.getRedacts();
     for (const auto scope : root.getScopes()) {
       job.scopes.push_back(static_cast<events::Scope>(scope));
     }
@@ -300,6 +301,7 @@ void put_job(ChangeSet& changes, const SquashJob& job) {
   auto root = message.initRoot<format::SquashJob>();
   root.setDirectory(job.directory);
   root.setPublished(job.published);
+  root.setRedacts(job.redacts);
   auto scopes = root.initScopes(static_cast<unsigned int>(job.scopes.size()));
   for (unsigned int n = 0; n < scopes.size(); ++n) {
     scopes.set(n, static_cast<std::uint16_t>(job.scopes[n]));

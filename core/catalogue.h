@@ -79,6 +79,7 @@ struct Redaction {
 struct SquashJob {
   std::string directory;  // Of the archive; empty for the store's own.
   bool published = false;
+  bool redacts = false;  // Values that rows had before are to leave the disk, too.
   std::vector<events::Scope> scopes;
   // Its own in a directory elsewhere (that of the archive, if only named): to be removed if not
   // listed.

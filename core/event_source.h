@@ -72,9 +72,14 @@ struct RowsAt {
   // Tenants whose rows at that position nobody knows any more, so that there are none of them: what
   // made them was redacted. With the position from which they are known.
   std::map<events::Uuid, Position> unknown{};
+  // Rows, by their streams, that other tenants had from them: they are not there either. With whose
+  // they are.
+  std::map<events::Uuid, events::Uuid> missing{};
 };
-// Throws UsageError `history_redacted` (exit 5) if there is such a tenant.
-void require_all_known(const RowsAt& rows);
+// Throws UsageError `history_redacted` (exit 5) if there is such a tenant, or such a row; of
+// `tenant`, if one is given.
+void require_all_known(const RowsAt& rows,
+                       const std::optional<events::Uuid>& tenant = std::nullopt);
 
 // A row as its events make it; without values once it is removed.
 struct FoldedRow {

@@ -217,6 +217,7 @@ struct SquashJob @0xb403c67a372df653 {
   directory @0 :Text;        # Of the archive; empty for the store's own.
   published @1 :Bool;
   scopes @2 :List(UInt16);
+  redacts @4 :Bool;          # Values that rows had before are to leave the disk.
   files @3 :List(Text);      # Elsewhere, in that directory or absolute: its own, if not listed.
 }
 

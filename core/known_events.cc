@@ -12,20 +12,28 @@ const StoredEvent* KnownEvents::take(const StoredEvent& event) {
   if (beginning_.unknown.empty()) return &event;
   const events::KindInfo* const kind = events::find_kind(event.kind);
   if (kind == nullptr || kind->effect == events::Effect::NOTE) return &event;
-  const bool from_unknown = is_unknown(event.tenant);
+  const bool is_missing = missing_.contains(event.stream);
   if (events::may_have_other_tenant(*kind) && !is_redacted(event)) {
     const auto view = view_of(event, events::Origin::kStored);
-    const bool to_unknown = view.other_tenant() && is_unknown(*view.other_tenant());
-    const bool row_is_known = !from_unknown && !unknown_rows_.contains(event.stream);
-    if (to_unknown) {
-      unknown_rows_.erase(event.stream);
-      if (!row_is_known) return nullptr;
-      remove_row(event, view);
-      return &removal_;
-    }
-    if (from_unknown && view.other_tenant()) unknown_rows_.insert(event.stream);
+    if (view.other_tenant()) return move(event, view, *view.other_tenant(), is_missing);
   }
-  return from_unknown || unknown_rows_.contains(event.stream) ? nullptr : &event;
+  if (!is_missing) return is_unknown(event.tenant) ? nullptr : &event;
+  if (kind->effect == events::Effect::REMOVE) missing_.erase(event.stream);
+  return nullptr;
+}
+
+const StoredEvent* KnownEvents::move(const StoredEvent& event, const events::EventView& view,
+                                     const events::Uuid& to, bool is_missing) {
+  const bool is_known = !is_missing && !is_unknown(event.tenant);
+  if (!is_unknown(to)) {
+    if (is_known) return &event;
+    missing_[event.stream] = to;
+    return nullptr;
+  }
+  missing_.erase(event.stream);
+  if (!is_known) return nullptr;
+  remove_row(event, view);
+  return &removal_;
 }
 
 void KnownEvents::remove_row(const StoredEvent& event, const events::EventView& view) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <map>
 #include <string>
 
 #include "core/tenancy_store.h"
@@ -18,6 +18,8 @@ class KnownEvents {
   // The events in order, as the log has them. Null for one that the fold does not take; else what
   // it takes, valid until the next call. A row that goes to an unknown tenant is removed.
   [[nodiscard]] const StoredEvent* take(const StoredEvent& event);
+  // Rows of known tenants, by stream, that came from an unknown one; whose they are.
+  [[nodiscard]] const std::map<events::Uuid, events::Uuid>& missing() const { return missing_; }
   // How many it was given that the beginning does not count.
   [[nodiscard]] std::uint64_t events() const { return events_; }
 
@@ -25,11 +27,13 @@ class KnownEvents {
   [[nodiscard]] bool is_unknown(const events::Uuid& tenant) const {
     return beginning_.unknown.contains(tenant);
   }
+  [[nodiscard]] const StoredEvent* move(const StoredEvent& event, const events::EventView& view,
+                                        const events::Uuid& to, bool is_missing);
   void remove_row(const StoredEvent& event, const events::EventView& view);
 
   const Beginning& beginning_;
   std::uint64_t events_ = 0;
-  std::set<events::Uuid> unknown_rows_;  // Streams of those that came from an unknown tenant.
+  std::map<events::Uuid, events::Uuid> missing_;
   StoredEvent removal_;
   std::string removal_payload_;
 };

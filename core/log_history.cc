@@ -122,7 +122,9 @@ class HistoryStream final : public BlockStream {
     try {
       return part_->next();
     } catch (const CorruptionError&) {
-      if (!moved()) throw;
+      if (!moved() && !replaced()) throw;
+    } catch (const UnavailableError&) {
+      if (!replaced()) throw;
     }
     part_.reset();
     return std::nullopt;
@@ -132,6 +134,9 @@ class HistoryStream final : public BlockStream {
   [[nodiscard]] bool moved() const {
     return !in_archive_ && history_.now()->of(scope_).base.base.position > std::max(after_, base());
   }
+
+  // Whether files of the archive may have given way to others.
+  [[nodiscard]] bool replaced() const { return in_archive_ && history_.now() != catalogue_; }
 
   void took(const BlockHeader& header) {
     if (reverse_) {
@@ -180,8 +185,10 @@ std::shared_ptr<const Catalogue> LogHistory::now() const {
 
 void LogHistory::publish(Catalogue catalogue) {
   auto published = std::make_shared<const Catalogue>(std::move(catalogue));
+  std::list<Opened> closed;  // What is removed is not to stay on the disk.
   const std::lock_guard lock(mutex_);
   catalogue_ = std::move(published);
+  closed.swap(opened_);
 }
 
 fs::path LogHistory::path_of(const ArchiveSegment& segment) const {

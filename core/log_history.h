@@ -49,8 +49,9 @@ class LogHistory {
 
 // Every block of one scope, in the archive and in the log, that has an event in (after, through],
 // or only those in which an index, or an archive's filter, finds an id. What a squash moves
-// meanwhile from the log to the archive is found there. Of what was discarded there is nothing: who
-// may not miss it asks the catalogue. Borrows `storage` and `history`.
+// meanwhile from the log to the archive is found there, as is what a redaction replaces. Of what
+// was discarded there is nothing: who may not miss it asks the catalogue. Borrows `storage` and
+// `history`.
 [[nodiscard]] std::unique_ptr<BlockStream> history_blocks(
     const StorageReader& storage, const LogHistory& history, events::Scope scope,
     std::uint32_t last_epoch, const std::optional<IndexedBy>& by, Position after, Position through,

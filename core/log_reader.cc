@@ -138,6 +138,10 @@ std::optional<IndexedBy> index_for(const LogFilter& filter, const Matcher& match
   return std::nullopt;
 }
 
+[[noreturn]] void redacted_meanwhile() {
+  throw_history_redacted("events were redacted meanwhile", "ask again");
+}
+
 void require_complete(const Catalogue& catalogue, Position after) {
   const Position complete = catalogue.complete_after();
   if (after >= complete) return;
@@ -163,7 +167,10 @@ void require_complete(const Catalogue& catalogue, Position after) {
 
 void LogReader::read_after(Position after, Position through, const Visit& visit) const {
   if (after < std::min(through, head_.tail)) require_complete(*history_.now(), after);
-  read_gapless(after, through, visit);
+  read_gapless(after, through, [&](const StoredEvent& event) {
+    if (is_redacted(event)) redacted_meanwhile();
+    return visit(event);
+  });
 }
 
 void LogReader::read_gapless(Position after, Position through, const Visit& visit) const {
@@ -192,7 +199,9 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
   if (filter.after >= through) return;
   const Matcher matcher(filter, info_);
   const auto visit_matching = [&](const StoredEvent& event) {
-    return !matcher.matches(event) || visit(event);
+    if (!matcher.matches(event)) return true;
+    if (filter.whole && is_redacted(event)) redacted_meanwhile();
+    return visit(event);
   };
   const std::shared_ptr<const Catalogue> catalogue = history_.now();
   if (filter.whole) require_complete(*catalogue, filter.after);
@@ -268,16 +277,27 @@ const Snapshot* first_state(events::Scope scope, const ScopeCatalogue& catalogue
 }  // namespace
 
 Beginning LogReader::read_beginning(Position through, const VisitEntry& visit) const {
-  const std::shared_ptr<const Catalogue> catalogue = history_.now();
   Beginning beginning;
-  beginning.discarded = catalogue->discarded();
-  beginning.complete_after = catalogue->complete_after();
+  std::vector<std::shared_ptr<const SegmentReader>> states;
+  for (std::shared_ptr<const Catalogue> catalogue; catalogue != history_.now();) {
+    catalogue = history_.now();  // None of its files was removed before it was opened.
+    beginning = {};
+    states.clear();
+    beginning.discarded = catalogue->discarded();
+    beginning.complete_after = catalogue->complete_after();
+    for (const auto& [scope, of_scope] : catalogue->scopes) {
+      const Snapshot* const snapshot = first_state(scope, of_scope, through, beginning.unknown);
+      if (snapshot == nullptr) continue;
+      beginning.scopes[scope] = snapshot->at;
+      try {
+        states.push_back(history_.open(*snapshot));
+      } catch (const CorruptionError&) {
+        if (catalogue == history_.now()) throw;
+      }
+    }
+  }
   bool goes_on = static_cast<bool>(visit);
-  for (const auto& [scope, of_scope] : catalogue->scopes) {
-    const Snapshot* const snapshot = first_state(scope, of_scope, through, beginning.unknown);
-    if (snapshot == nullptr) continue;
-    beginning.scopes[scope] = snapshot->at;
-    const auto reader = history_.open(*snapshot);
+  for (const auto& reader : states) {
     for (std::size_t block = 0; goes_on && block < reader->blocks().size(); ++block) {
       goes_on = reader->visit_entries(block, visit);
     }

@@ -27,6 +27,13 @@ void require_left(const Beginning& beginning, Position position) {
       "ask for that position or a later one");
 }
 
+// Whoever has begun must be able to go on.
+void require_payload_still(const TenancyStore& log, const Beginning& beginning, Position position,
+                           const StoredEvent& event) {
+  if (!is_redacted(event) || log.read_beginning(position, {}) == beginning) return;
+  throw_history_redacted("events were redacted meanwhile", "ask again");
+}
+
 // Every event that is left must have been met.
 void require_all(const TenancyStore& log, const Beginning& beginning, std::uint64_t events,
                  Position position) {
@@ -70,7 +77,10 @@ RowsAt past_rows(const TenancyStore& log, const std::filesystem::path& scratch, 
   past.tail = beginning.last();
   KnownEvents known(beginning);
   log.read_log(left_until(position), [&](const StoredEvent& event) {
-    if (const StoredEvent* const taken = known.take(event)) fold->apply(*taken);
+    if (const StoredEvent* const taken = known.take(event)) {
+      require_payload_still(log, beginning, position, *taken);
+      fold->apply(*taken);
+    }
     past.tail = std::max(past.tail, event.position);
     past.last_recorded = event.recorded_at;
     past.scopes[event.scope].seq = event.scope_seq;
@@ -83,7 +93,8 @@ RowsAt past_rows(const TenancyStore& log, const std::filesystem::path& scratch, 
   require_all(log, beginning, known.events(), position);
   return {{past.tail, past.last_recorded, head_digest(identity.store, past)},
           {fold, &fold->state()},
-          beginning.unknown};
+          beginning.unknown,
+          known.missing()};
 }
 
 void fold_log_rows(const TenancyStore& log, const std::filesystem::path& scratch, Position through,
@@ -92,16 +103,19 @@ void fold_log_rows(const TenancyStore& log, const std::filesystem::path& scratch
   RowFold fold(scratch, through.value);
   const Beginning begins = log.read_beginning(through, {});
   require_left(begins, through);
-  require_all_known({{}, nullptr, begins.unknown});
   const Beginning beginning =
       log.read_beginning(through, [&](std::string_view key, std::string_view value) {
         fold.take_entry(key, value);
         return true;
       });
+  require_all_known({{}, nullptr, beginning.unknown});
   KnownEvents known(beginning);
   bool goes_on = true;
   log.read_log(left_until(through), [&](const StoredEvent& event) {
-    if (const StoredEvent* const taken = known.take(event)) fold.take(*taken);
+    if (const StoredEvent* const taken = known.take(event)) {
+      require_payload_still(log, beginning, through, *taken);
+      fold.take(*taken);
+    }
     return goes_on = seen(event);
   });
   if (!goes_on) return;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -113,6 +114,11 @@ class Redacting {
       if (const auto squash = squash_before()) report = run_squash(site_, *squash, progress_);
       redact();
     }
+    // Others may need them: backups have none of their own.
+    for (const Replaced& replaced : files_) {
+      if (place_of(replaced) == site_.history.archive()) continue;
+      found_.left.push_back(site_.history.path_of(*replaced.segment));
+    }
     report.archive = options_.archive.empty() ? site_.history.archive() : options_.archive;
     report.behind = behind_;
     report.redaction = found_;
@@ -141,7 +147,7 @@ class Redacting {
   [[nodiscard]] bool is_ours(const StoredEvent& event) const {
     return event.tenant == found_.tenant && event.position <= through_;
   }
-  // Whether it loses its payload. One that another tenant shares tells nothing but ids.
+  // Whether it loses its payload. One that another tenant shares is that one's history.
   [[nodiscard]] bool is_taken(const StoredEvent& event) const {
     if (!is_ours(event) || is_redacted(event)) return false;
     return !segment::other_tenant(event, "the log");
@@ -286,14 +292,12 @@ class Redacting {
     for (Replaced& replaced : files_) place_sealed(replaced.file, place_of(replaced));
     publish();
     try {
-      site_.storage.flush();  // What the write-ahead log still holds goes with its files.
-      sweep_archive(site_.history, site_.info.id);
-      drop_job(site_);
+      finish_job(site_);
     } catch (const UnavailableError& error) {
       throw UnavailableError(
-          fmt::format("the tenant is redacted, but files with what was taken are still there: {}",
+          fmt::format("the tenant is redacted, but what was taken is still on the disk: {}",
                       error.what()),
-          "the next opening of the store removes them");
+          "the next opening of the store removes it");
     }
   }
 
@@ -354,15 +358,20 @@ class Redacting {
     }
   }
 
-  // Tells of the files that are not in the store's own archive, where whatever is not listed goes.
+  // Tells of the new files that are not in the store's own archive, where whatever is not listed
+  // goes.
   void note_files() {
     SquashJob job;
+    job.redacts = true;
     for (const Replaced& replaced : files_) {
       const fs::path place = place_of(replaced);
       if (place == site_.history.archive()) continue;
       job.files.push_back(replaced.file.path.string());
-      job.files.push_back(site_.history.path_of(*replaced.segment).string());
-      if (!replaced.file.name.empty()) job.files.push_back((place / replaced.file.name).string());
+      if (replaced.file.name.empty()) continue;
+      // One that is there is not ours to remove; it has the same content.
+      std::error_code error;
+      const fs::path named = place / replaced.file.name;
+      if (!fs::exists(named, error)) job.files.push_back(named.string());
     }
     job_ = job;
     site_.commit([&](BatchWriter& batch) { put_job(batch.beside(), job_); });

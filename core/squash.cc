@@ -77,11 +77,20 @@ void give_back(Storage& storage, const std::vector<KeyRange>& ranges) {
   for (const KeyRange& range : ranges) storage.compact(range);
 }
 
-void reclaim(const SquashSite& site) {
-  const std::shared_ptr<const Catalogue> catalogue = site.history.now();
-  if (catalogue->job) give_back(site.storage, removed_ranges(*catalogue, *catalogue->job));
-  sweep_archive(site.history, site.info.id);
-  drop_job(site);
+// What rows were before stays in table files, and in the write-ahead log, until they are merged.
+void forget_old_values(Storage& storage) {
+  storage.flush();
+  for (const events::ScopeInfo& info : events::scopes()) {
+    const std::string first = keys::state_prefix(info.scope, 0).substr(0, 2);
+    storage.compact({Family::kState, first, keys::after_prefix(first)});
+  }
+}
+
+// What a published job has made superfluous goes from the database.
+void carry_out(Storage& storage, const Catalogue& catalogue) {
+  const std::vector<KeyRange> ranges = removed_ranges(catalogue, *catalogue.job);
+  if (!ranges.empty()) give_back(storage, ranges);
+  if (catalogue.job->redacts) forget_old_values(storage);
 }
 
 class Squash {
@@ -274,7 +283,7 @@ class Squash {
     now.view.reset();
     publish();
     try {
-      reclaim(site_);
+      finish_job(site_);
     } catch (const UnavailableError& error) {
       throw UnavailableError(
           fmt::format("the squash is done, but the room that it frees is not given back yet: {}",
@@ -563,6 +572,8 @@ class Squash {
     for (std::size_t n = 0; n + kSnapshotsKept <= old.size(); ++n) {
       // What is left goes on from this one.
       if (base.discarded.seq > 0 && old[n].at == base.discarded) continue;
+      // What was known since a redaction stays known.
+      if (!options_.discard_history && &old[n] == part.before->known_from()) continue;
       remove_snapshot(batch.beside(), part.scope, old[n]);
     }
   }
@@ -651,17 +662,24 @@ SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
   return Squash(site, options, progress).run();
 }
 
+void finish_job(const SquashSite& site) {
+  const std::shared_ptr<const Catalogue> catalogue = site.history.now();
+  if (catalogue->job) carry_out(site.storage, *catalogue);
+  sweep_archive(site.history, site.info.id);
+  drop_job(site);
+}
+
 void end_earlier_squash(const SquashSite& site) {
   if (!read_catalogue(site.storage).job) return;
   site.commit([](BatchWriter& /*batch*/) {});  // Behind it no write is in doubt.
   site.history.publish(read_catalogue(site.storage));
-  reclaim(site);
+  finish_job(site);
 }
 
 void finish_squash(Storage& storage, LogHistory& history, const events::Uuid& store) {
   const std::shared_ptr<const Catalogue> catalogue = history.now();
   if (!catalogue->job) return;
-  if (catalogue->job->published) give_back(storage, removed_ranges(*catalogue, *catalogue->job));
+  if (catalogue->job->published) carry_out(storage, *catalogue);
   sweep_archive(history, store);
   ChangeSet changes;
   remove_job(changes);

@@ -43,6 +43,8 @@ struct SquashSite {
                                        const Progress& progress);
 [[nodiscard]] SquashReport run_squash(const SquashSite& site, const SquashOptions& options,
                                       const Progress& progress);
+// Gives back the room of what was published, and drops the job.
+void finish_job(const SquashSite& site);
 // What one that failed has left in this process goes.
 void end_earlier_squash(const SquashSite& site);
 

@@ -28,13 +28,24 @@ void throw_history_redacted(const std::string& what, const std::string& hint) {
   throw UsageError("history_redacted", what, hint, kNotFoundExit);
 }
 
-void require_all_known(const RowsAt& rows) {
-  if (rows.unknown.empty()) return;
-  const auto& [tenant, known] = *rows.unknown.begin();
-  throw_history_redacted(
-      fmt::format("the events of tenant {} were redacted: nobody knows its rows before position {}",
-                  events::format_uuid(tenant), known.value),
-      "ask for that position or a later one");
+void require_all_known(const RowsAt& rows, const std::optional<events::Uuid>& tenant) {
+  constexpr const char* kHint = "ask for that position or a later one";
+  for (const auto& [unknown, known] : rows.unknown) {
+    if (tenant && unknown != *tenant) continue;
+    throw_history_redacted(
+        fmt::format(
+            "the events of tenant {} were redacted: nobody knows its rows before position {}",
+            events::format_uuid(unknown), known.value),
+        kHint);
+  }
+  for (const auto& [stream, owner] : rows.missing) {
+    if (tenant && owner != *tenant) continue;
+    throw_history_redacted(
+        fmt::format("tenant {} had rows from one whose events were redacted: nobody knows them at "
+                    "position {}",
+                    events::format_uuid(owner), rows.tail.tail.value),
+        "ask for a later position");
+  }
 }
 
 Position Beginning::last() const {

@@ -205,10 +205,12 @@ struct RedactionReport {
   Position last;               // The last event that loses its payload; 0 for none.
   std::uint64_t events = 0;    // That lose it.
   std::uint64_t earlier = 0;   // That had lost it before.
-  std::uint64_t shared = 0;    // That keep it: they are another tenant's too, and name only ids.
+  std::uint64_t shared = 0;    // That keep it: they are another tenant's too.
   std::uint64_t payloads = 0;  // Bytes that go.
   std::uint64_t segments = 0;  // Files that are written anew.
   Position event;              // Tells of it; 0 for a plan, and where there was nothing to do.
+  // Files of an archive elsewhere that hold it still, for backups that may need them.
+  std::vector<std::filesystem::path> left{};
 };
 
 struct SquashReport {

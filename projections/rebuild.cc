@@ -74,7 +74,7 @@ class Rebuild {
     };
     try {
       RowsAt rows = source_.rows_at(*options_.as_of, folding);
-      if (!options_.tenant || rows.unknown.contains(*options_.tenant)) require_all_known(rows);
+      require_all_known(rows, options_.tenant);
       return rows;
     } catch (const StoppedFolding&) {
       return std::nullopt;

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,8 +26,8 @@ constexpr std::array<const char*, 3> kRowFates = {"inserted", "deleted", "change
 struct Span {
   Position earlier;
   Position later;
-  // Tenants whose rows nobody knows at one of them: of those there is no difference to tell.
-  std::map<events::Uuid, Position> unknown{};
+  const RowsAt* before = nullptr;  // Borrowed, as is the next.
+  const RowsAt* after = nullptr;
 };
 
 std::vector<Column> row_diff_columns() {
@@ -64,14 +63,14 @@ class DiffPrinter {
   explicit DiffPrinter(Session& session)
       : session_(session), printer_(session.out(), session.printing(), row_diff_columns()) {}
 
-  void print(const Span& span, const StateView& before, const StateView& after,
-             const std::vector<const events::TableInfo*>& tables,
+  void print(const Span& span, const std::vector<const events::TableInfo*>& tables,
              const std::optional<events::Uuid>& tenant) {
+    const StateView& before = *span.before->rows;
+    const StateView& after = *span.after->rows;
     for (const events::TableInfo* const table : tables) {
       diff_rows(before, after, *table, tenant, [&](const RowPair& pair) {
         session_.interrupt().check();
-        const StoredRow& row = pair.after == nullptr ? *pair.before : *pair.after;
-        if (span.unknown.contains(row.key.tenant)) return true;
+        if (is_unknown(span, *table, pair)) return true;
         print_row(span, *table, pair, pair.after == nullptr ? before : after);
         return true;
       });
@@ -87,6 +86,15 @@ class DiffPrinter {
   }
 
  private:
+  // Whether it is only not known, at one of the points, what there was.
+  [[nodiscard]] static bool is_unknown(const Span& span, const events::TableInfo& table,
+                                       const RowPair& pair) {
+    if (pair.before != nullptr && pair.after != nullptr) return false;
+    const StoredRow& row = pair.after == nullptr ? *pair.before : *pair.after;
+    const RowsAt& other = pair.after == nullptr ? *span.after : *span.before;
+    return other.unknown.contains(row.key.tenant) ||
+           other.missing.contains(events::stream_id(table, row.key.id));
+  }
   // `state` has the row.
   void print_row(const Span& span, const events::TableInfo& table, const RowPair& pair,
                  const StateView& state) {
@@ -203,9 +211,9 @@ class DiffCommand final : public Command {
       RowsAt after = store.rows_now();
       if (later_.empty()) span.later = after.tail.tail;
       if (after.tail.tail != span.later) after = session.rows_at(span.later, tenant);
-      span.unknown = before.unknown;
-      span.unknown.insert(after.unknown.begin(), after.unknown.end());
-      printer.print(span, *before.rows, *after.rows, tables, tenant);
+      span.before = &before;
+      span.after = &after;
+      printer.print(span, tables, tenant);
     }
     printer.finish(span);
     return ExitCode::kDone;

@@ -93,6 +93,10 @@ ExitCode print_events(Session& session, const LogOptions& options) {
   session.interrupt().check();
   if (options.one_life && printer.saw_import()) session.remark(kImportedRemark);
   if (printer.saw_redacted()) session.remark(kRedactedRemark);
+  const bool by_what_is_said = filter.user || filter.channel || filter.correlation_id;
+  if (by_what_is_said && filter.after < store.complete_after() && !filter.live_only) {
+    session.remark("events that were discarded or redacted do not tell what was asked for");
+  }
   const Position discarded = store.discarded();
   if (filter.after < discarded && !filter.live_only) {
     session.remark("of the events up to position " + std::to_string(discarded.value) +

@@ -75,8 +75,8 @@ class SquashCommand final : public Command {
             ->excludes("--all")
             ->excludes("--discard-history");
     app.add_flag("--redact", redact_,
-                 "take away what the tenant's events say: who, when and the hashes stay, and rows "
-                 "as they are; what of them is in the log is squashed first")
+                 "take away what the tenant's events say: kind, entity, time and hashes stay, and "
+                 "rows as they are; what of them is in the log is squashed first")
         ->needs(tenant);
     tenant->needs("--redact");
     app.add_option("--rebase", rebase_,
@@ -188,7 +188,7 @@ class SquashCommand final : public Command {
   static void confirm_redaction(Session& session, const events::Uuid& tenant) {
     const std::string id = events::format_uuid(tenant);
     const std::string what =
-        fmt::format("what the events of tenant {} say will be gone for ever", id);
+        fmt::format("what the events of tenant {} say will be gone for ever from this store", id);
     if (!session.confirm(what, id)) throw UsageError("not_confirmed", "nothing was redacted");
   }
 

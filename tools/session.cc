@@ -190,15 +190,17 @@ RowsAt Session::rows_at(const std::string& point, const std::optional<events::Uu
 RowsAt Session::rows_at(Position position, const std::optional<events::Uuid>& tenant) {
   ProgressMeter meter(progress_mode(false), "fold", "events");
   RowsAt rows = store().rows_at(position, progress_of(meter));
-  if (tenant && rows.unknown.contains(*tenant)) {
-    require_all_known({{}, nullptr, {{*tenant, rows.unknown.at(*tenant)}}});
-  }
+  if (tenant) require_all_known(rows, tenant);
+  if (tenant) return rows;
   for (const auto& [unknown, known] : rows.unknown) {
-    if (tenant) break;
     remark(
         fmt::format("there are no rows of tenant {}: its events were redacted, and nobody knows "
                     "them before position {}",
                     events::format_uuid(unknown), known.value));
+  }
+  if (!rows.missing.empty()) {
+    remark(fmt::format("{} rows that others had from such a tenant are not there either",
+                       rows.missing.size()));
   }
   return rows;
 }

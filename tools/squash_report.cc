@@ -133,10 +133,8 @@ std::string redaction_summary(const SquashReport& report, bool is_plan) {
                        redaction.events, squashed, static_cast<double>(report.micros) / 1'000'000);
   }
   if (redaction.shared > 0) {
-    text += fmt::format(
-        "; {} kept what they say, for they are another tenant's too and name only "
-        "ids",
-        redaction.shared);
+    text +=
+        fmt::format("; {} kept what they say, for they are another tenant's too", redaction.shared);
   }
   return text;
 }
@@ -204,6 +202,14 @@ std::string squash_summary(const SquashReport& report, bool is_plan) {
 
 std::vector<std::string> behind_lines(const SquashReport& report) {
   std::vector<std::string> lines;
+  if (report.redaction) {
+    for (const auto& file : report.redaction->left) {
+      lines.push_back(
+          fmt::format("{} holds what was redacted, and this store needs it no more; "
+                      "backups and copies of the store may: remove it when none does",
+                      file.string()));
+    }
+  }
   for (const BehindConsumer& behind : report.behind) {
     const Consumer& consumer = behind.consumer;
     lines.push_back(

@@ -156,6 +156,7 @@ struct Redaction {
   payloads @5 :UInt64;
   segments @6 :UInt64;
   event @7 :UInt64;
+  left @8 :List(Text);
 }
 
 struct Backup {

@@ -245,8 +245,14 @@ class SharedStore final : public TenancyStore {
   // Goes on behind the last entry that was visited.
   Beginning read_beginning(Position through, const VisitEntry& visit) const override {
     std::uint64_t visited = 0;
+    std::optional<Beginning> first;
     return ask([&](const std::shared_ptr<Reached>& reached) {
-      if (!visit) return reached->store->read_beginning(through, {});
+      const Beginning beginning = reached->store->read_beginning(through, {});
+      if (!visit) return beginning;
+      if (visited > 0 && first != beginning) {
+        throw_history_discarded("a squash has discarded or redacted events meanwhile", "ask again");
+      }
+      first = beginning;
       std::uint64_t seen = 0;
       return reached->store->read_beginning(through,
                                             [&](std::string_view key, std::string_view value) {

@@ -488,12 +488,22 @@ void write_redaction(wire::Redaction::Builder to, const RedactionReport& redacti
   to.setPayloads(redaction.payloads);
   to.setSegments(redaction.segments);
   to.setEvent(redaction.event.value);
+  auto left = to.initLeft(static_cast<unsigned int>(redaction.left.size()));
+  for (unsigned int n = 0; n < left.size(); ++n) left.set(n, text_of(redaction.left[n].string()));
 }
 
 RedactionReport read_redaction(wire::Redaction::Reader redaction) {
-  return {read_uuid(redaction.getTenant()), {redaction.getLast()}, redaction.getEvents(),
-          redaction.getEarlier(),           redaction.getShared(), redaction.getPayloads(),
-          redaction.getSegments(),          {redaction.getEvent()}};
+  RedactionReport read;
+  read.tenant = read_uuid(redaction.getTenant());
+  read.last = {redaction.getLast()};
+  read.events = redaction.getEvents();
+  read.earlier = redaction.getEarlier();
+  read.shared = redaction.getShared();
+  read.payloads = redaction.getPayloads();
+  read.segments = redaction.getSegments();
+  read.event = {redaction.getEvent()};
+  for (const auto left : redaction.getLeft()) read.left.emplace_back(text_of(left));
+  return read;
 }
 
 }  // namespace

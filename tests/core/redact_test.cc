@@ -7,6 +7,7 @@
 #include "core/backup.h"
 #include "core/catalogue.h"
 #include "core/error.h"
+#include "core/file_ops.h"
 #include "core/record.h"
 #include "core/storage.h"
 #include "tests/core/reading_test_base.h"
@@ -17,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class RedactTest : public ReadingTestBase {
@@ -106,12 +108,10 @@ TEST_F(RedactTest, NothingChangesButWhatTheTenantsEventsSay) {
     EXPECT_TRUE(rows_of(*store().rows_now().rows) == rows) << seed;
 
     std::uint64_t redacted = 0;
-    std::set<events::Uuid> moved;  // Rows that were the tenant's once, or are.
     const auto after = events_by_position(tail);
     ASSERT_EQ(after.size(), before.size());
     for (const auto& [position, event] : before) {
       const bool is_taken = event.tenant == tenant && !event.other && !event.is_note;
-      if (event.tenant == tenant || event.other == tenant) moved.insert(event.stream);
       redacted += is_taken && event.words != event.redacted ? 1 : 0;
       EXPECT_EQ(after.at(position).words, is_taken ? event.redacted : event.words)
           << seed << " at " << position.value;
@@ -128,9 +128,10 @@ TEST_F(RedactTest, NothingChangesButWhatTheTenantsEventsSay) {
       ++unknown;
       for (const auto& [row, was] : then) {
         const events::Uuid stream = events::stream_id(*events::find_table(row.first), row.second);
-        if (now.unknown.contains(was.first)) {
+        if (now.unknown.contains(was.first) || now.missing.contains(stream)) {
           EXPECT_FALSE(found.contains(row)) << seed << " at " << position.value;
-        } else if (found.contains(row) || !moved.contains(stream)) {
+          EXPECT_TRUE(now.unknown.contains(was.first) || now.missing.at(stream) == was.first);
+        } else {
           ASSERT_TRUE(found.contains(row)) << seed << " at " << position.value;
           EXPECT_EQ(found.at(row).second, was.second) << seed << " at " << position.value;
         }
@@ -227,6 +228,64 @@ TEST_F(RedactTest, WhoeverNeedsWhatIsGoneIsTold) {
             }),
             "history_redacted");
   EXPECT_EQ(usage_code([&] { redact(of(events::Uuid{{7}})); }), "not_found");
+}
+
+TEST_F(RedactTest, WhatIsKnownSinceStaysKnown) {
+  live(11, 0);
+  const events::Uuid tenant = tenants().at(0);
+  (void)redact(of(tenant));
+  std::map<Position, Rows> past;
+  for (const char* name : {"One", "Two", "Three", "Four"}) {
+    for (const char* slug : {"acme", "bolt", "crux"}) {
+      run(std::string("{'command':'change_tenant','data':{'tenant':'") + slug + "','name':'" +
+          name + slug + "'}}");
+      const Position at = store().tail().tail;
+      past[at] = rows_in(*store().rows_at(at, {}).rows);
+    }
+    (void)store().squash({}, {});
+  }
+  for (const auto& [position, rows] : past) {
+    const RowsAt then = store().rows_at(position, {});
+    EXPECT_TRUE(then.unknown.empty());
+    EXPECT_EQ(rows_in(*then.rows), rows);
+  }
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(RedactTest, WhatWasSaidIsNowhereInTheStore) {
+  live(12, 40);
+  const auto change = [&](const std::string& email) {
+    run("{'command':'change_tenant','data':{'tenant':'secretive','contact_email':'" + email +
+        "@gone.example'}}");
+  };
+  run("{'command':'create_tenant','data':{'name':'T','slug':'secretive',"
+      "'contact_email':'first.one@gone.example'}}");
+  change("zzyzxqq.second");
+  (void)store().squash({}, {});
+  change("zzyzxqq.third");
+  change("other");
+  const auto holds = [&] {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory())) {
+      if (!entry.is_regular_file()) continue;
+      if (read_file(entry.path())->find("zzyzxqq") != std::string::npos) {
+        files.push_back(entry.path().string());
+      }
+    }
+    return files;
+  };
+  EXPECT_THAT(holds(), Not(IsEmpty()));
+  LogFilter filter;
+  filter.reverse = true;
+  SquashOptions options;
+  store().read_log(filter, [&](const StoredEvent& event) {
+    options.redact = event.tenant;
+    return false;
+  });
+  EXPECT_EQ(redact(options).events, 4U);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  close();
+  EXPECT_THAT(holds(), IsEmpty());
 }
 
 TEST_F(RedactTest, WaitsForReadersThatAreNoted) {

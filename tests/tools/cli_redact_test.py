@@ -142,6 +142,39 @@ class RedactTest(CliTestCase):
             tables.append([table["found_digest"] for table in certificate["tables"]])
         self.assertEqual([tables[0]] * 3, tables)
 
+    def test_a_file_elsewhere_is_left_to_who_may_need_it(self):
+        away, backup = (os.path.join(self.directory, name) for name in ("away", "backup"))
+        self.assert_exit(0, self.run_program("squash", "--archive", away))
+        self.assert_exit(0, self.run_program("backup", backup))
+        before = self.log()
+        options = ("squash", "--tenant", self.tenant, "--redact", "--yes")
+        result = self.run_program(*options)
+        self.assert_exit(0, result)
+        self.assertIn(b"remove it when none does", result.stderr)
+        self.store = os.path.join(self.directory, "restored")
+        self.assert_exit(0, self.run_program("restore", backup))
+        after = self.log()
+        self.assertEqual(before, {position: after[position] for position in before})
+
+    def test_a_domain_that_came_from_the_tenant_is_not_guessed(self):
+        others = [tenant for tenant in self.tenants() if tenant != self.tenant]
+        host = "moved.example"
+        self.apply(
+            command("add_domain", tenant=self.tenant, domain=host),
+            command("move_domain", domain=host, from_tenant=self.tenant, to_tenant=others[0]),
+        )
+        then = str(self.tail())
+        self.apply(command("change_tenant", tenant=self.tenant, name="Another name"))
+        rows = ("rows", "tenants_tenantdomain", "--as-of", then, "--tenant")
+        self.assertIn(host.encode(), self.run_program(*rows, others[0]).stdout)
+        self.redact()
+        self.assert_error(5, "history_redacted", self.run_program(*rows, others[0]))
+        self.assert_exit(0, self.run_program(*rows, others[1]))
+        result = self.run_program("diff", then)
+        self.assert_exit(0, result)
+        self.assertNotIn(host.encode(), result.stdout)
+        self.assertIn(b"1 rows that others had from such a tenant", result.stderr)
+
     def test_the_report_is_markdown(self):
         report = os.path.join(self.directory, "report.md")
         self.redact("--report", report, "--actor", "ann")
@@ -196,11 +229,12 @@ class RedactTest(CliTestCase):
             program.kill()
             program.communicate()
             self.assert_exit(0, self.run_program("do", "add_protein", "--name", "Opens it"))
-            if not self.records("log", "--kind", "TenantRedacted"):
+            done = self.records("log", "--kind", "TenantRedacted")
+            if not done:
                 undone += 1
                 after = self.log()
                 self.assertEqual(events, {position: after[position] for position in events})
-            self.assertEqual(3, len(os.listdir(away)))
+            self.assertEqual(4 if done else 3, len(os.listdir(away)))
             self.assert_exit(0, self.run_program("verify", "--full"))
             shutil.rmtree(away)
             os.rename(kept, away)
