@@ -247,7 +247,7 @@ class SharedStore final : public TenancyStore {
     std::uint64_t visited = 0;
     std::optional<Beginning> first;
     return ask([&](const std::shared_ptr<Reached>& reached) {
-      const Beginning beginning = reached->store->read_beginning(through, {});
+      Beginning beginning = reached->store->read_beginning(through, {});
       if (!visit) return beginning;
       if (visited > 0 && first != beginning) {
         throw_history_discarded("a squash has discarded or redacted events meanwhile", "ask again");
