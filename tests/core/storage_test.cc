@@ -181,6 +181,7 @@ TEST_P(StorageTest, CursorTurnsRound) {
 TEST_P(StorageTest, CursorSeesTheStorageAsItWas) {
   put_keys({"a", "b"});
   const auto before = cursor();
+  const auto view = storage_->read_view();
   ChangeSet changes;
   changes.remove(Family::kState, "a");
   changes.put(Family::kState, "b", "new");
@@ -192,6 +193,9 @@ TEST_P(StorageTest, CursorSeesTheStorageAsItWas) {
   before->seek("b");
   EXPECT_EQ(before->value(), "value of b");
   EXPECT_THAT(keys_forward(*cursor()), ElementsAre("b", "c", "d"));
+  EXPECT_EQ(view->get(Family::kState, "b"), "value of b");
+  EXPECT_EQ(view->get(Family::kState, "d"), std::nullopt);
+  EXPECT_THAT(keys_backward(*view->cursor(Family::kState, {}, {}, false)), ElementsAre("b", "a"));
 }
 
 TEST_P(StorageTest, ScanSeesWhatACursorSees) {
@@ -244,6 +248,18 @@ TEST_P(StorageTest, BehavesAsAnOrderedMap) {
     at->seek_for_prev(target);
     const auto after = expected.upper_bound(target);
     ASSERT_EQ(key_at(*at), after == expected.begin() ? "end" : std::prev(after)->first);
+    // To and fro.
+    auto place = after == expected.begin() ? expected.end() : std::prev(after);
+    for (int step = 0; step < 6 && place != expected.end(); ++step) {
+      if (random() % 2 == 0) {
+        at->next();
+        ++place;
+      } else {
+        at->prev();
+        place = place == expected.begin() ? expected.end() : std::prev(place);
+      }
+      ASSERT_EQ(key_at(*at), place == expected.end() ? "end" : place->first);
+    }
   }
 }
 
