@@ -8,6 +8,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/memtablerep.h>
 #include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
@@ -114,7 +115,8 @@ void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& tr
   // Nothing is rewritten for its age alone.
   family.ttl = 0;
   family.periodic_compaction_seconds = 0;
-  family.sst_partitioner_factory = partitioner(traits.partition);
+  // Nothing of what is thrown away as a whole is dropped before.
+  if (!scratch) family.sst_partitioner_factory = partitioner(traits.partition);
   if (traits.collects_deletions) {
     constexpr std::size_t kWindow = 32768;
     constexpr std::size_t kDeletions = 16384;
@@ -136,6 +138,10 @@ rocksdb::ColumnFamilyOptions configure_family(const FamilyTraits& traits,
   if (traits.point_reads) {
     family.memtable_prefix_bloom_size_ratio = 0.02;
     family.memtable_whole_key_filtering = true;
+  }
+  // What is only sorted is put in order once, when it is flushed; nobody looks for it before.
+  if (options.scratch && !traits.point_reads) {
+    family.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
   }
   family.memtable_protection_bytes_per_key = options.scratch ? 0 : kProtectionBytes;
   family.paranoid_file_checks = !options.scratch;
@@ -185,6 +191,7 @@ void configure_resources(rocksdb::DBOptions& database, const RocksOptions& optio
   constexpr std::size_t kScratchFileBuffer = std::size_t{256} << 10;
   database.max_open_files = kScratchFiles;
   database.max_background_jobs = 2;
+  database.allow_concurrent_memtable_write = false;  // Lists are written by one thread.
   database.writable_file_max_buffer_size = kScratchFileBuffer;
 }
 
