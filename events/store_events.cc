@@ -79,4 +79,15 @@ Squashed read_squashed(const EventView& event) {
   return squashed;
 }
 
+Redacted read_redacted(const EventView& event) {
+  const auto fact = event.event().getTenantRedacted();
+  Redacted redacted;
+  redacted.store = event.entity();
+  redacted.tenant = event.tenant();
+  redacted.through = static_cast<std::uint64_t>(fact.getRedactedThrough());
+  redacted.events = static_cast<std::uint64_t>(fact.getRedactedEvents());
+  redacted.archive_digest = fact.getArchiveDigest().cStr();
+  return redacted;
+}
+
 }  // namespace tenantry::events

@@ -48,6 +48,8 @@ struct Redacted {
 };
 [[nodiscard]] EncodedEvent tenant_redacted(const Redacted& redacted,
                                            const Circumstances& circumstances);
+// Takes such an event apart.
+[[nodiscard]] Redacted read_redacted(const EventView& event);
 
 // What a domain's removal does to its row, without what it was called.
 [[nodiscard]] EncodedEvent domain_removed(const Uuid& domain, const Uuid& tenant);

@@ -219,7 +219,9 @@ class SquashCommand final : public Command {
 const std::vector<Column>& done_columns() {
   static const std::vector<Column> columns = {{"position"},
                                               {"recorded_at"},
+                                              {"kind"},
                                               {"scope"},
+                                              {"tenant_id"},
                                               {"after"},
                                               {"through"},
                                               {"events"},
@@ -240,41 +242,91 @@ class SquashesCommand final : public Command {
  public:
   [[nodiscard]] std::string_view name() const override { return "squashes"; }
   [[nodiscard]] std::string_view help() const override {
-    return "The squashes that were done, oldest first.";
+    return "The squashes and redactions that were done, oldest first.";
   }
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry squashes\n"
-           "tenantry squashes -o json --fields recorded_at,scope,events,snapshot_digest";
+           "tenantry squashes -o json --fields recorded_at,scope,events,snapshot_digest\n"
+           "tenantry squashes --fields recorded_at,kind,tenant_id,through,actor,reason";
   }
   void declare(CLI::App& /*app*/) override {}
 
   [[nodiscard]] ExitCode run(Session& session) override {
+    const std::uint32_t redacted = events::find_kind("TenantRedacted")->number;
     LogFilter filter;
     filter.scope = events::Scope::SYSTEM;
-    filter.kinds = {events::find_kind("ScopeSquashed")->number};
+    filter.kinds = {events::find_kind("ScopeSquashed")->number, redacted};
     Printer printer(session.out(), session.printing(), done_columns());
     const std::string own = paths_of(session).archive().string();
     std::map<events::Scope, std::uint64_t> before;  // How far each scope had gone.
     session.store().read_log(filter, [&](const StoredEvent& event) {
       const events::EventView view(event.payload);
+      if (event.kind == redacted) {
+        printer.row(redaction_cells(event, view));
+        return true;
+      }
       const events::Squashed done = events::read_squashed(view);
-      const auto facts = view.event();
-      const std::string& place = done.archive_directory;
-      const Cell archive = done.history_discarded ? Cell(events::Null{})
-                           : place.empty()        ? Cell(own)
-                                                  : Cell(place);
       const std::uint64_t after = std::exchange(before[done.scope], done.through);
-      printer.row({number_cell(event.position.value), event.recorded_at,
-                   std::string(events::scope_name(done.scope)), number_cell(after),
-                   number_cell(done.through), number_cell(done.events), number_cell(done.log_bytes),
-                   number_cell(done.archive_bytes), number_cell(done.snapshot_bytes),
-                   done.history_discarded, text_cell(facts.getActor().cStr()),
-                   text_cell(facts.getReason().cStr()), archive, done.chain_hash,
-                   done.snapshot_digest, done.archive_digest});
+      printer.row(squash_cells(event, view, done, after, own));
       return true;
     });
     printer.finish();
     return ExitCode::kDone;
+  }
+
+ private:
+  // `own`: the archive inside the store.
+  static std::vector<Cell> squash_cells(const StoredEvent& event, const events::EventView& view,
+                                        const events::Squashed& done, std::uint64_t after,
+                                        const std::string& own) {
+    const std::string& place = done.archive_directory;
+    const Cell archive = done.history_discarded ? Cell(events::Null{})
+                         : place.empty()        ? Cell(own)
+                                                : Cell(place);
+    const auto facts = view.event();
+    return {number_cell(event.position.value),
+            event.recorded_at,
+            view.kind().name,
+            std::string(events::scope_name(done.scope)),
+            events::Null{},
+            number_cell(after),
+            number_cell(done.through),
+            number_cell(done.events),
+            number_cell(done.log_bytes),
+            number_cell(done.archive_bytes),
+            number_cell(done.snapshot_bytes),
+            done.history_discarded,
+            text_cell(facts.getActor().cStr()),
+            text_cell(facts.getReason().cStr()),
+            archive,
+            done.chain_hash,
+            done.snapshot_digest,
+            done.archive_digest};
+  }
+
+  // It is about one tenant and all scopes; nothing leaves the log by it.
+  static std::vector<Cell> redaction_cells(const StoredEvent& event,
+                                           const events::EventView& view) {
+    const events::Redacted done = events::read_redacted(view);
+    const auto facts = view.event();
+    return {number_cell(event.position.value),
+            event.recorded_at,
+            view.kind().name,
+            events::Null{},
+            done.tenant,
+            events::Null{},
+            number_cell(done.through),
+            number_cell(done.events),
+            events::Null{},
+            events::Null{},
+            events::Null{},
+            events::Null{},
+            text_cell(facts.getActor().cStr()),
+            text_cell(facts.getReason().cStr()),
+            events::Null{},
+            events::Null{},
+            events::Null{},
+            done.archive_digest};
   }
 };
 

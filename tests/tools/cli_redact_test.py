@@ -93,6 +93,42 @@ class RedactTest(CliTestCase):
         (change,) = self.records("history", "tenant/" + self.tenant, "--reverse")[:1]
         self.assertEqual([], change["changes"])
 
+    def test_squashes_lists_it(self):
+        done = self.redact("--actor", "ann", "--reason", "asked to be forgotten")
+        listed = self.records("squashes")
+        self.assertEqual(
+            [event["position"] for event in self.records("log", "--scope", "system")],
+            [told["position"] for told in listed],
+        )
+        told = listed[-1]
+        self.assertEqual({"ScopeSquashed"}, {before["kind"] for before in listed[:-1]})
+        expected = {
+            "position": done["event"],
+            "kind": "TenantRedacted",
+            "scope": None,
+            "tenant_id": self.tenant,
+            "after": None,
+            "through": done["through"],
+            "events": done["events"],
+            "actor": "ann",
+            "reason": "asked to be forgotten",
+        }
+        self.assertEqual(expected, {field: told[field] for field in expected})
+        self.assertRegex(told["recorded_at"], r"Z$")
+        self.assertRegex(told["archive_digest"], r"^[0-9a-f]{64}$")
+        shown = self.run_program("squashes", "-o", "table")
+        self.assert_exit(0, shown)
+        (line,) = (text for text in shown.stdout.decode().splitlines() if "Redacted" in text)
+        self.assertEqual([str(done["event"]), told["recorded_at"]], line.split()[:2])
+        self.assertTrue(line.rstrip().endswith("ann    asked to be forgotten"), line)
+        self.assertIn(self.tenant, line)
+        alone = self.run_program("squashes").stdout
+        process = self.start("project", "--follow")
+        process.stdout.readline()
+        self.assertEqual(alone, self.run_program("squashes").stdout)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+
     def test_the_past_of_others_goes_on(self):
         middle = str(EVENTS * 3 // 4)
         before = self.rows_at("--as-of", middle, "--tenant", self.other)
