@@ -12,6 +12,7 @@
 #include "core/command_reader.h"
 #include "core/consumers.h"
 #include "core/error.h"
+#include "core/keys.h"
 #include "core/log_reader.h"
 #include "core/past_state.h"
 #include "core/planted.h"
@@ -21,6 +22,8 @@
 #include "core/store_files.h"
 #include "core/verify.h"
 #include "core/writer.h"
+#include "events/kinds.h"
+#include "events/store_events.h"
 
 namespace tenantry {
 namespace {
@@ -215,13 +218,10 @@ class Store final : public TenancyStore {
     status.batches = head.batch_seq;
     const std::shared_ptr<const Catalogue> catalogue = opened_.history->now();
     for (const auto& [scope, end] : head.scopes) {
-      const ScopeCatalogue& of_scope = catalogue->of(scope);
-      const ScopeBase& base = of_scope.base;
-      status.scopes.push_back({scope, end.seq, end.last, base.base.position,
-                               base.base.seq - base.discarded.seq, archive_bytes(of_scope),
-                               base.discarded.seq});
-      status.bytes += archive_bytes(of_scope);
+      status.scopes.push_back(status_of(scope, end, catalogue->of(scope)));
+      status.bytes += status.scopes.back().archive_bytes;
     }
+    note_last_squashes(head, status.scopes);
     status.repairs = read_repairs(*opened_.storage);
     status.discarded = catalogue->discarded();
     status.consumers = read_consumers(*opened_.storage);
@@ -289,6 +289,48 @@ class Store final : public TenancyStore {
   }
 
  private:
+  [[nodiscard]] ScopeStatus status_of(events::Scope scope, const ScopeHead& end,
+                                      const ScopeCatalogue& catalogue) const {
+    const ScopeBase& base = catalogue.base;
+    ScopeStatus status;
+    status.scope = scope;
+    status.events = end.seq;
+    status.last = end.last;
+    status.base = base.base.position;
+    status.archived = base.base.seq - base.discarded.seq;
+    status.archive_bytes = archive_bytes(catalogue);
+    status.discarded = base.discarded.seq;
+    const std::string first = keys::block(scope, {base.base.position.value + 1});
+    status.live_bytes =
+        opened_.storage->size_of({Family::kLog, first, keys::after_prefix(first.substr(0, 2))});
+    for (const char kind : {keys::kStreamIndex, keys::kTenantIndex, keys::kActorIndex}) {
+      status.live_bytes += opened_.storage->size_of(
+          {Family::kIndex, keys::index_prefix(kind, scope, base.first_epoch, {}),
+           keys::index_prefix(kind, scope, UINT32_MAX, {})});
+    }
+    return status;
+  }
+
+  // The events that tell of squashes never leave the log.
+  void note_last_squashes(const Head& head, std::vector<ScopeStatus>& scopes) const {
+    auto left = std::ranges::count_if(
+        scopes, [](const ScopeStatus& scope) { return scope.base.value > 0; });
+    if (left == 0) return;
+    LogFilter filter;
+    filter.scope = events::Scope::SYSTEM;
+    filter.kinds = {events::find_kind("ScopeSquashed")->number};
+    filter.reverse = true;
+    const LogReader reader(*opened_.storage, opened_.info, head, *opened_.history);
+    reader.read(filter, [&](const StoredEvent& event) {
+      const events::Squashed told = events::read_squashed(events::EventView(event.payload));
+      const auto scope = std::ranges::find(scopes, told.scope, &ScopeStatus::scope);
+      if (scope == scopes.end() || scope->squash.value > 0) return true;
+      scope->squash = event.position;
+      scope->squashed_at = event.recorded_at;
+      return --left > 0;
+    });
+  }
+
   void require_writable() const {
     if (!opened_.ack) throw UsageError("read_only", "the store is open for reading only");
     if (const std::string error = opened_.ack->error(); !error.empty()) {

@@ -95,6 +95,11 @@ struct ScopeStatus {
   std::uint64_t archived = 0;       // Events that are in the archive,
   std::uint64_t archive_bytes = 0;  // whose files, snapshots too, have so many bytes.
   std::uint64_t discarded = 0;      // Events that are nowhere any more.
+  // That the log's blocks of the scope, and their index entries, take on the disk or, not flushed
+  // yet, in memory: about; of what was removed a little may still be counted.
+  std::uint64_t live_bytes = 0;
+  Position squash;                // The event that tells of the last squash; 0 for none.
+  events::Timestamp squashed_at;  // When that was; zero for none.
 };
 
 // A last write, left garbled by a crash and answered to nobody, was left out of the log.

@@ -14,20 +14,24 @@ namespace tenantry::tools {
 namespace {
 
 const std::vector<Column>& scope_columns() {
-  static const std::vector<Column> columns = {{"scope"},     {"events"},       {"last_position"},
-                                              {"base"},      {"live"},         {"archived"},
-                                              {"discarded"}, {"archive_bytes"}};
+  static const std::vector<Column> columns = {{"scope"},       {"events"},     {"last_position"},
+                                              {"base"},        {"live"},       {"live_bytes"},
+                                              {"archived"},    {"discarded"},  {"archive_bytes"},
+                                              {"last_squash"}, {"squashed_at"}};
   return columns;
 }
 
 std::vector<std::vector<Cell>> scope_records(const StoreStatus& status) {
   std::vector<std::vector<Cell>> records;
   for (const ScopeStatus& scope : status.scopes) {
+    const bool squashed = scope.squash.value > 0;
     records.push_back({std::string(events::scope_name(scope.scope)), number_cell(scope.events),
                        number_cell(scope.last.value), number_cell(scope.base.value),
                        number_cell(scope.events - scope.archived - scope.discarded),
-                       number_cell(scope.archived), number_cell(scope.discarded),
-                       number_cell(scope.archive_bytes)});
+                       number_cell(scope.live_bytes), number_cell(scope.archived),
+                       number_cell(scope.discarded), number_cell(scope.archive_bytes),
+                       squashed ? number_cell(scope.squash.value) : Cell(events::Null{}),
+                       squashed ? Cell(scope.squashed_at) : Cell(events::Null{})});
   }
   return records;
 }
@@ -153,6 +157,7 @@ class StatusCommand final : public Command {
   [[nodiscard]] std::string_view examples() const override {
     return "tenantry status\n"
            "tenantry status -o json --fields tail,read_model\n"
+           "tenantry status -o json --fields scopes\n"
            "tenantry status --wait-for 1200 --wait-max 5";
   }
   void declare(CLI::App& app) override {

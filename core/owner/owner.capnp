@@ -311,6 +311,9 @@ struct Status {
     archived @4 :UInt64;
     archiveBytes @5 :UInt64;
     discarded @6 :UInt64;
+    liveBytes @7 :UInt64;
+    squash @8 :UInt64;
+    squashedAt @9 :Int64;
   }
   struct Table {
     name @0 :Text;

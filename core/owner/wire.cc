@@ -328,6 +328,9 @@ void write_status(wire::Status::Builder to, const StoreStatus& status) {
     scopes[n].setArchived(status.scopes[n].archived);
     scopes[n].setArchiveBytes(status.scopes[n].archive_bytes);
     scopes[n].setDiscarded(status.scopes[n].discarded);
+    scopes[n].setLiveBytes(status.scopes[n].live_bytes);
+    scopes[n].setSquash(status.scopes[n].squash.value);
+    scopes[n].setSquashedAt(status.scopes[n].squashed_at.micros);
   }
   to.setDiscarded(status.discarded.value);
   auto consumers = to.initConsumers(static_cast<unsigned int>(status.consumers.size()));
@@ -369,7 +372,10 @@ StoreStatus read_status(wire::Status::Reader status) {
                            {scope.getBase()},
                            scope.getArchived(),
                            scope.getArchiveBytes(),
-                           scope.getDiscarded()});
+                           scope.getDiscarded(),
+                           scope.getLiveBytes(),
+                           {scope.getSquash()},
+                           {scope.getSquashedAt()}});
   }
   for (const auto table : status.getRows()) {
     read.rows.emplace_back(text_of(table.getName()), table.getRows());

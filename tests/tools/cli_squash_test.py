@@ -109,6 +109,37 @@ class SquashTest(SquashCase):
         self.assertEqual((3, 11), (scopes["auth"]["archived"], scopes["auth"]["base"]))
         self.assert_exit(0, self.run_program("verify", "--full"))
 
+    def test_the_status_tells_of_the_last_squash(self):
+        self.generate()
+        before = self.scopes()
+        self.assertEqual({None}, {scope["last_squash"] for scope in before.values()})
+        self.assertEqual({None}, {scope["squashed_at"] for scope in before.values()})
+        self.squash("--scope", "auth,core", "--through", str(EVENTS // 2))
+        self.squash("--scope", "auth")
+        told = {}
+        for squash in self.records("squashes"):
+            told[squash["scope"]] = (squash["position"], squash["recorded_at"])
+        after = self.scopes()
+        found = {s: (of["last_squash"], of["squashed_at"]) for s, of in after.items()}
+        nothing = (None, None)
+        self.assertEqual({"system": nothing, "tenants": nothing, **told}, found)
+        for scope in ("core", "tenants"):
+            self.assertGreater(after[scope]["live_bytes"], 0)
+        self.assertLess(after["auth"]["live_bytes"], before["auth"]["live_bytes"] / 2)
+        shown = self.run_program("status", "-o", "table")
+        self.assert_exit(0, shown)
+        (header,) = (line for line in shown.stdout.decode().splitlines() if "live_bytes" in line)
+        self.assertEqual(["last_squash", "squashed_at"], header.split()[-2:])
+        (line,) = (x for x in shown.stdout.decode().splitlines() if x.startswith("auth "))
+        self.assertEqual([str(cell) for cell in told["auth"]], line.split()[-2:])
+        process = self.start("project", "--follow")
+        process.stdout.readline()
+        asked = self.scopes()
+        self.assertEqual(found, {s: (o["last_squash"], o["squashed_at"]) for s, o in asked.items()})
+        self.assertGreater(asked["core"]["live_bytes"], 0)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+
     def test_an_export_counts_causes_without_all_that_squashes_added(self):
         self.fill()
         self.squash()
