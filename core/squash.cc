@@ -179,10 +179,14 @@ class Squash {
     const auto cursor =
         view.cursor(Family::kLog, lower, keys::after_prefix(lower.substr(0, 2)), /*scan=*/false);
     cursor->seek_for_prev(keys::block(part.scope, wanted));
-    if (cursor->valid() && !options_.redact &&
-        Block(cursor->key(), cursor->value()).header().last > wanted) {
-      part.next = Block(cursor->key(), cursor->value()).header().first;
-      cursor->prev();
+    if (cursor->valid() && !options_.redact) {
+      const Block block(cursor->key(), cursor->value());
+      if (block.header().last > wanted) {
+        part.next = block.header().first;
+        part.report.uncut = static_cast<std::uint64_t>(std::ranges::count_if(
+            block.records(), [&](const StoredEvent& event) { return event.position <= wanted; }));
+        cursor->prev();
+      }
     }
     if (cursor->valid()) {
       const Block block(cursor->key(), cursor->value());

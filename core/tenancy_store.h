@@ -188,6 +188,9 @@ struct SquashedScope {
   events::Timestamp last_time;
   std::uint64_t log_bytes = 0;   // Of their records.
   std::uint64_t disk_bytes = 0;  // That their blocks and index entries took on the disk, about.
+  // Events up to the point that was asked for, or held at, that stay: of a block that goes on
+  // behind it, for no block is cut.
+  std::uint64_t uncut = 0;
   // Once it is done:
   std::uint64_t segments = 0;       // Files of the archive,
   std::uint64_t archive_bytes = 0;  // their bytes,

@@ -25,6 +25,7 @@ std::vector<Column> scope_report_columns(bool is_plan) {
           {"last_time", true},
           {"log_bytes"},
           {"disk_bytes"},
+          {"uncut", !is_plan},
           {"segments", is_plan},
           {"archive_bytes", is_plan},
           {"snapshot_entries", is_plan},
@@ -87,6 +88,7 @@ std::vector<Cell> scope_cells(const SquashReport& report, const SquashedScope& s
           any ? Cell(scope.last_time) : Cell(events::Null{}),
           number_cell(scope.log_bytes),
           number_cell(scope.disk_bytes),
+          number_cell(scope.uncut),
           once_done(scope.segments),
           once_done(scope.archive_bytes),
           once_done(scope.snapshot_entries),
@@ -104,6 +106,26 @@ std::uint64_t events_of(const SquashReport& report) {
   std::uint64_t events = 0;
   for (const SquashedScope& scope : report.scopes) events += scope.events;
   return events;
+}
+
+std::string uncut_summary(const SquashReport& report) {
+  std::uint64_t uncut = 0;
+  for (const SquashedScope& scope : report.scopes) uncut += scope.uncut;
+  if (uncut == 0) return {};
+  return fmt::format(
+      "; {} up to the point would stay, since what was written at once stays together", uncut);
+}
+
+std::string uncut_lines(const SquashReport& report) {
+  std::string lines;
+  for (const SquashedScope& scope : report.scopes) {
+    if (scope.uncut == 0) continue;
+    lines += fmt::format(
+        "- {}: {} events up to the point that was asked for stay, since what was written at once "
+        "stays together\n",
+        events::scope_name(scope.scope), scope.uncut);
+  }
+  return lines;
 }
 
 std::string lines_about(const events::Circumstances& by) {
@@ -187,12 +209,14 @@ std::string squash_summary(const SquashReport& report, bool is_plan) {
   const std::uint64_t events = events_of(report);
   const std::string where =
       report.discarded ? "and be kept nowhere" : "into " + report.archive.string();
-  if (events == 0) {
-    return is_plan ? "dry run: nothing has to leave the log" : "nothing had to leave the log";
-  }
   if (is_plan) {
-    return fmt::format("dry run: {} events would go {}; nothing was changed", events, where);
+    const std::string plan =
+        events == 0
+            ? "dry run: nothing has to leave the log"
+            : fmt::format("dry run: {} events would go {}; nothing was changed", events, where);
+    return plan + uncut_summary(report);
   }
+  if (events == 0) return "nothing had to leave the log";
   const std::string went = report.discarded ? "were proved to lead to the snapshot, and are gone"
                                             : fmt::format("went {}, read again and proved", where);
   return fmt::format("{} events {}; the store takes {}, before {}; {:.1f} s", events, went,
@@ -235,6 +259,7 @@ std::string squash_markdown(const events::Uuid& store, const SquashReport& repor
       events::format_timestamp(now), is_plan ? "" : lines_about(by), report.tail.value,
       report.discarded ? "none: history is discarded" : report.archive.string(),
       report.bytes_before, is_plan ? "" : fmt::format(" before, {} after", report.bytes_after));
+  text += uncut_lines(report);
   for (const std::string& line : behind_lines(report)) text += "- " + line + "\n";
   if (report.redaction) text += redaction_markdown(*report.redaction);
   if (report.scopes.empty()) return text;

@@ -140,6 +140,40 @@ class SquashTest(SquashCase):
         process.send_signal(signal.SIGINT)
         process.communicate()
 
+    def test_a_plan_tells_what_stays_because_no_block_is_cut(self):
+        self.generate()
+        seen = 0
+        for point in range(EVENTS // 3, EVENTS // 3 + 12):
+            options = ("squash", "--dry-run", "--through", str(point))
+            plan = self.squash(*options[1:])
+            uncut = sum(record["uncut"] for record in plan.values())
+            for scope in SCOPES:
+                events = self.records("log", "--scope", scope, "--through", str(point))
+                told = plan[scope]
+                self.assertEqual(len(events), told["events"] + told["uncut"])
+            result = self.run_program(*options, "-o", "table")
+            told = f"; {uncut} up to the point would stay, since".encode()
+            self.assertEqual(uncut > 0, told in result.stderr, result.stderr)
+            self.assertIn(b" uncut", result.stdout)
+            seen = max(seen, uncut)
+            if uncut:
+                last = (point, plan)
+        self.assertGreater(seen, 1)
+        self.assertEqual(0, sum(record["uncut"] for record in self.squash("--dry-run").values()))
+        point, plan = last
+        process = self.start("project", "--follow")
+        process.stdout.readline()
+        asked = self.squash("--dry-run", "--through", str(point))
+        for scope in SCOPES:
+            self.assertEqual(plan[scope]["uncut"], asked[scope]["uncut"])
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        done = self.squash("--through", str(point))
+        for scope in SCOPES:
+            self.assertEqual(plan[scope]["uncut"], done[scope]["uncut"])
+            live = self.records("log", "--scope", scope, "--live-only", "--through", str(point))
+            self.assertEqual(done[scope]["uncut"], len(live))
+
     def test_an_export_counts_causes_without_all_that_squashes_added(self):
         self.fill()
         self.squash()
