@@ -20,6 +20,7 @@
 #include "core/row_fold.h"
 #include "core/state.h"
 #include "events/kinds.h"
+#include "events/store_events.h"
 
 namespace tenantry {
 namespace {
@@ -77,6 +78,7 @@ class LogWalk {
   Derived walk() {
     // What cannot be read is told with the place up to which all was.
     try {
+      if (!catalogue_->empty()) read_redactions();
       visit_all();
     } catch (const CorruptionError& error) {
       check_.examined = last_read_.value;
@@ -93,6 +95,10 @@ class LogWalk {
   }
 
  private:
+  struct Told {
+    Position through;  // Of the tenant's events up to here nothing is said any more.
+    Position event;    // The last that tells so.
+  };
   struct Cursor {
     events::Scope scope;
     std::unique_ptr<BlockStream> blocks;
@@ -179,9 +185,25 @@ class LogWalk {
       progress_(derived_.events, input_.head.tail.value);
   }
 
+  // What the log says was redacted, by tenant.
+  void read_redactions() {
+    LogFilter filter;
+    filter.scope = events::Scope::SYSTEM;
+    filter.kinds = {events::find_kind("TenantRedacted")->number};
+    const LogReader reader(input_.view, input_.info, input_.head, input_.history);
+    reader.read(filter, [&](const StoredEvent& event) {
+      const events::Redacted told = events::read_redacted(events::EventView::over(event.payload));
+      Told& last = told_[told.tenant];
+      last.through = std::max(last.through, Position{told.through});
+      last.event = event.position;
+      return true;
+    });
+  }
+
   void check_payload(const StoredEvent& event) {
     if (is_redacted(event)) return check_redacted(event);
     const auto view = events::EventView::over(event.payload);
+    check_not_told(event, view);
     const bool agrees = view.kind().number == event.kind &&
                         view.kind().table->scope == event.scope && view.tenant() == event.tenant &&
                         events::stream_id(*view.kind().table, view.entity()) == event.stream;
@@ -194,10 +216,22 @@ class LogWalk {
     const auto view = view_of(event);
     const std::vector<Redaction>& redactions = catalogue_->of(event.scope).redactions;
     const auto redaction = std::ranges::find(redactions, event.tenant, &Redaction::tenant);
-    const bool is_told = redaction != redactions.end() && event.position <= redaction->through;
+    const auto told = told_.find(event.tenant);
+    const bool is_told = redaction != redactions.end() && event.position <= redaction->through &&
+                         told != told_.end() && event.position <= told->second.through;
     if (is_told && view.kind().table->scope == event.scope) return;
     note(check_,
          fmt::format("position {} has no payload, and no redaction says so", event.position.value));
+  }
+
+  // Of what was redacted nothing is left; but for what is another tenant's history, too.
+  void check_not_told(const StoredEvent& event, const events::EventView& view) {
+    if (told_.empty() || event.scope == events::Scope::SYSTEM) return;
+    const auto told = told_.find(event.tenant);
+    if (told == told_.end() || event.position > told->second.through || view.other_tenant()) return;
+    note(check_,
+         fmt::format("position {} still has its payload, and event {} says that it was redacted",
+                     event.position.value, told->second.event.value));
   }
 
   void compare_end(events::Scope scope, const ScopeHead& end) {
@@ -215,6 +249,7 @@ class LogWalk {
   const std::shared_ptr<const Catalogue> catalogue_ = input_.history.now();
   const Position discarded_ = catalogue_->discarded();
   Derived derived_;
+  std::map<events::Uuid, Told> told_;
   Position last_read_;
   events::Timestamp last_time_{INT64_MIN};
 };

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "core/backup.h"
 #include "core/catalogue.h"
 #include "core/error.h"
@@ -369,6 +371,52 @@ TEST_F(RedactTest, APayloadThatIsMissingWithoutARedactionIsDamage) {
   }
   open();
   EXPECT_THAT(failed_checks(), Contains(HasSubstr("no redaction says so")));
+}
+
+// Files of the archive from before a redaction, listed as they were, would pass for sound.
+TEST_F(RedactTest, WhatWasRedactedAndIsThereAgainIsDamage) {
+  live(10, 100);
+  (void)store().squash({}, {});
+  const events::Uuid tenant = tenants().at(0);
+  close();
+  std::filesystem::copy(directory() / "archive", temp_ / "archive");
+  const auto list = [&](const std::function<void(Storage&, const Catalogue&)>& work) {
+    const auto storage = open_rocks_storage({.directory = directory() / "db"});
+    work(*storage, read_catalogue(*storage));
+  };
+  Catalogue before;
+  list([&](Storage& /*storage*/, const Catalogue& catalogue) { before = catalogue; });
+  open();
+  const RedactionReport report = redact(of(tenant));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  close();
+  list([&](Storage& storage, const Catalogue& catalogue) {
+    ChangeSet changes;
+    for (const auto& [scope, of_scope] : catalogue.scopes) {
+      for (const Redaction& redaction : of_scope.redactions) {
+        remove_redaction(changes, scope, redaction);
+      }
+      for (const ArchiveSegment& segment : of_scope.segments) {
+        remove_segment(changes, scope, segment);
+      }
+      for (const ArchiveSegment& segment : before.of(scope).segments) {
+        put_segment(changes, scope, segment);
+      }
+    }
+    ASSERT_EQ(storage.write(changes, /*sync=*/true), WriteResult::kDone);
+  });
+  std::filesystem::copy(
+      temp_ / "archive", directory() / "archive",
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::skip_existing);
+  open();
+  const auto told = fmt::format("still has its payload, and event {} says", report.event.value);
+  EXPECT_THAT(failed_checks(), Contains(HasSubstr(told)));
+  std::size_t named = 0;
+  for (const CheckResult& check : store().verify(VerifyDepth::kFull, {})) {
+    for (const std::string& problem : check.problems)
+      named += problem.find(told) == std::string::npos ? 0 : 1;
+  }
+  EXPECT_EQ(named, std::min<std::uint64_t>(report.events, 20));
 }
 
 }  // namespace
