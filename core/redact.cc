@@ -112,7 +112,7 @@ class Redacting {
     now.view.reset();
     if (found_.events > 0) {
       if (const auto squash = squash_before()) report = run_squash(site_, *squash, progress_);
-      redact();
+      redact_after(report);
     }
     // Others may need them: backups have none of their own.
     for (const Replaced& replaced : files_) {
@@ -270,6 +270,29 @@ class Redacting {
 
   void tick() {
     if (++done_ % kTickEvents == 0 && progress_) progress_(done_, std::max(done_, total_));
+  }
+
+  // Who is told of a failure is told what is done all the same.
+  void redact_after(const SquashReport& squashed) {
+    std::uint64_t events = 0;
+    for (const SquashedScope& scope : squashed.scopes) events += scope.events;
+    const auto stands = [&](const std::exception& error) {
+      return fmt::format(
+          "{}; nothing is redacted, but the {} events that were squashed before are "
+          "in the archive",
+          error.what(), events);
+    };
+    try {
+      redact();
+    } catch (const UnavailableError& error) {
+      if (publishing_ || events == 0) throw;
+      const std::string hint = error.hint().empty() ? std::string() : error.hint() + "; ";
+      throw UnavailableError(stands(error), hint + "the same command goes on from there",
+                             error.code());
+    } catch (const CorruptionError& error) {
+      if (publishing_ || events == 0) throw;
+      throw CorruptionError(stands(error));
+    }
   }
 
   void redact() {

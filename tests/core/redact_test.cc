@@ -419,5 +419,41 @@ TEST_F(RedactTest, WhatWasRedactedAndIsThereAgainIsDamage) {
   EXPECT_EQ(named, std::min<std::uint64_t>(report.events, 20));
 }
 
+TEST_F(RedactTest, OneThatFailsBehindItsSquashSaysWhatStands) {
+  live(6, 100);
+  const events::Uuid tenant = tenants().at(0);
+  const Position tail = store().tail().tail;
+  close();
+  bool full = true;
+  Disk disk;
+  disk.free_space = [&](const std::filesystem::path& place) {
+    return full && place == directory() / "archive" ? 0 : free_space(place);
+  };
+  store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
+  try {
+    (void)redact(of(tenant));
+    ADD_FAILURE() << "there was no room for it";
+  } catch (const UnavailableError& error) {
+    EXPECT_EQ(error.code(), "disk_low");
+    EXPECT_THAT(error.what(), HasSubstr("a redaction needs some"));
+    EXPECT_THAT(error.what(), HasSubstr("nothing is redacted, but the"));
+    EXPECT_EQ(error.hint(), "free disk space; the same command goes on from there");
+  }
+  EXPECT_GT(store().tail().tail, tail);  // That the scopes were squashed.
+  EXPECT_EQ(store().complete_after(), Position{});
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  // Where nothing is left to be squashed the error is its own.
+  try {
+    (void)redact(of(tenant));
+    ADD_FAILURE() << "there was no room for it";
+  } catch (const UnavailableError& error) {
+    EXPECT_THAT(error.what(), Not(HasSubstr("squashed before")));
+    EXPECT_EQ(error.hint(), "free disk space");
+  }
+  full = false;
+  EXPECT_GT(redact(of(tenant)).events, 0U);
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace tenantry
