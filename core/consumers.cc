@@ -20,7 +20,10 @@ Consumer decode_consumer(std::string_view bytes) {
   return read_stored("a consumer", [&] {
     events::MessageView view(bytes);
     const auto root = view.root<format::Consumer>();
-    return Consumer{root.getName().cStr(), {root.getCheckpoint()}, {root.getNotedAt()}};
+    return Consumer{root.getName().cStr(),
+                    {root.getCheckpoint()},
+                    {root.getNotedAt()},
+                    root.getSchemaVersion()};
   });
 }
 
@@ -52,12 +55,17 @@ void require_consumers(const StorageReader& storage, const std::set<std::string>
   }
 }
 
+bool is_outdated(const Consumer& consumer, std::uint32_t present) {
+  return consumer.schema_version != 0 && consumer.schema_version < present;
+}
+
 void put_consumer(ChangeSet& changes, const Consumer& consumer) {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<format::Consumer>();
   root.setName(consumer.name);
   root.setCheckpoint(consumer.checkpoint.value);
   root.setNotedAt(consumer.noted_at.micros);
+  root.setSchemaVersion(consumer.schema_version);
   changes.put(Family::kMeta, consumer_key(consumer.name),
               events::encode_canonical(root.asReader()));
 }

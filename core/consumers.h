@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +16,9 @@ namespace tenantry {
 [[nodiscard]] std::vector<Consumer> read_consumers(const StorageReader& storage);
 [[nodiscard]] std::optional<Consumer> find_consumer(const StorageReader& storage,
                                                     const std::string& name);
+// Whether what it shows was made with an older schema version than `present`; one that is not noted
+// is taken for that.
+[[nodiscard]] bool is_outdated(const Consumer& consumer, std::uint32_t present);
 void put_consumer(ChangeSet& changes, const Consumer& consumer);
 void remove_consumer(ChangeSet& changes, const std::string& name);
 

@@ -226,4 +226,5 @@ struct Consumer @0xe1d2d5d4066832a9 {
   name @0 :Text;
   checkpoint @1 :UInt64;
   notedAt @2 :Int64;         # Microseconds since 1970 UTC.
+  schemaVersion @3 :UInt32;  # Of its rows; 0: not noted.
 }

@@ -173,8 +173,9 @@ class Redacting {
                        "tenantry log --tenant TENANT", kNotFoundExitCode);
     }
     for (const Consumer& consumer : read_consumers(*now.view)) {
-      if (consumer.checkpoint >= found_.last) continue;
-      behind_.push_back({consumer, !options_.rebase.contains(consumer.name)});
+      const bool outdated = is_outdated(consumer, site_.schema_version);
+      if (!outdated && consumer.checkpoint >= found_.last) continue;
+      behind_.push_back({consumer, !options_.rebase.contains(consumer.name), outdated});
     }
   }
 
@@ -217,6 +218,7 @@ class Redacting {
     for (const BehindConsumer& behind : behind_) {
       if (!behind.holds) continue;
       const Consumer& consumer = behind.consumer;
+      if (behind.outdated) throw_outdated(consumer);
       throw UsageError(
           "consumer_behind",
           fmt::format("{} has come to position {}, and could not read on to {} without what would "
@@ -226,6 +228,17 @@ class Redacting {
                       consumer.name),
           kConflictExitCode);
     }
+  }
+
+  [[noreturn]] void throw_outdated(const Consumer& consumer) const {
+    throw UsageError(
+        "consumer_outdated",
+        fmt::format("{} shows rows of schema version {}, not {}, and could not read again what "
+                    "would be redacted",
+                    consumer.name, consumer.schema_version, site_.schema_version),
+        fmt::format("`tenantry rebuild` fills it anew, `--rebase {}` does not wait for it",
+                    consumer.name),
+        kConflictExitCode);
   }
 
   // Of what is still in the log.

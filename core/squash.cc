@@ -137,15 +137,18 @@ class Squash {
     }
     behind_.clear();
     require_consumers(*now.view, options_.rebase);
-    Position held = wanted;
+    held_.reset();
     for (const Consumer& consumer : read_consumers(*now.view)) {
       if (options_.redact) break;  // Whoever asked for it has looked.
-      if (!misses_events(consumer, now.head, wanted)) continue;
+      const bool outdated = is_outdated(consumer, site_.schema_version);
+      if (!outdated && !misses_events(consumer, now.head, wanted)) continue;
       const bool holds = !options_.rebase.contains(consumer.name);
-      if (holds) held = std::min(held, consumer.checkpoint);
-      behind_.push_back({consumer, holds});
+      behind_.push_back({consumer, holds, outdated});
+      if (!holds) continue;
+      const Position needed = outdated ? Position{} : consumer.checkpoint;
+      held_ = std::min(held_.value_or(needed), needed);
     }
-    wanted = held;
+    wanted = std::min(wanted, held_.value_or(wanted));
     for (const events::ScopeInfo& info : events::scopes()) {
       if (!options_.scopes.empty() && !options_.scopes.contains(info.scope)) continue;
       Part part;
@@ -202,8 +205,11 @@ class Squash {
   }
 
   [[nodiscard]] bool has_work(const Part& part) const {
-    return part.through.seq > part.base().seq ||
-           (options_.discard_history && part.before->base.discarded.seq < part.base().seq);
+    if (part.through.seq > part.base().seq) return true;
+    // What somebody reads in the archive still is not discarded there either.
+    const bool is_held = held_ && *held_ < part.base().position;
+    return options_.discard_history && !is_held &&
+           part.before->base.discarded.seq < part.base().seq;
   }
   [[nodiscard]] bool has_work() const {
     return std::ranges::any_of(parts_, [&](const Part& part) { return has_work(part); });
@@ -648,6 +654,7 @@ class Squash {
   std::shared_ptr<const Catalogue> catalogue_;
   std::vector<Part> parts_;
   std::vector<BehindConsumer> behind_;
+  std::optional<Position> held_;  // What lies behind it somebody needs; none: nobody.
   std::vector<std::pair<std::ptrdiff_t, Counters>> expected_;  // By part: what its events lead to.
   std::size_t files_ = 0;
   std::uint64_t read_ = 0;

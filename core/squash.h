@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -35,6 +36,7 @@ struct SquashSite {
   std::function<void(std::function<void(BatchWriter&)> act)> commit;
   std::function<Moment()> look;
   const Disk& disk;
+  std::uint32_t schema_version = 0;  // The present one: consumers of an older one hold it back.
 };
 
 // See TenancyStore. One at a time. Of a redaction: whatever blocks have events up to `through`

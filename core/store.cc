@@ -76,6 +76,7 @@ class Store final : public TenancyStore {
         clock_(clock),
         ids_(ids),
         warn_(options.warn),
+        schema_version_(options.schema_version),
         log_(make_embedded_log(*opened_.storage, opened_.info)),
         writer_({opened_.info, *opened_.storage, *log_, clock, ids, options.group_commands_max,
                  [this](const Head& head) { resolved_.advance(head.batch_seq); },
@@ -233,11 +234,16 @@ class Store final : public TenancyStore {
     return status;
   }
 
-  void note_consumer(const std::string& name, Position checkpoint) override {
+  void note_consumer(const std::string& name, Position checkpoint, bool filled_anew) override {
     require_writable();
-    const Consumer consumer{name, checkpoint, clock_.now()};
     const auto known = find_consumer(*opened_.storage, name);
-    if (known && known->checkpoint == checkpoint) return;
+    const bool keeps = known && known->schema_version != 0 && !filled_anew;
+    const Consumer consumer{name, checkpoint, clock_.now(),
+                            keeps ? known->schema_version : schema_version_};
+    if (known && known->checkpoint == checkpoint &&
+        known->schema_version == consumer.schema_version) {
+      return;
+    }
     writer_.commit([&](BatchWriter& batch) { put_consumer(batch.beside(), consumer); });
   }
 
@@ -362,7 +368,8 @@ class Store final : public TenancyStore {
             clock_,
             [this](Writer::Act act) { writer_.commit(std::move(act)); },
             [this] { return look(); },
-            *opened_.disk};
+            *opened_.disk,
+            schema_version_};
   }
 
   // Whoever copies sealed files, or removes some, does it alone.
@@ -386,6 +393,7 @@ class Store final : public TenancyStore {
   const Clock& clock_;
   IdSource& ids_;
   std::function<void(const std::string&)> warn_;
+  const std::uint32_t schema_version_;
   std::unique_ptr<CommitLog> log_;
   mutable Writer writer_;  // Readers tell it what they saw.
   mutable ResolveCache resolved_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "core/database_memory.h"
 #include "core/disk.h"
 #include "core/tenancy_store.h"
+#include "events/tables.h"
 
 namespace tenantry {
 
@@ -24,6 +26,8 @@ struct StoreOptions {
   // what went wrong at closing. Empty: nobody.
   std::function<void(const std::string&)> warn{};
   Disk disk{};
+  // Of what readers of the log are filled with; tests say another.
+  std::uint32_t schema_version = events::kSchemaVersion;
 };
 
 // Makes an empty store in a directory that does not exist or is empty. False when there is a store

@@ -116,6 +116,10 @@ struct Consumer {
   std::string name;
   Position checkpoint;
   events::Timestamp noted_at;
+  // events::kSchemaVersion of what filled it; 0: not noted (by a version before there was any),
+  // and taken for the present one. While it is older than that nothing is squashed: whoever fills
+  // it anew from the events finds them where they were.
+  std::uint32_t schema_version = 0;
 };
 
 struct StoreStatus {
@@ -201,10 +205,11 @@ struct SquashedScope {
   Hash chain_hash{};  // Of the last event that left.
 };
 
-// A consumer that has not seen all that could go.
+// A consumer that has not seen all that could go, or would have to see it again.
 struct BehindConsumer {
   Consumer consumer;
-  bool holds = true;  // Nothing behind its checkpoint goes; else it is rebased.
+  bool holds = true;      // Nothing behind its checkpoint goes; else it is rebased.
+  bool outdated = false;  // Its schema version is an older one: if it holds, nothing goes at all.
 };
 
 // What a redaction takes away, or took.
@@ -309,8 +314,10 @@ class TenancyStore : public EventSource {
   }
   [[nodiscard]] virtual StoreStatus status() const = 0;
   // Notes how far a reader of the log has come; durable. Whoever is noted holds squashes back to
-  // its checkpoint. Throws UsageError for a store that is open for reading only.
-  virtual void note_consumer(const std::string& name, Position checkpoint) = 0;
+  // its checkpoint. `filled_anew`: all that it shows was made by this version since position 0, or
+  // from the state; else it keeps the schema version that is noted, if any is. Throws UsageError
+  // for a store that is open for reading only.
+  virtual void note_consumer(const std::string& name, Position checkpoint, bool filled_anew) = 0;
   // False if there is none of that name.
   virtual bool forget_consumer(const std::string& name) = 0;
   // Copies the store to a directory that is empty or not there, outside its own; all of it or

@@ -16,6 +16,11 @@
 // thread.
 namespace tenantry::events {
 
+// Of what events make of rows. Raised with every change after which a read model that was filled
+// before differs from one that is filled now: a column more, another type or meaning. One of an
+// older version has to be filled anew.
+inline constexpr std::uint32_t kSchemaVersion = 1;
+
 // Where a field lies in its struct. Looked up once: to ask a schema costs more than to read a
 // field.
 struct FieldPlace {

@@ -14,10 +14,10 @@ class CheckpointNote {
  public:
   explicit CheckpointNote(Session& session) : session_(session) {}
 
-  // Durable when it is over.
-  void note(const std::string& name, Position checkpoint);
-  // The same once in a while.
-  void note_now_and_then(const std::string& name, Position checkpoint);
+  // Durable when it is over. `filled_anew`: see TenancyStore::note_consumer().
+  void note(const std::string& name, Position checkpoint, bool filled_anew);
+  // The same once in a while, and at once of what was filled anew.
+  void note_now_and_then(const std::string& name, Position checkpoint, bool filled_anew);
 
  private:
   Session& session_;

@@ -60,7 +60,10 @@ class ProjectCommand final : public Command {
     const TenancyStore& store = session.store();
     const auto target = session.open_read_model(/*read_only=*/false);
     const projections::Projected projected = project_new(session, store, *target);
-    if (!dry_run_) CheckpointNote(session).note(name_of(*target), projected.mark.position);
+    if (!dry_run_) {
+      CheckpointNote(session).note(name_of(*target), projected.mark.position,
+                                   is_filled_anew(projected));
+    }
     print_record(session.out(), session.printing(), project_columns(),
                  cells_of(*target, store, projected));
     return projected.stopped ? ExitCode::kInterrupted : ExitCode::kDone;
@@ -94,12 +97,18 @@ class ProjectCommand final : public Command {
         printer.flush();
       }
       name = name_of(*target);
-      notes.note_now_and_then(name, projected.mark.position);
+      notes.note_now_and_then(name, projected.mark.position, is_filled_anew(projected));
       return {FollowStep::Next::kWait, projected.mark.position};
     });
-    if (shown) notes.note(name, *shown);
+    if (shown) notes.note(name, *shown, /*filled_anew=*/false);
     printer.finish();
     return ExitCode::kInterrupted;
+  }
+
+  // Whether this run made all that there is.
+  static bool is_filled_anew(const projections::Projected& projected) {
+    const std::uint64_t shown = projected.mark.position.value;
+    return shown > 0 && (projected.loaded || projected.events == shown);
   }
 
   [[nodiscard]] std::string name_of(const projections::ReadModel& target) const {

@@ -203,7 +203,7 @@ class RebuildCommand final : public Command {
     if (certificate.dry_run || !certificate.correct() || options_.tenant || options_.as_of) return;
     const std::vector<Consumer> known = session.store().status().consumers;
     if (std::ranges::find(known, name, &Consumer::name) == known.end()) return;
-    CheckpointNote(session).note(name, certificate.mark.position);
+    CheckpointNote(session).note(name, certificate.mark.position, /*filled_anew=*/true);
   }
 
   // What an application reads is not taken back in time by mistake.

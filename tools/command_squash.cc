@@ -80,7 +80,8 @@ class SquashCommand final : public Command {
         ->needs(tenant);
     tenant->needs("--redact");
     app.add_option("--rebase", rebase_,
-                   "do not wait for this consumer, and forget it; may be given several times")
+                   "do not wait for this consumer, which is behind or shows rows of an older "
+                   "schema version, and forget it; may be given several times")
         ->type_name("NAME");
     app.add_option("--report", report_, "write the report, as Markdown, there too")
         ->type_name("FILE");

@@ -67,13 +67,16 @@ std::vector<std::vector<Cell>> consumer_records(const StoreStatus& status) {
   for (const Consumer& consumer : status.consumers) {
     const std::uint64_t at = consumer.checkpoint.value;
     records.push_back({consumer.name, number_cell(at), number_cell(tail > at ? tail - at : 0),
-                       consumer.noted_at});
+                       consumer.noted_at,
+                       consumer.schema_version > 0 ? number_cell(consumer.schema_version)
+                                                   : Cell(events::Null{})});
   }
   return records;
 }
 
 const std::vector<Column>& consumer_columns() {
-  static const std::vector<Column> columns = {{"consumer"}, {"checkpoint"}, {"lag"}, {"noted_at"}};
+  static const std::vector<Column> columns = {
+      {"consumer"}, {"checkpoint"}, {"lag"}, {"noted_at"}, {"schema_version"}};
   return columns;
 }
 

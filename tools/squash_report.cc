@@ -9,6 +9,7 @@
 
 #include "core/hash.h"
 #include "events/kinds.h"
+#include "events/tables.h"
 #include "events/text.h"
 #include "tools/json_builder.h"
 
@@ -176,6 +177,19 @@ std::string redaction_markdown(const RedactionReport& redaction) {
       redaction.event.value);
 }
 
+std::string outdated_line(const BehindConsumer& behind) {
+  const Consumer& consumer = behind.consumer;
+  const std::string why = fmt::format("it shows rows of schema version {}, not {}",
+                                      consumer.schema_version, events::kSchemaVersion);
+  if (!behind.holds) {
+    return fmt::format("{} is not waited for, and forgotten: {}", consumer.name, why);
+  }
+  return fmt::format(
+      "nothing goes for {}: {}, and filled anew from the events it would have to read them again; "
+      "`tenantry rebuild` fills it anew, `--rebase {}` does not wait for it",
+      consumer.name, why, consumer.name);
+}
+
 }  // namespace
 
 void print_squash(Session& session, const SquashReport& report, bool is_plan) {
@@ -236,6 +250,10 @@ std::vector<std::string> behind_lines(const SquashReport& report) {
   }
   for (const BehindConsumer& behind : report.behind) {
     const Consumer& consumer = behind.consumer;
+    if (behind.outdated) {
+      lines.push_back(outdated_line(behind));
+      continue;
+    }
     lines.push_back(
         behind.holds
             ? fmt::format("{} has come to position {} (noted {}): nothing behind it goes; "

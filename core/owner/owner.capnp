@@ -54,7 +54,7 @@ interface Owner {
   readBeginning @13 (through :UInt64, skip :UInt64, entries :Bool)
       -> (beginning :Beginning, entries :Data, ended :Bool, fault :Fault);
   # Behind the first `skip` entries; with `entries` false none of them.
-  noteConsumer @14 (name :Text, checkpoint :UInt64) -> (fault :Fault);
+  noteConsumer @14 (name :Text, checkpoint :UInt64, filledAnew :Bool) -> (fault :Fault);
   forgetConsumer @15 (name :Text) -> (found :Bool, fault :Fault);
 }
 
@@ -122,6 +122,7 @@ struct Squash {
   struct Behind {
     consumer @0 :Consumer;
     holds @1 :Bool;
+    outdated @2 :Bool;
   }
   struct Scope {
     scope @0 :UInt16;
@@ -260,6 +261,7 @@ struct Consumer {
   name @0 :Text;
   checkpoint @1 :UInt64;
   notedAt @2 :Int64;
+  schemaVersion @3 :UInt32;
 }
 
 struct Beginning {

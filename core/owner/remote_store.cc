@@ -389,12 +389,13 @@ class Remote final : public RemoteStore {
   Position discarded() const override { return read_beginning({}, {}).discarded; }
   Position complete_after() const override { return read_beginning({}, {}).complete_after; }
 
-  void note_consumer(const std::string& name, Position checkpoint) override {
+  void note_consumer(const std::string& name, Position checkpoint, bool filled_anew) override {
     held_->call<bool>(
         [&](wire::Owner::Client& owner) {
           auto request = owner.noteConsumerRequest();
           request.setName(name.c_str());
           request.setCheckpoint(checkpoint.value);
+          request.setFilledAnew(filled_anew);
           return request;
         },
         [](auto& /*response*/) { return true; });

@@ -378,10 +378,11 @@ class OwnerServer final : public wire::Owner::Server {
   kj::Promise<void> noteConsumer(NoteConsumerContext context) override {
     const std::string name(context.getParams().getName().cStr());
     const Position checkpoint{context.getParams().getCheckpoint()};
+    const bool filled_anew = context.getParams().getFilledAnew();
     return desk_.answer<bool>(
         context,
-        [&store = desk_.store, name, checkpoint] {
-          store.note_consumer(name, checkpoint);
+        [&store = desk_.store, name, checkpoint, filled_anew] {
+          store.note_consumer(name, checkpoint, filled_anew);
           return true;
         },
         [](auto& /*results*/, bool /*noted*/) {});

@@ -228,10 +228,10 @@ class SharedStore final : public TenancyStore {
   }
 
   // Both may be repeated.
-  void note_consumer(const std::string& name, Position checkpoint) override {
+  void note_consumer(const std::string& name, Position checkpoint, bool filled_anew) override {
     require_writable();
     ask([&](const std::shared_ptr<Reached>& reached) {
-      reached->store->note_consumer(name, checkpoint);
+      reached->store->note_consumer(name, checkpoint, filled_anew);
       return true;
     });
   }

@@ -304,10 +304,14 @@ void write_consumer(wire::Consumer::Builder to, const Consumer& consumer) {
   to.setName(text_of(consumer.name));
   to.setCheckpoint(consumer.checkpoint.value);
   to.setNotedAt(consumer.noted_at.micros);
+  to.setSchemaVersion(consumer.schema_version);
 }
 
 Consumer read_consumer(wire::Consumer::Reader consumer) {
-  return {text_of(consumer.getName()), {consumer.getCheckpoint()}, {consumer.getNotedAt()}};
+  return {text_of(consumer.getName()),
+          {consumer.getCheckpoint()},
+          {consumer.getNotedAt()},
+          consumer.getSchemaVersion()};
 }
 
 }  // namespace
@@ -552,6 +556,7 @@ void write_squash(wire::Squash::Builder to, const SquashReport& report) {
   for (unsigned int n = 0; n < behind.size(); ++n) {
     write_consumer(behind[n].initConsumer(), report.behind[n].consumer);
     behind[n].setHolds(report.behind[n].holds);
+    behind[n].setOutdated(report.behind[n].outdated);
   }
   if (report.redaction) write_redaction(to.initRedaction(), *report.redaction);
 }
@@ -586,7 +591,8 @@ SquashReport read_squash(wire::Squash::Reader report) {
   read.bytes_after = report.getBytesAfter();
   read.micros = report.getMicros();
   for (const auto behind : report.getBehind()) {
-    read.behind.push_back({read_consumer(behind.getConsumer()), behind.getHolds()});
+    read.behind.push_back(
+        {read_consumer(behind.getConsumer()), behind.getHolds(), behind.getOutdated()});
   }
   if (report.hasRedaction()) read.redaction = read_redaction(report.getRedaction());
   return read;

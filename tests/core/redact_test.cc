@@ -293,12 +293,18 @@ TEST_F(RedactTest, WhatWasSaidIsNowhereInTheStore) {
 TEST_F(RedactTest, WaitsForReadersThatAreNoted) {
   live(4, 100);
   const events::Uuid tenant = tenants().at(0);
-  store().note_consumer("app", Position{1});
+  store().note_consumer("app", Position{1}, false);
   const auto before = events_by_position(store().tail().tail);
   EXPECT_EQ(usage_code([&] { redact(of(tenant)); }), "consumer_behind");
   for (const auto& [position, event] : events_by_position(store().tail().tail)) {
     EXPECT_EQ(event.words, before.at(position).words);
   }
+  // One that has seen all, but would have to be filled anew.
+  store().note_consumer("app", store().tail().tail, true);
+  close();
+  store_ = open_store({.directory = directory(), .schema_version = events::kSchemaVersion + 1},
+                      clock_, ids_);
+  EXPECT_EQ(usage_code([&] { redact(of(tenant)); }), "consumer_outdated");
   SquashOptions options = of(tenant);
   options.rebase = {"app"};
   EXPECT_GT(redact(options).events, 0U);

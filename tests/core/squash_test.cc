@@ -6,8 +6,10 @@
 #include <thread>
 
 #include "core/backup.h"
+#include "core/consumers.h"
 #include "core/error.h"
 #include "core/file_ops.h"
+#include "core/storage.h"
 #include "events/store_events.h"
 #include "tests/core/reading_test_base.h"
 
@@ -221,9 +223,9 @@ TEST_F(SquashTest, WaitsForReadersThatAreNoted) {
   user("ann");
   user("ben");
   user("cem");
-  store().note_consumer("sqlite:app", Position{2});
-  store().note_consumer("audit", Position{1});
-  store().note_consumer("audit", Position{3});
+  store().note_consumer("sqlite:app", Position{2}, false);
+  store().note_consumer("audit", Position{1}, false);
+  store().note_consumer("audit", Position{3}, false);
   ASSERT_THAT(store().status().consumers, SizeIs(2));
   EXPECT_EQ(store().status().consumers.back().name, "sqlite:app");
   SquashReport report = squash();
@@ -245,6 +247,98 @@ TEST_F(SquashTest, WaitsForReadersThatAreNoted) {
   EXPECT_THAT(failed_checks(), IsEmpty());
   options.rebase = {"nobody"};
   EXPECT_THROW(squash(options), UsageError);
+}
+
+class SquashSchemaTest : public SquashTest {
+ protected:
+  // As a program would whose events make other rows than those before did.
+  void reopen_with_schema(std::uint32_t version) {
+    close();
+    store_ = open_store({.directory = directory(), .schema_version = version}, clock_, ids_);
+  }
+  static SquashOptions without(const std::string& consumer) {
+    SquashOptions options;
+    options.rebase = {consumer};
+    return options;
+  }
+};
+
+TEST_F(SquashSchemaTest, NothingGoesForAReaderOfAnOlderSchema) {
+  user("ann");
+  user("ben");
+  store().note_consumer("app", Position{2}, false);
+  EXPECT_EQ(store().status().consumers.at(0).schema_version, events::kSchemaVersion);
+  reopen_with_schema(events::kSchemaVersion + 1);
+  store().note_consumer("new", Position{2}, false);
+  user("cem");
+  store().note_consumer("app", Position{3}, false);
+  store().note_consumer("new", Position{3}, false);
+  for (const SquashReport& report : {store().plan_squash({}, {}), squash()}) {
+    EXPECT_EQ(squashed_events(report), 0U);
+    ASSERT_THAT(report.behind, SizeIs(1));
+    EXPECT_EQ(report.behind[0].consumer.name, "app");
+    EXPECT_EQ(report.behind[0].consumer.schema_version, events::kSchemaVersion);
+    EXPECT_TRUE(report.behind[0].holds);
+    EXPECT_TRUE(report.behind[0].outdated);
+  }
+  const SquashReport report = squash(without("app"));
+  EXPECT_EQ(squashed_events(report), 3U);
+  ASSERT_THAT(report.behind, SizeIs(1));
+  EXPECT_FALSE(report.behind[0].holds);
+  ASSERT_THAT(store().status().consumers, SizeIs(1));
+  EXPECT_EQ(store().status().consumers[0].name, "new");
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(SquashSchemaTest, AReaderThatIsFilledAnewHoldsNothingBack) {
+  user("ann");
+  store().note_consumer("app", Position{1}, true);
+  reopen_with_schema(events::kSchemaVersion + 1);
+  EXPECT_EQ(squashed_events(squash()), 0U);
+  store().note_consumer("app", Position{1}, true);
+  EXPECT_EQ(store().status().consumers.at(0).schema_version, events::kSchemaVersion + 1);
+  const SquashReport report = squash();
+  EXPECT_EQ(squashed_events(report), 1U);
+  EXPECT_THAT(report.behind, IsEmpty());
+}
+
+TEST_F(SquashSchemaTest, WhatIsNotNotedIsTakenForThePresentOne) {
+  user("ann");
+  close();
+  {
+    const auto storage = open_rocks_storage({.directory = directory() / "db"});
+    ChangeSet changes;
+    put_consumer(changes, {"app", Position{1}, clock_.now()});
+    ASSERT_EQ(storage->write(changes, /*sync=*/true), WriteResult::kDone);
+  }
+  reopen_with_schema(events::kSchemaVersion + 1);
+  EXPECT_EQ(store().status().consumers.at(0).schema_version, 0U);
+  EXPECT_THAT(store().plan_squash({}, {}).behind, IsEmpty());
+  store().note_consumer("app", Position{1}, false);
+  EXPECT_EQ(store().status().consumers.at(0).schema_version, events::kSchemaVersion + 1);
+  EXPECT_EQ(squashed_events(squash()), 1U);
+}
+
+TEST_F(SquashSchemaTest, TheArchiveThatItWouldReadIsNotDiscarded) {
+  user("ann");
+  user("ben");
+  squash();
+  SquashOptions discard;
+  discard.discard_history = true;
+  const auto refused = [&] {
+    EXPECT_FALSE(squash(discard).behind.empty());
+    EXPECT_EQ(store().status().discarded, Position{});
+    EXPECT_THAT(log().front(), std::string("1 UserRegistered"));
+  };
+  store().note_consumer("app", Position{1}, true);  // It has not read all of the archive.
+  refused();
+  store().note_consumer("app", Position{2}, true);
+  reopen_with_schema(events::kSchemaVersion + 1);
+  refused();
+  discard.rebase = {"app"};
+  squash(discard);
+  EXPECT_EQ(store().status().discarded, Position{2});
+  EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
 class DiscardTest : public SquashTest {

@@ -164,6 +164,7 @@ class RedactTest(CliTestCase):
         self.assertIn(b"--rebase", result.stderr)
         consumers = self.records("status")[0]["consumers"]
         (late,) = [consumer["consumer"] for consumer in consumers if consumer["lag"] > 0]
+        self.assertEqual([1, 1], [consumer["schema_version"] for consumer in consumers])
         self.redact("--rebase", late)
         self.assert_exit(0, self.run_program("project", "-q", "--read-model", followed))
         self.assert_error(
