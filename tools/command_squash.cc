@@ -193,12 +193,27 @@ class SquashCommand final : public Command {
     if (!session.confirm(what, id)) throw UsageError("not_confirmed", "nothing was redacted");
   }
 
+  // A redaction may be stopped behind the squash that comes before it.
+  static SquashReport carry_out(Session& session, TenancyStore& store, const SquashOptions& options,
+                                const Progress& progress) {
+    try {
+      return store.squash(options, progress);
+    } catch (const Interrupted&) {
+      if (options.redact) {
+        session.remark(
+            "what is done by now stays: `tenantry squashes` tells of it, and the same command goes "
+            "on from there");
+      }
+      throw;
+    }
+  }
+
   [[nodiscard]] SquashReport squash(Session& session, const SquashOptions& options) const {
     TenancyStore& store = session.store();
     ProgressMeter meter(session.progress_mode(false), redact_ ? "redact" : "squash", "events");
     const Progress progress = session.progress_of(meter);
-    SquashReport report =
-        dry_run_ ? store.plan_squash(options, progress) : store.squash(options, progress);
+    SquashReport report = dry_run_ ? store.plan_squash(options, progress)
+                                   : carry_out(session, store, options, progress);
     if (options.archive.empty()) report.archive = paths_of(session).archive();
     return report;
   }

@@ -252,6 +252,27 @@ class RedactTest(CliTestCase):
         process.send_signal(signal.SIGINT)
         process.communicate()
 
+    def test_one_that_is_interrupted_goes_on_from_there(self):
+        chance = random.Random(7)
+        interrupted = 0
+        for number in range(40):
+            if interrupted == 3:
+                break
+            original, self.store = self.store, self.copy(f"copy-{number}")
+            program = self.start("squash", "--tenant", self.tenant, "--redact", "--yes")
+            time.sleep(chance.uniform(0.02, 0.12))
+            program.send_signal(signal.SIGINT)
+            errors = program.communicate()[1]
+            if program.returncode == 130 and errors:
+                interrupted += 1
+                self.assertIn(b"the same command goes on from there", errors)
+            done = self.records("log", "--kind", "TenantRedacted")
+            again = self.redact()
+            self.assertEqual(bool(done), again["events"] == 0)
+            self.assert_exit(0, self.run_program("verify", "--full"))
+            self.store = original
+        self.assertGreater(interrupted, 0)
+
     def test_one_that_is_killed_is_forgotten_or_finished(self):
         chance = random.Random(3)
         undone = 0
