@@ -344,8 +344,13 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
     if (fs::exists(archive, error)) backup.archive = list_files(archive);
   }
   count_files(backup);
-  // Where files cannot have a second name, RocksDB has copied them.
-  for (const BackupFile& file : backup.files) fsync_file(database / file.name);
+  for (const BackupFile& file : backup.files) {
+    // The second name of a table file is one of what was durable before the database spoke of it.
+    // Where files cannot have one, RocksDB has copied them.
+    const fs::path path = database / file.name;
+    if (path.extension() == ".sst" && fs::hard_link_count(path, error) > 1) continue;
+    fsync_file(path);
+  }
   fsync_directory(database);
   write_file_durably(made.path() / ".gitignore", "*\n");
   write_file_durably(made.path() / kBackupName, encode_backup(backup));

@@ -75,7 +75,54 @@ class SquashFaultsTest : public ReadingTestBase {
 };
 
 class SquashFailedChangeTest : public SquashFaultsTest,
-                               public ::testing::WithParamInterface<FaultyFiles::Repeat> {};
+                               public ::testing::WithParamInterface<FaultyFiles::Repeat> {
+ protected:
+  // Squashes what set_aside() has kept, again and again; each time another change of the database
+  // fails, until there are no more. Afterwards the store is opened as usual, and `look` says
+  // whether the squash is published; what it had promised to hold is looked at there.
+  void fail_each_change(const std::function<SquashOptions(long fault)>& options_of,
+                        const std::function<bool(long fault)>& look) {
+    long undone = 0;
+    long published = 0;
+    for (long fault = 1;; fault += kEachFault) {
+      ASSERT_LT(fault, kSquashFaultsMax);
+      SCOPED_TRACE("change " + std::to_string(fault));
+      restore();
+      const auto faulty = std::make_shared<FaultyFiles>(fault, GetParam());
+      const bool answered = squash_on(faulty, options_of(fault));
+      open();
+      const bool is_published = look(fault);
+      EXPECT_TRUE(is_published || !answered);
+      close();
+      if (HasFailure()) break;
+      if (!answered) ++(is_published ? published : undone);
+      if (faulty->met_fault()) continue;
+      EXPECT_TRUE(answered);
+      break;
+    }
+    EXPECT_GT(undone, 5);
+    EXPECT_GT(published, 0);
+  }
+
+ private:
+  // Whether it says that it is done.
+  bool squash_on(const std::shared_ptr<FaultyFiles>& files, const SquashOptions& options) {
+    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
+    Disk disk;
+    disk.open_storage = [&](const RocksOptions& opened) {
+      return open_rocks_storage_on(*env, opened);
+    };
+    bool answered = false;
+    try {
+      store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
+      (void)store().squash(options, {});
+      answered = true;
+    } catch (const UnavailableError&) {
+    }
+    close();
+    return answered;
+  }
+};
 
 TEST_P(SquashFailedChangeTest, IsDoneOrUndoneWhicheverChangeOfTheDatabaseFails) {
   run_all(history_of(5, 60));
@@ -85,48 +132,24 @@ TEST_P(SquashFailedChangeTest, IsDoneOrUndoneWhicheverChangeOfTheDatabaseFails) 
   of_tenants.scopes = {events::Scope::TENANTS};
   const Position last = store().plan_squash(of_tenants, {}).scopes.back().through;
   set_aside();
-  long undone = 0;
-  long published = 0;
-  for (long fault = 1;; fault += kEachFault) {
-    ASSERT_LT(fault, kSquashFaultsMax);
-    restore();
-    const auto faulty = std::make_shared<FaultyFiles>(fault, GetParam());
-    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(faulty);
-    Disk disk;
-    disk.open_storage = [&](const RocksOptions& options) {
-      return open_rocks_storage_on(*env, options);
-    };
+  const auto options_of = [&](long fault) {
     SquashOptions options = of_tenants;
     if (fault % 2 == 0) options.archive = elsewhere();
-    bool answered = false;
-    try {
-      store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
-      (void)store().squash(options, {});
-      answered = true;
-    } catch (const UnavailableError&) {
-    }
-    close();
-    open();
-    EXPECT_TRUE(history(tail) == before) << fault;
-    EXPECT_THAT(failed_checks(), IsEmpty()) << fault;
+    return options;
+  };
+  fail_each_change(options_of, [&](long fault) {
+    EXPECT_TRUE(history(tail) == before);
+    EXPECT_THAT(failed_checks(), IsEmpty());
     const bool is_published = store().tail().tail > tail;
-    EXPECT_EQ(base(), is_published ? last : Position{}) << fault;
-    EXPECT_TRUE(is_published || !answered) << fault;
+    EXPECT_EQ(base(), is_published ? last : Position{});
     if (!is_published) {
-      EXPECT_THAT(files_in(archive()), IsEmpty()) << fault;
-      EXPECT_THAT(files_in(elsewhere()), IsEmpty()) << fault;
+      EXPECT_THAT(files_in(archive()), IsEmpty());
+      EXPECT_THAT(files_in(elsewhere()), IsEmpty());
     }
-    if (!answered) ++(is_published ? published : undone);
     if (fault % 5 == 0) (void)store().squash({}, {});
-    EXPECT_TRUE(history(tail) == before) << fault;
-    close();
-    if (HasFailure()) break;
-    if (faulty->met_fault()) continue;
-    EXPECT_TRUE(answered);
-    break;
-  }
-  EXPECT_GT(undone, 5);
-  EXPECT_GT(published, 0);
+    EXPECT_TRUE(history(tail) == before);
+    return is_published;
+  });
 }
 
 TEST_P(SquashFailedChangeTest, ARedactionIsDoneOrUndoneWhicheverChangeFails) {
@@ -146,46 +169,22 @@ TEST_P(SquashFailedChangeTest, ARedactionIsDoneOrUndoneWhicheverChangeFails) {
   });
   set_aside();
   fs::rename(elsewhere(), temp_ / "archived");
-  long undone = 0;
-  long published = 0;
-  for (long fault = 1;; fault += kEachFault) {
-    ASSERT_LT(fault, kSquashFaultsMax);
-    restore();
+  const auto options_of = [&](long /*fault*/) {
     fs::copy(temp_ / "archived", elsewhere());
-    const auto faulty = std::make_shared<FaultyFiles>(fault, GetParam());
-    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(faulty);
-    Disk disk;
-    disk.open_storage = [&](const RocksOptions& opened) {
-      return open_rocks_storage_on(*env, opened);
-    };
-    bool answered = false;
-    try {
-      store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
-      (void)store().squash(options, {});
-      answered = true;
-    } catch (const UnavailableError&) {
-    }
-    close();
-    open();
+    return options;
+  };
+  fail_each_change(options_of, [&](long /*fault*/) {
     const bool is_published = store().complete_after().value > 0;
-    EXPECT_TRUE(is_published || !answered) << fault;
-    EXPECT_EQ(history(tail) == before, !is_published) << fault;
-    EXPECT_TRUE(rows_of(*store().rows_now().rows) == rows) << fault;
-    EXPECT_THAT(failed_checks(), IsEmpty()) << fault;
+    EXPECT_EQ(history(tail) == before, !is_published);
+    EXPECT_TRUE(rows_of(*store().rows_now().rows) == rows);
+    EXPECT_THAT(failed_checks(), IsEmpty());
     // What was there may be needed by others.
-    EXPECT_EQ(files_in(elsewhere()).size(), is_published ? 2U : 1U) << fault;
-    if (!answered) ++(is_published ? published : undone);
+    EXPECT_EQ(files_in(elsewhere()).size(), is_published ? 2U : 1U);
     (void)store().squash(options, {});
-    EXPECT_TRUE(store().complete_after().value > 0) << fault;
-    EXPECT_THAT(failed_checks(), IsEmpty()) << fault;
-    close();
-    if (HasFailure()) break;
-    if (faulty->met_fault()) continue;
-    EXPECT_TRUE(answered);
-    break;
-  }
-  EXPECT_GT(undone, 5);
-  EXPECT_GT(published, 0);
+    EXPECT_TRUE(store().complete_after().value > 0);
+    EXPECT_THAT(failed_checks(), IsEmpty());
+    return is_published;
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Repeats, SquashFailedChangeTest,

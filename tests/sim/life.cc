@@ -1,10 +1,8 @@
 #include "tests/sim/life.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <optional>
-#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,6 +15,8 @@
 #include "projections/rebuild.h"
 #include "projections/sqlite/sqlite_read_model.h"
 #include "tests/core/random_history.h"
+#include "tests/sim/random.h"
+#include "tests/sim/redaction_watch.h"
 #include "tests/sim/squash_watch.h"
 
 namespace tenantry::sim {
@@ -24,25 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kOtherSteps = 60;
-constexpr std::array<std::string_view, 17> kActionNames{
-    "commands",   "retry",  "flush",        "reopen",    "project", "rebuild",
-    "verify",     "clock",  "second owner", "full disk", "fault",   "kill",
-    "power loss", "people", "import",       "backup",    "squash"};
-
 // What is wrong with a life; ends it.
 struct Wrong {
   std::vector<std::string> what;
-};
-
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : random_(seed) {}
-  [[nodiscard]] std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
-  [[nodiscard]] bool one_in(std::uint64_t bound) { return below(bound) == 0; }
-
- private:
-  std::mt19937_64 random_;
 };
 
 std::string brief(const Answer& answer) {
@@ -57,7 +41,8 @@ class Life {
         disk_(directory_, seed),
         env_(make_sim_env(disk_)),
         one_mishap_(mishap.has_value()),
-        chance_(seed) {
+        chance_(seed),
+        last_chance_(~seed) {
     begin(mishap);
   }
   Life(const Life&) = delete;
@@ -72,6 +57,7 @@ class Life {
     if (squashes_.any() && (!one_mishap_ || chance_.one_in(4))) squash_all();
     verify();
     check_read_model();
+    redact();
   }
   void describe(Outcome& outcome) const;
 
@@ -114,6 +100,7 @@ class Life {
   void squash(Random& random);
   void squash_once(const SquashOptions& options);
   void squash_all();
+  void redact();
   void verify();
   void try_second_owner();
 
@@ -144,7 +131,8 @@ class Life {
   SimDisk disk_;
   const std::unique_ptr<SimEnv> env_;
   const bool one_mishap_;
-  Random chance_;  // When `ack` is written.
+  Random chance_;       // When `ack` is written.
+  Random last_chance_;  // Beside it, so that what older seeds decide stays what it was.
   ManualClock clock_;
   CountingIds ids_;
   std::unique_ptr<TenancyStore> store_;
@@ -540,6 +528,42 @@ void Life::squash_all() {
   check_squashes();
 }
 
+// The end of some lives: what it takes is not known to the model any more.
+void Life::redact() {
+  if (one_mishap_ || !last_chance_.one_in(4)) return;
+  const std::optional<events::Uuid> tenant = first_tenant(*store_);
+  if (!tenant) return;
+  const RedactionWatch watch(*store_, *tenant);
+  SquashOptions options;
+  options.redact = *tenant;
+  disk_.crash_at(1 + last_chance_.below(400),
+                 last_chance_.one_in(2) ? Crash::kKill : Crash::kPowerLoss);
+  armed_ = true;
+  std::vector<std::string> wrong;
+  try {
+    (void)store_->squash(options, {});
+    ++counts_.redactions;
+  } catch (const UnavailableError&) {
+    if (!disk_.dead()) wrong.emplace_back("a redaction fails for no reason");
+  } catch (const CorruptionError&) {
+    if (!disk_.dead()) wrong.emplace_back("a redaction meets damage on a disk that works");
+  }
+  for (const bool again : {false, true}) {
+    close();
+    disk_.restart();
+    disk_.forgive();
+    armed_ = false;
+    open();
+    const bool is_done = watch.check(*store_, wrong);
+    if (again && !is_done) wrong.emplace_back("a redaction does not succeed");
+    require(std::move(wrong));
+    verify();
+    if (is_done) return;
+    (void)store_->squash(options, {});
+    ++counts_.redactions;
+  }
+}
+
 void Life::check_squashes() {
   if (!squashes_.any()) return;
   require(model_.compare_log(*store_));
@@ -700,68 +724,13 @@ void Life::describe(Outcome& outcome) const {
   outcome.backups = counts_.backups;
   outcome.restores = counts_.restores;
   outcome.squashes = counts_.squashes;
+  outcome.redactions = counts_.redactions;
   outcome.ruined = counts_.ruined;
   outcome.events = model_.tail().value;
   outcome.losses = disk_.losses();
 }
 
 }  // namespace
-
-std::string_view action_name(Action action) {
-  return kActionNames[static_cast<std::size_t>(action)];
-}
-
-std::vector<Step> draw_steps(std::uint64_t seed) {
-  Random random(seed * 2 + 1);
-  constexpr auto kOthers = static_cast<std::size_t>(Action::kKill);
-  std::array<std::uint64_t, kOthers> weights{};
-  for (std::uint64_t& weight : weights) weight = random.one_in(3) ? 0 : 1 + random.below(6);
-  weights[0] = 12;
-  std::uint64_t total = 0;
-  for (const std::uint64_t weight : weights) total += weight;
-  std::vector<Step> steps{{Action::kPeople, 0}};
-  for (int n = 0; n < kOtherSteps; ++n) {
-    std::uint64_t drawn = random.below(total);
-    std::size_t action = 0;
-    while (drawn >= weights[action]) drawn -= weights[action++];
-    steps.push_back(
-        {static_cast<Action>(action), static_cast<std::uint32_t>(random.below(1U << 31U))});
-  }
-  for (int n = 0; n < kCrashesOfALife; ++n) {
-    const auto at = static_cast<std::ptrdiff_t>(random.below(steps.size() + 1));
-    const Action crash = random.one_in(3) ? Action::kKill : Action::kPowerLoss;
-    steps.insert(steps.begin() + at, {crash, static_cast<std::uint32_t>(random.below(1U << 31U))});
-  }
-  for (std::uint64_t imports = random.below(3); imports > 0; --imports) {
-    const auto at = static_cast<std::ptrdiff_t>(random.below(steps.size() + 1));
-    steps.insert(steps.begin() + at,
-                 {Action::kImport, static_cast<std::uint32_t>(random.below(1U << 31U))});
-  }
-  if (random.one_in(4)) {  // It takes as long as much else.
-    const auto at = static_cast<std::ptrdiff_t>(random.below(steps.size() + 1));
-    steps.insert(steps.begin() + at,
-                 {Action::kBackup, static_cast<std::uint32_t>(random.below(1U << 31U))});
-  }
-  for (std::uint64_t squashes = random.one_in(2) ? 0 : 1 + random.below(3); squashes > 0;
-       --squashes) {
-    const auto at = static_cast<std::ptrdiff_t>(1 + random.below(steps.size()));
-    steps.insert(steps.begin() + at,
-                 {Action::kSquash, static_cast<std::uint32_t>(random.below(1U << 31U))});
-  }
-  return steps;
-}
-
-std::vector<Step> plain_steps(std::uint64_t workload) {
-  using enum Action;
-  Random random(workload);
-  std::vector<Step> steps;
-  for (const Action action : {kPeople, kCommands, kProject, kFlush, kCommands, kProject, kReopen,
-                              kCommands, kFlush, kCommands, kSquash, kCommands, kRebuild, kCommands,
-                              kProject, kReopen, kRetry, kProject, kBackup}) {
-    steps.push_back({action, static_cast<std::uint32_t>(random.below(1U << 31U))});
-  }
-  return steps;
-}
 
 Outcome live(const fs::path& directory, std::uint64_t seed, const std::vector<Step>& steps,
              const std::optional<Mishap>& mishap) {

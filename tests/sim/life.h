@@ -59,13 +59,14 @@ struct Outcome {
   std::uint64_t crashes = 0;
   std::uint64_t events = 0;
   std::uint64_t answers = 0;
-  std::uint64_t in_doubt = 0;  // Commands whose answer a crash or fault took away.
-  std::uint64_t repairs = 0;   // Openings that left out a garbled last write.
-  std::uint64_t imports = 0;   // That were put in place.
-  std::uint64_t backups = 0;   // That were made, and
-  std::uint64_t restores = 0;  // stores that were made of them.
-  std::uint64_t squashes = 0;  // That were answered.
-  std::uint64_t ruined = 0;    // Read models made anew after a failed sync and a power loss.
+  std::uint64_t in_doubt = 0;    // Commands whose answer a crash or fault took away.
+  std::uint64_t repairs = 0;     // Openings that left out a garbled last write.
+  std::uint64_t imports = 0;     // That were put in place.
+  std::uint64_t backups = 0;     // That were made, and
+  std::uint64_t restores = 0;    // stores that were made of them.
+  std::uint64_t squashes = 0;    // That were answered.
+  std::uint64_t redactions = 0;  // Likewise.
+  std::uint64_t ruined = 0;      // Read models made anew after a failed sync and a power loss.
   SimDisk::Losses losses{};
 };
 

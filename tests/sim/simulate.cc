@@ -105,6 +105,7 @@ void add(Outcome& sum, const Outcome& one) {
   sum.backups += one.backups;
   sum.restores += one.restores;
   sum.squashes += one.squashes;
+  sum.redactions += one.redactions;
   sum.ruined += one.ruined;
   sum.losses.writes += one.losses.writes;
   sum.losses.names += one.losses.names;
@@ -180,10 +181,10 @@ int run(std::uint64_t seed, std::uint64_t count, bool shrinks) {
       "{} crashes; {} events, {} answers, {} commands in doubt; power losses took {} writes and {} "
       "names, tore {}, garbled {} sectors; {} openings left out a garbled write, {} read models "
       "were ruined; {} imports, {} backups, {} restores, {} "
-      "squashes\n",
+      "squashes, {} redactions\n",
       sum.crashes, sum.events, sum.answers, sum.in_doubt, sum.losses.writes, sum.losses.names,
       sum.losses.torn, sum.losses.garbled, sum.repairs, sum.ruined, sum.imports, sum.backups,
-      sum.restores, sum.squashes);
+      sum.restores, sum.squashes, sum.redactions);
   std::cout << fmt::format("{} passed, {} failed\n", count - failed, failed);
   return failed == 0 ? 0 : 1;
 }
