@@ -134,9 +134,12 @@ class HistoryTest(CliTestCase):
         self.run_program("project")
         text = self.run_program("status", "-o", "table").stdout.decode()
         self.assertNotIn("{", text)
-        columns = "scope events last_position base live archived discarded archive_bytes"
+        columns = (
+            "scope events last_position base live live_bytes archived discarded archive_bytes"
+            " last_squash squashed_at"
+        )
         self.assertRegex(text, "(?m)^" + columns.replace(" ", " +") + "$")
-        self.assertRegex(text, r"(?m)^tenants +6 +8 +0 +6 +0 +0 +0$")
+        self.assertRegex(text, r"(?m)^tenants +6 +8 +0 +6 +\d+ +0 +0 +0 *$")
         self.assertRegex(text, r"(?m)^tenants_tenant_user +2$")
         self.assertRegex(text, r"(?m)^state +up_to_date$")
         self.assertRegex(text, r"(?m)^lag +0$")
