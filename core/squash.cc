@@ -18,11 +18,11 @@
 #include "core/error.h"
 #include "core/file_damage.h"
 #include "core/file_ops.h"
-#include "core/fold.h"
 #include "core/hash.h"
 #include "core/keys.h"
 #include "core/planted.h"
 #include "core/row_fold.h"
+#include "core/scratch.h"
 #include "core/sealing.h"
 #include "core/segment.h"
 #include "events/kinds.h"
@@ -38,6 +38,7 @@ constexpr std::uint64_t kSegmentBytes = std::uint64_t{256} << 20;
 // Snapshots of a scope whose files are kept: the newest, and the one that it can be proved from.
 constexpr std::size_t kSnapshotsKept = 2;
 constexpr std::uint64_t kProgressEvents = 4096;
+constexpr std::size_t kUnsortedBytesMax = std::size_t{1} << 20;
 
 // One scope of a squash.
 struct Part {
@@ -379,23 +380,36 @@ class Squash {
     return events;
   }
 
-  // Writes what goes, and the state that it led to; computes that state anew besides.
+  // Writes what goes, and the state that it led to, which is computed anew. If that is the state as
+  // it is now, the snapshot is taken from there; otherwise it is what was computed, and so that it
+  // does not prove itself, the events behind it must lead from there to what is there now.
   void write_part(Part& part, const Moment& now) {
-    const std::uint64_t events = part.through.seq - part.base().seq;
-    if (events == 0) return;  // Nothing but what is archived already is discarded.
-    auto rows = std::make_unique<RowFold>(site_.scratch, events);
-    std::unique_ptr<Fold> state;
-    if (!part.is_end) state = std::make_unique<Fold>(site_.scratch, events);
-    begin_folds(part, *rows, state.get());
+    if (part.through.seq == part.base().seq) return;  // What is archived already is discarded.
+    const ScopeHead& end = now.head.scopes.at(part.scope);
+    RowFold rows(site_.scratch, end.seq - part.base().seq);
+    begin_fold(part, rows);
+    write_segments(part, *now.view, rows);
+    if (part.is_end) {
+      write_snapshot(part, *now.view);
+      expected_.emplace_back(&part - parts_.data(), count_entries(part, rows));
+    } else {
+      write_folded(part, rows);
+      take_rest(part, *now.view, end.last, rows);
+      require_equal(part, now.head.counters, count_entries(part, rows), "the head counts",
+                    "the events lead to");
+    }
+  }
+
+  // Visits what goes: `rows` takes it, and the files of the archive, if it is kept.
+  void write_segments(Part& part, const StorageReader& view, RowFold& rows) {
     std::unique_ptr<SegmentWriter> writer;
     const auto seal = [&] {
       if (writer) part.segments.back().end = writer->finish();
       writer.reset();
     };
-    read_part(part, *now.view, [&](const Block& block, std::size_t n) {
+    read_part(part, view, [&](const Block& block, std::size_t n) {
       const StoredEvent& event = block.records()[n];
-      rows->take(event);
-      if (state) state->apply(event);
+      rows.take(event);
       if (options_.discard_history) return;
       if (writer && writer->raw_bytes() >= kSegmentBytes) seal();
       if (!writer) {
@@ -407,18 +421,49 @@ class Squash {
         writer = std::make_unique<SegmentWriter>(file.path, file.start);
         part.segments.push_back(std::move(file));
       }
-      const auto view = events::EventView::over(event.payload, events::Origin::kStored);
-      writer->add_event(event, block.record(n), view.other_tenant());
+      const auto stored = events::EventView::over(event.payload, events::Origin::kStored);
+      writer->add_event(event, block.record(n), stored.other_tenant());
     });
     seal();
-    write_snapshot(part, state ? state->entries() : *now.view);
-    expected_.push_back({&part - parts_.data(), {}});
-    rows->emit(part.scope, [&](const std::string& key, const std::string& value) {
-      expected_.back().second.add(Family::kState, key, value);
-    });
   }
 
-  void begin_folds(const Part& part, RowFold& rows, Fold* state) const {
+  [[nodiscard]] static Counters count_entries(const Part& part, RowFold& rows) {
+    Counters counters;
+    rows.emit(part.scope, [&](const std::string& key, const std::string& value) {
+      counters.add(Family::kState, key, value);
+    });
+    return counters;
+  }
+
+  // The snapshot of what `rows` lead to.
+  void write_folded(Part& part, RowFold& rows) {
+    Scratch sorted(site_.scratch, part.through.seq);
+    ChangeSet pending;
+    Counters counters;
+    rows.emit(part.scope, [&](std::string key, std::string value) {
+      counters.add(Family::kState, key, value);
+      pending.put(Family::kState, std::move(key), std::move(value));
+      if (pending.bytes() >= kUnsortedBytesMax) sorted.write(std::exchange(pending, {}));
+    });
+    sorted.write(pending);
+    write_snapshot(part, sorted.storage());
+    expected_.emplace_back(&part - parts_.data(), std::move(counters));
+  }
+
+  // What the log has behind the part.
+  void take_rest(const Part& part, const StorageReader& view, Position end, RowFold& rows) {
+    const auto blocks =
+        scan_blocks(view, part.scope, part.base(), part.through.position, end, false);
+    std::uint64_t taken = 0;
+    for (auto block = blocks->next(); block; block = blocks->next()) {
+      for (const StoredEvent& event : block->records()) {
+        rows.take(event);
+        if (++taken % kProgressEvents == 0) tick();
+      }
+    }
+  }
+
+  void begin_fold(const Part& part, RowFold& rows) const {
     if (part.base().seq == 0) return;
     if (part.before->snapshots.empty() || part.before->snapshots.back().at != part.base()) {
       throw CorruptionError(fmt::format("scope {}: there is no snapshot of where its log begins",
@@ -428,7 +473,6 @@ class Squash {
     for (std::size_t block = 0; block < snapshot->blocks().size(); ++block) {
       (void)snapshot->visit_entries(block, [&](std::string_view key, std::string_view value) {
         rows.take_entry(key, value);
-        if (state != nullptr) state->put_entry(std::string(key), std::string(value));
         return true;
       });
     }
@@ -468,12 +512,14 @@ class Squash {
     const auto expected = std::ranges::find(expected_, &part - parts_.data(),
                                             &std::pair<std::ptrdiff_t, Counters>::first);
     TENANTRY_ASSERT(expected != expected_.end());
-    require_equal(part, expected->second, found, "the events lead to");
-    if (part.is_end) require_equal(part, head.counters, found, "the head counts");
+    require_equal(part, expected->second, found, "the events lead to", "the snapshot holds");
+    if (part.is_end) {
+      require_equal(part, head.counters, found, "the head counts", "the snapshot holds");
+    }
   }
 
   static void require_equal(const Part& part, const Counters& expected, const Counters& found,
-                            const char* which) {
+                            const char* which, const char* what) {
     std::set<CounterKey> all;
     for (const auto& [key, sum] : expected.sums()) all.insert(key);
     for (const auto& [key, sum] : found.sums()) all.insert(key);
@@ -483,10 +529,9 @@ class Squash {
       }
       if (expected.sum(key) == found.sum(key)) continue;
       throw CorruptionError(
-          fmt::format("scope {}: of the state's entries of kind {:#04x} {} {}, the snapshot holds "
-                      "{}{}; nothing "
+          fmt::format("scope {}: of the state's entries of kind {:#04x} {} {}, {} {}{}; nothing "
                       "was removed, `tenantry verify --full` tells more",
-                      events::scope_name(part.scope), key.kind, which, expected.sum(key).rows,
+                      events::scope_name(part.scope), key.kind, which, expected.sum(key).rows, what,
                       found.sum(key).rows,
                       expected.sum(key).rows == found.sum(key).rows ? " with other content" : ""));
     }

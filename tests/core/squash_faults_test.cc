@@ -8,6 +8,8 @@
 
 #include "core/error.h"
 #include "core/file_ops.h"
+#include "core/head.h"
+#include "core/keys.h"
 #include "core/rocks_testing.h"
 #include "tests/core/reading_test_base.h"
 #include "tests/support/faulty_files.h"
@@ -62,6 +64,11 @@ class SquashFaultsTest : public ReadingTestBase {
     std::string bytes = read_file(path).value();
     change(bytes);
     std::ofstream(path, std::ios::binary) << bytes;
+  }
+  static void put_head(Storage& storage, std::string bytes) {
+    ChangeSet changes;
+    changes.put(Family::kMeta, "head", std::move(bytes));
+    EXPECT_EQ(storage.write(changes, true), WriteResult::kDone);
   }
   // Empty if `act` ends well, or what the damage is said to be.
   static std::string damage_told(const std::function<void()>& act) {
@@ -264,6 +271,37 @@ TEST_F(SquashFaultsTest, ADamagedLogIsNotSquashed) {
     EXPECT_THAT(files_in(archive()), IsEmpty());
     EXPECT_TRUE(history(tail) == before);
     EXPECT_THAT(failed_checks(), IsEmpty());
+  }
+}
+
+// What the events lead to and what the head counts must be the same, also where the squash ends
+// before the log does.
+TEST_F(SquashFaultsTest, WhereEventsDoNotLeadToWhatTheHeadCountsNothingGoes) {
+  run_all(history_of(9, 80));
+  const Position middle = store().tail().tail;
+  run_all(history_of(10, 20));
+  const Position tail = store().tail().tail;
+  const auto before = history(tail);
+  close();
+  RocksOptions rocks;
+  rocks.directory = directory() / "db";
+  {
+    const auto storage = open_rocks_storage(rocks);
+    Head head = stored_head(*storage);
+    const std::string key = keys::state_prefix(events::Scope::TENANTS, 4);
+    head.counters.add(Family::kState, key, "a row that no event made");
+    put_head(*storage, encode_head(head));
+  }
+  for (const Position through : {middle, tail}) {
+    open();
+    SquashOptions options;
+    options.through = through;
+    EXPECT_THAT(damage_told([&] { (void)store().squash(options, {}); }),
+                HasSubstr("the head counts"));
+    EXPECT_EQ(base(), Position{});
+    EXPECT_THAT(files_in(archive()), IsEmpty());
+    EXPECT_TRUE(history(tail) == before);
+    close();
   }
 }
 
