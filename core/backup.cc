@@ -348,7 +348,8 @@ BackupReport make_backup(const BackupInput& input, const fs::path& named, events
     // The second name of a table file is one of what was durable before the database spoke of it.
     // Where files cannot have one, RocksDB has copied them.
     const fs::path path = database / file.name;
-    if (path.extension() == ".sst" && fs::hard_link_count(path, error) > 1) continue;
+    const bool has_two_names = fs::hard_link_count(path, error) > 1;
+    if (path.extension() == ".sst" && !error && has_two_names) continue;
     fsync_file(path);
   }
   fsync_directory(database);

@@ -1,5 +1,7 @@
 #include "core/consumers.h"
 
+#include <algorithm>
+
 #include <capnp/message.h>
 #include <fmt/format.h>
 
@@ -8,6 +10,7 @@
 #include "core/format.capnp.h"
 #include "core/keys.h"
 #include "events/encoding.h"
+#include "events/tables.h"
 
 namespace tenantry {
 namespace {
@@ -56,7 +59,7 @@ void require_consumers(const StorageReader& storage, const std::set<std::string>
 }
 
 bool is_outdated(const Consumer& consumer, std::uint32_t present) {
-  return consumer.schema_version != 0 && consumer.schema_version < present;
+  return std::max(consumer.schema_version, events::kFirstSchemaVersion) < present;
 }
 
 void put_consumer(ChangeSet& changes, const Consumer& consumer) {

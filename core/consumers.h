@@ -17,7 +17,7 @@ namespace tenantry {
 [[nodiscard]] std::optional<Consumer> find_consumer(const StorageReader& storage,
                                                     const std::string& name);
 // Whether what it shows was made with an older schema version than `present`; one that is not noted
-// is taken for that.
+// is taken for the first there was.
 [[nodiscard]] bool is_outdated(const Consumer& consumer, std::uint32_t present);
 void put_consumer(ChangeSet& changes, const Consumer& consumer);
 void remove_consumer(ChangeSet& changes, const std::string& name);

@@ -115,7 +115,7 @@ void configure_tree(rocksdb::ColumnFamilyOptions& family, const FamilyTraits& tr
   // Nothing is rewritten for its age alone.
   family.ttl = 0;
   family.periodic_compaction_seconds = 0;
-  // Nothing of what is thrown away as a whole is dropped before.
+  // A scratch database is thrown away as a whole: no part of it is dropped before.
   if (!scratch) family.sst_partitioner_factory = partitioner(traits.partition);
   if (traits.collects_deletions) {
     constexpr std::size_t kWindow = 32768;
@@ -139,7 +139,7 @@ rocksdb::ColumnFamilyOptions configure_family(const FamilyTraits& traits,
     family.memtable_prefix_bloom_size_ratio = 0.02;
     family.memtable_whole_key_filtering = true;
   }
-  // What is only sorted is put in order once, when it is flushed; nobody looks for it before.
+  // What is only sorted is put in order once, when it is flushed.
   if (options.scratch && !traits.point_reads) {
     family.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
   }

@@ -153,6 +153,31 @@ void RowFold::emit(const std::optional<events::Scope>& scope, const EmitEntry& e
   }
 }
 
+Counters RowFold::write_entries(const std::optional<events::Scope>& scope, Scratch& state) {
+  ChangeSet pending;
+  std::map<std::string, std::string> shared;  // Of `pending`, those that others may share.
+  Counters counters;
+  emit(scope, [&](std::string key, std::string value) {
+    counters.add(Family::kState, key, value);
+    if (may_be_shared(key)) {
+      const auto known = shared.find(key);
+      auto holders =
+          known != shared.end() ? known->second : state.storage().get(Family::kState, key);
+      if (holders) {
+        add_holder(*holders, value);
+        value = std::move(*holders);
+      }
+      shared[key] = value;
+    }
+    pending.put(Family::kState, std::move(key), std::move(value));
+    if (pending.bytes() < kPendingBytesMax) return;
+    state.write(std::exchange(pending, {}));
+    shared.clear();
+  });
+  state.write(pending);
+  return counters;
+}
+
 void RowFold::take(const StoredEvent& event) {
   read_event(event, [&](const events::EventView& view) {
     pending_.put(kSorted, sorted_key(*view.kind().table, view.entity(), event.position),
@@ -166,6 +191,7 @@ void RowFold::write_pending() { scratch_.write(std::exchange(pending_, {})); }
 
 void RowFold::fold(const std::function<bool(const FoldedRow&)>& visit) {
   write_pending();
+  scratch_.flush();  // A list in memory would be put in order by every cursor anew.
   const auto finish = [&](const FoldedRow& row) {
     if (row.table->integer_ids) {
       std::int64_t& largest = largest_ids_[row.table];

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "core/counters.h"
 #include "core/event_source.h"
 #include "core/scratch.h"
 #include "core/state.h"
@@ -35,8 +36,10 @@ class RowFold {
   // The largest id of a table with integer ids that fold() met; 0 for none.
   [[nodiscard]] std::int64_t largest_id(const events::TableInfo& table) const;
   // fold(), as the entries that the rows of that scope (none: of all) are in the state, counters
-  // included, in no order.
+  // included, in no order; of a value that several rows share one for each (emit_entries()).
   void emit(const std::optional<events::Scope>& scope, const EmitEntry& emit);
+  // Puts the entries into `state` as they are in the state, and returns what they add up to.
+  Counters write_entries(const std::optional<events::Scope>& scope, Scratch& state);
 
  private:
   void write_pending();

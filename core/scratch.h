@@ -20,6 +20,8 @@ class Scratch {
 
   // Throws UnavailableError when there is no space.
   void write(const ChangeSet& changes);
+  // Before it is read at length. Throws like write().
+  void flush() { storage_->flush(); }
   [[nodiscard]] const Storage& storage() const { return *storage_; }
 
  private:

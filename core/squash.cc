@@ -38,7 +38,6 @@ constexpr std::uint64_t kSegmentBytes = std::uint64_t{256} << 20;
 // Snapshots of a scope whose files are kept: the newest, and the one that it can be proved from.
 constexpr std::size_t kSnapshotsKept = 2;
 constexpr std::uint64_t kProgressEvents = 4096;
-constexpr std::size_t kUnsortedBytesMax = std::size_t{1} << 20;
 
 // One scope of a squash.
 struct Part {
@@ -48,6 +47,7 @@ struct Part {
   std::optional<Position> next;  // Of the first event behind it, if there was one.
   std::uint32_t epoch = 0;       // That the scope's index is in.
   bool is_end = false;           // The state as it was at the end follows from its events.
+  std::uint64_t behind = 0;      // Events behind it that prove its snapshot.
   SquashedScope report;
   Counters removed;  // What the blocks that go account for.
   std::vector<Sealed> segments;
@@ -166,14 +166,19 @@ class Squash {
     }
   }
 
-  // Whether there are events up to `wanted`, of the scopes in question, that it has not seen.
+  // Whether there are events up to `wanted`, of the scopes in question, that it has not seen; also
+  // in the archive, if that goes.
   [[nodiscard]] bool misses_events(const Consumer& consumer, const Head& head,
                                    Position wanted) const {
-    if (consumer.checkpoint >= wanted) return false;
     return std::ranges::any_of(events::scopes(), [&](const events::ScopeInfo& info) {
       const auto end = head.scopes.find(info.scope);
       const bool asked = options_.scopes.empty() || options_.scopes.contains(info.scope);
-      return asked && end != head.scopes.end() && end->second.last > consumer.checkpoint;
+      if (!asked || end == head.scopes.end() || end->second.last <= consumer.checkpoint) {
+        return false;
+      }
+      const Position archived =
+          options_.discard_history ? catalogue_->of(info.scope).base.base.position : Position{};
+      return consumer.checkpoint < std::max(wanted, archived);
     });
   }
 
@@ -200,6 +205,8 @@ class Squash {
         cursor->next();
         if (cursor->valid()) part.next = Block(cursor->key(), cursor->value()).header().first;
       }
+    } else if (cursor->seek_first(); cursor->valid()) {
+      part.next = Block(cursor->key(), cursor->value()).header().first;
     }
     part.is_end = part.through.seq == end.seq;
     part.epoch = end.epoch;
@@ -235,11 +242,21 @@ class Squash {
       bytes += disk_bytes(part);
       bytes +=
           site_.storage.size_of({Family::kState, state, keys::after_prefix(state.substr(0, 2))});
+      const std::string behind = keys::block(part.scope, {part.through.position.value + 1});
+      bytes +=
+          site_.storage.size_of({Family::kLog, behind, keys::after_prefix(behind.substr(0, 2))});
     }
-    const fs::path place =
-        options_.archive.empty() ? site_.history.archive().parent_path() : options_.archive;
+    // What is computed aside lies in the store.
+    const fs::path store = site_.history.archive().parent_path();
+    require_room(store, bytes);
+    if (options_.archive.empty()) return;
     std::error_code error;
-    const fs::path there = fs::exists(place, error) ? place : place.parent_path();
+    require_room(
+        fs::exists(options_.archive, error) ? options_.archive : options_.archive.parent_path(),
+        bytes);
+  }
+
+  void require_room(const fs::path& there, std::uint64_t bytes) const {
     const std::uint64_t free = site_.disk.free_space(there);
     if (free >= 2 * bytes) return;
     throw UnavailableError(
@@ -282,6 +299,9 @@ class Squash {
     const Unpublished unpublished(*this);
     Moment now = site_.look();
     choose(now);
+    for (Part& part : parts_) {
+      if (has_work(part)) part.behind = now.head.scopes.at(part.scope).seq - part.through.seq;
+    }
     make_directories();
     for (Part& part : parts_) {
       if (has_work(part)) write_part(part, now);
@@ -376,26 +396,31 @@ class Squash {
 
   [[nodiscard]] std::uint64_t total() const {
     std::uint64_t events = 0;
-    for (const Part& part : parts_) events += part.through.seq - part.base().seq;
+    for (const Part& part : parts_) events += part.through.seq - part.base().seq + part.behind;
     return events;
   }
 
   // Writes what goes, and the state that it led to, which is computed anew. If that is the state as
   // it is now, the snapshot is taken from there; otherwise it is what was computed, and so that it
-  // does not prove itself, the events behind it must lead from there to what is there now.
+  // does not prove itself, the events behind it must lead from what was written to what is there
+  // now.
   void write_part(Part& part, const Moment& now) {
     if (part.through.seq == part.base().seq) return;  // What is archived already is discarded.
     const ScopeHead& end = now.head.scopes.at(part.scope);
-    RowFold rows(site_.scratch, end.seq - part.base().seq);
+    RowFold rows(site_.scratch, part.through.seq);
     begin_fold(part, rows);
     write_segments(part, *now.view, rows);
     if (part.is_end) {
       write_snapshot(part, *now.view);
       expected_.emplace_back(&part - parts_.data(), count_entries(part, rows));
     } else {
-      write_folded(part, rows);
-      take_rest(part, *now.view, end.last, rows);
-      require_equal(part, now.head.counters, count_entries(part, rows), "the head counts",
+      Scratch sorted(site_.scratch, part.through.seq);
+      expected_.emplace_back(&part - parts_.data(), rows.write_entries(part.scope, sorted));
+      write_snapshot(part, sorted.storage());
+      RowFold later(site_.scratch, end.seq);
+      take_snapshot(SegmentReader(part.snapshot->path), later);
+      take_rest(part, *now.view, end.last, later);
+      require_equal(part, now.head.counters, count_entries(part, later), "the head counts",
                     "the events lead to");
     }
   }
@@ -435,30 +460,14 @@ class Squash {
     return counters;
   }
 
-  // The snapshot of what `rows` lead to.
-  void write_folded(Part& part, RowFold& rows) {
-    Scratch sorted(site_.scratch, part.through.seq);
-    ChangeSet pending;
-    Counters counters;
-    rows.emit(part.scope, [&](std::string key, std::string value) {
-      counters.add(Family::kState, key, value);
-      pending.put(Family::kState, std::move(key), std::move(value));
-      if (pending.bytes() >= kUnsortedBytesMax) sorted.write(std::exchange(pending, {}));
-    });
-    sorted.write(pending);
-    write_snapshot(part, sorted.storage());
-    expected_.emplace_back(&part - parts_.data(), std::move(counters));
-  }
-
   // What the log has behind the part.
   void take_rest(const Part& part, const StorageReader& view, Position end, RowFold& rows) {
     const auto blocks =
         scan_blocks(view, part.scope, part.base(), part.through.position, end, false);
-    std::uint64_t taken = 0;
     for (auto block = blocks->next(); block; block = blocks->next()) {
       for (const StoredEvent& event : block->records()) {
         rows.take(event);
-        if (++taken % kProgressEvents == 0) tick();
+        if (++read_ % kProgressEvents == 0) tick();
       }
     }
   }
@@ -469,9 +478,12 @@ class Squash {
       throw CorruptionError(fmt::format("scope {}: there is no snapshot of where its log begins",
                                         events::scope_name(part.scope)));
     }
-    const auto snapshot = site_.history.open(part.before->snapshots.back());
-    for (std::size_t block = 0; block < snapshot->blocks().size(); ++block) {
-      (void)snapshot->visit_entries(block, [&](std::string_view key, std::string_view value) {
+    take_snapshot(*site_.history.open(part.before->snapshots.back()), rows);
+  }
+
+  static void take_snapshot(const SegmentReader& snapshot, RowFold& rows) {
+    for (std::size_t block = 0; block < snapshot.blocks().size(); ++block) {
+      (void)snapshot.visit_entries(block, [&](std::string_view key, std::string_view value) {
         rows.take_entry(key, value);
         return true;
       });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -290,6 +291,23 @@ void emit_entries(const FoldedRow& row, const EmitEntry& emit) {
              [&](const ClaimInfo& claim, const std::string& value) {
                emit(keys::claim(table, claim, value), encode_holder(key));
              });
+}
+
+bool may_be_shared(std::string_view key) {
+  static const std::set<std::uint8_t> kinds = [] {
+    std::set<std::uint8_t> found;
+    for (const TableInfo& table : events::tables()) {
+      for (const ClaimInfo& claim : table.claims) {
+        if (claim.fold) found.insert(static_cast<std::uint8_t>(keys::claim(table, claim, {})[2]));
+      }
+    }
+    return found;
+  }();
+  return kinds.contains(static_cast<std::uint8_t>(key[2]));
+}
+
+void add_holder(std::string& holders, std::string_view holder) {
+  holders.insert(holder_place(holders, holder), holder);
 }
 
 void emit_counter(const TableInfo& table, std::int64_t largest_id, const EmitEntry& emit) {
@@ -643,7 +661,7 @@ void State::take_claim(const TableInfo& table, const ClaimInfo& claim, const std
         table.entity_name, events::format_entity_id(table, key.id), claim.code));
   }
   std::string holders = *held.now;
-  holders.insert(holder_place(holders, holder), holder);
+  add_holder(holders, holder);
   held.set(std::move(holders));
 }
 

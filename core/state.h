@@ -19,9 +19,15 @@
 namespace tenantry {
 
 // What a row is in the state: an entry of its own and those that lead to it. A removed row leaves
-// an entry too, and a table with integer ids one with the largest that it ever had.
+// an entry too, and a table with integer ids one with the largest that it ever had. A value that
+// several imported rows share is one entry in the state, of all its holders; here each gives one
+// under the same key (Counters count them alike), and add_holder() joins them.
 using EmitEntry = std::function<void(std::string key, std::string value)>;
 void emit_entries(const FoldedRow& row, const EmitEntry& emit);
+// Whether several rows may hold the value of this entry of the state.
+[[nodiscard]] bool may_be_shared(std::string_view key);
+// Adds what one more row gives to those who hold the value.
+void add_holder(std::string& holders, std::string_view holder);
 void emit_counter(const events::TableInfo& table, std::int64_t largest_id, const EmitEntry& emit);
 
 // An entry of the state that follows from no other: a row, one that is gone, or a counter.

@@ -237,9 +237,9 @@ class Store final : public TenancyStore {
   void note_consumer(const std::string& name, Position checkpoint, bool filled_anew) override {
     require_writable();
     const auto known = find_consumer(*opened_.storage, name);
-    const bool keeps = known && known->schema_version != 0 && !filled_anew;
-    const Consumer consumer{name, checkpoint, clock_.now(),
-                            keeps ? known->schema_version : schema_version_};
+    // What somebody else has filled is of a version that nobody has noted.
+    const std::uint32_t kept = known ? known->schema_version : 0;
+    const Consumer consumer{name, checkpoint, clock_.now(), filled_anew ? schema_version_ : kept};
     if (known && known->checkpoint == checkpoint &&
         known->schema_version == consumer.schema_version) {
       return;

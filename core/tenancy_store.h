@@ -117,7 +117,7 @@ struct Consumer {
   Position checkpoint;
   events::Timestamp noted_at;
   // events::kSchemaVersion of what filled it; 0: not noted (by a version before there was any),
-  // and taken for the present one. While it is older than that nothing is squashed: whoever fills
+  // and taken for the first one. While it is older than that nothing is squashed: whoever fills
   // it anew from the events finds them where they were.
   std::uint32_t schema_version = 0;
 };

@@ -76,9 +76,13 @@ class LogWalk {
       : input_(input), check_(check), progress_(progress) {}
 
   Derived walk() {
-    // What cannot be read is told with the place up to which all was.
     try {
       if (!catalogue_->empty()) read_redactions();
+    } catch (const CorruptionError& error) {
+      note(check_, fmt::format("what was redacted cannot be read: {}", error.what()));
+    }
+    // What cannot be read is told with the place up to which all was.
+    try {
       visit_all();
     } catch (const CorruptionError& error) {
       check_.examined = last_read_.value;
@@ -362,16 +366,6 @@ void name_differences(CheckResult& check, const StorageReader& expected,
   }
 }
 
-void write_state(RowFold& fold, Scratch& scratch) {
-  constexpr std::size_t kPendingBytesMax = std::size_t{1} << 20;
-  ChangeSet pending;
-  fold.emit(std::nullopt, [&](std::string key, std::string value) {
-    pending.put(Family::kState, std::move(key), std::move(value));
-    if (pending.bytes() >= kPendingBytesMax) scratch.write(std::exchange(pending, {}));
-  });
-  scratch.write(pending);
-}
-
 void check_fold(const VerifyInput& input, CheckResult& check, const Progress& progress) {
   RowFold fold(input.scratch, input.head.tail.value);
   const LogReader reader(input.view, input.info, input.head, input.history);
@@ -397,7 +391,7 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
   compare_counters(check, Family::kState, counters, input.head.counters, "the fold", "the head");
   if (check.passed) return;
   Scratch expected(input.scratch, input.head.tail.value);
-  write_state(fold, expected);
+  (void)fold.write_entries(std::nullopt, expected);
   name_differences(check, expected.storage(), input.view);
 }
 
@@ -431,7 +425,7 @@ void check_snapshots(const VerifyInput& input, CheckResult& check, Ticker& ticke
   for (const auto& [scope, of_scope] : catalogue->scopes) {
     if (of_scope.snapshots.empty()) continue;
     const Snapshot& snapshot = of_scope.snapshots.back();
-    RowFold fold(input.scratch, input.head.scopes.at(scope).seq - snapshot.at.seq);
+    RowFold fold(input.scratch, input.head.scopes.at(scope).seq);
     const auto file = input.history.open(snapshot);
     for (std::size_t block = 0; block < file->blocks().size(); ++block) {
       (void)file->visit_entries(block, [&](std::string_view key, std::string_view value) {

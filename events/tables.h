@@ -20,6 +20,7 @@ namespace tenantry::events {
 // before differs from one that is filled now: a column more, another type or meaning. One of an
 // older version has to be filled anew.
 inline constexpr std::uint32_t kSchemaVersion = 1;
+inline constexpr std::uint32_t kFirstSchemaVersion = 1;
 
 // Where a field lies in its struct. Looked up once: to ask a schema costs more than to read a
 // field.

@@ -162,6 +162,8 @@ class RebuildCommand final : public Command {
                  "delete rows that the log does not know; else they stay and are reported");
     app.add_flag("--restore-app-columns", options_.restore_application_columns,
                  "write columns too that the application owns (password, last_login)");
+    app.add_option("--name", name_, "what `tenantry project --name` calls the read model")
+        ->type_name("NAME");
     app.add_flag("--take-over", options_.take_over,
                  "of a read model of another store or of none; deletes rows the log does not know");
     app.add_flag("--dry-run", options_.dry_run, "count what would change and write nothing");
@@ -187,7 +189,7 @@ class RebuildCommand final : public Command {
       return ExitCode::kDone;
     }
     const Certificate certificate = rebuild(session, *target, options_);
-    note_checkpoint(session, certificate, target->name());
+    note_checkpoint(session, certificate, name_.empty() ? target->name() : name_);
     print_certificate(session, certificate, target->name());
     if (certificate.dry_run || certificate.correct()) return ExitCode::kDone;
     session.remark(
@@ -262,6 +264,7 @@ class RebuildCommand final : public Command {
   std::string tenant_;
   std::string as_of_;
   std::string schema_;
+  std::string name_;
   bool fresh_ = false;
   bool in_place_ = false;
 };

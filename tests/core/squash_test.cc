@@ -266,10 +266,10 @@ class SquashSchemaTest : public SquashTest {
 TEST_F(SquashSchemaTest, NothingGoesForAReaderOfAnOlderSchema) {
   user("ann");
   user("ben");
-  store().note_consumer("app", Position{2}, false);
+  store().note_consumer("app", Position{2}, true);
   EXPECT_EQ(store().status().consumers.at(0).schema_version, events::kSchemaVersion);
   reopen_with_schema(events::kSchemaVersion + 1);
-  store().note_consumer("new", Position{2}, false);
+  store().note_consumer("new", Position{2}, true);
   user("cem");
   store().note_consumer("app", Position{3}, false);
   store().note_consumer("new", Position{3}, false);
@@ -302,20 +302,16 @@ TEST_F(SquashSchemaTest, AReaderThatIsFilledAnewHoldsNothingBack) {
   EXPECT_THAT(report.behind, IsEmpty());
 }
 
-TEST_F(SquashSchemaTest, WhatIsNotNotedIsTakenForThePresentOne) {
+TEST_F(SquashSchemaTest, WhatIsNotNotedIsTakenForTheFirstOne) {
   user("ann");
-  close();
-  {
-    const auto storage = open_rocks_storage({.directory = directory() / "db"});
-    ChangeSet changes;
-    put_consumer(changes, {"app", Position{1}, clock_.now()});
-    ASSERT_EQ(storage->write(changes, /*sync=*/true), WriteResult::kDone);
-  }
-  reopen_with_schema(events::kSchemaVersion + 1);
+  store().note_consumer("app", Position{1}, false);  // Whatever filled it.
   EXPECT_EQ(store().status().consumers.at(0).schema_version, 0U);
   EXPECT_THAT(store().plan_squash({}, {}).behind, IsEmpty());
-  store().note_consumer("app", Position{1}, false);
-  EXPECT_EQ(store().status().consumers.at(0).schema_version, events::kSchemaVersion + 1);
+  reopen_with_schema(events::kSchemaVersion + 1);
+  ASSERT_THAT(store().plan_squash({}, {}).behind, SizeIs(1));
+  EXPECT_TRUE(store().plan_squash({}, {}).behind[0].outdated);
+  EXPECT_EQ(squashed_events(squash()), 0U);
+  store().note_consumer("app", Position{1}, true);
   EXPECT_EQ(squashed_events(squash()), 1U);
 }
 
@@ -332,6 +328,9 @@ TEST_F(SquashSchemaTest, TheArchiveThatItWouldReadIsNotDiscarded) {
   };
   store().note_consumer("app", Position{1}, true);  // It has not read all of the archive.
   refused();
+  discard.through = Position{1};  // The archive goes further.
+  refused();
+  discard.through.reset();
   store().note_consumer("app", Position{2}, true);
   reopen_with_schema(events::kSchemaVersion + 1);
   refused();
@@ -378,6 +377,25 @@ TEST_F(DiscardTest, TheStateAndWhatComesAfterStay) {
   read_from(tail.value);
   EXPECT_TRUE(rows_of(*store().rows_at(tail, {}).rows) == rows);
   EXPECT_EQ(store().rows_at(store().tail().tail, {}).tail.digest, store().tail().digest);
+}
+
+// The log begins behind the point: only the archive goes, and what is left is found as before.
+TEST_F(DiscardTest, WhereTheLogBeginsBehindThePoint) {
+  user("ann");
+  user("ben");
+  squash();
+  user("cem");
+  SquashOptions options;
+  options.through = Position{1};
+  discard(options);
+  EXPECT_EQ(store().status().discarded, Position{2});
+  LogFilter of_cem;
+  store().read_log({}, [&](const StoredEvent& event) {
+    if (event.position == Position{4}) of_cem.stream = event.stream;
+    return true;
+  });
+  EXPECT_THAT(log(of_cem), ElementsAre("4 UserRegistered"));
+  EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
 TEST_F(DiscardTest, OfOneScopeAndThenOfAll) {
