@@ -133,9 +133,9 @@ TEST_F(StoreImportTest, ASquashThatEndsBeforeTheLogKeepsAllWhoShareAValue) {
   const auto store = open();
   SquashOptions options;
   options.through = store->tail().tail;
-  const auto added = submit(
-      *store,
-      R"({"command":"add_domain","data":{"tenant":"acme","domain":"a.example","is_primary":false}})");
+  const auto added =
+      submit(*store, R"({"command":"add_domain","data":{"tenant":"acme","domain":"a.example",)"
+                     R"("is_primary":false}})");
   ASSERT_EQ(added[0].status, Answer::Status::kAccepted) << added[0].refusal.message;
   for (const SquashedScope& scope : store->squash(options, {}).scopes) {
     const bool is_held_back = scope.scope == events::Scope::TENANTS;
