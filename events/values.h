@@ -36,6 +36,7 @@ using Value = std::variant<Null, bool, std::int64_t, Timestamp, Uuid, std::strin
 
 // ISO-8601 in UTC with six fractional digits: 2026-01-31T09:30:00.000000Z.
 [[nodiscard]] std::string format_timestamp(Timestamp time);
+void append_timestamp(std::string& out, Timestamp time);
 
 // A date and time of ISO-8601 with a zone (`Z` or an offset such as +02:00), separated by `T` or
 // one blank, with at most six fractional digits; years 1 to 9999, seconds 0 to 59. nullopt for all

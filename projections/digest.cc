@@ -21,7 +21,10 @@ struct TextAppender {
   void operator()(bool value) const { out += value ? "1:t" : "1:f"; }
   void operator()(std::int64_t value) const { append_measured(out, std::to_string(value)); }
   void operator()(events::Timestamp value) const {
-    append_measured(out, events::format_timestamp(value));
+    const std::size_t start = out.size();
+    events::append_timestamp(out += "27:", value);
+    const std::size_t printed = out.size() - start - 3;
+    if (printed != 27) out.replace(start, 2, std::to_string(printed));  // Out of a damaged row.
   }
   void operator()(const events::Uuid& value) const {
     append_measured(out, events::format_uuid(value));

@@ -130,7 +130,7 @@ class Load {
   virtual ~Load() = default;
 
   // Best table by table.
-  virtual void add(const events::TableInfo& table, const events::RowValues& row) = 0;
+  virtual void add(const events::TableInfo& table, events::RowValues row) = 0;
 
   // At least this id has been used in `table`: the next one the database draws is larger.
   virtual void set_largest_id(const events::TableInfo& table, std::int64_t id) = 0;

@@ -1,7 +1,6 @@
 #include "projections/rebuild.h"
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include "core/error.h"
@@ -39,14 +38,16 @@ class Rebuild {
     if (!source) return RebuildStopped{};
     // Not before: a fold takes long, and the database would have a transaction idling.
     load_ = target_.begin_load(load_options, probe.mark);
-    if (!options_.one_thread) start_pipe();
+    pipe_.emplace([this](const TableInfo& table,
+                         events::RowValues row) { load_->add(table, std::move(row)); },
+                  options_.one_thread);
     certificate_.mark = new_mark(probe, source->tail);
     certificate_.log_digest = source->tail.digest;
     if (options_.from_events) add_folded_rows(source->tail);
     read_rows(*source->rows);
     source.reset();
     if (stopped()) return RebuildStopped{};
-    if (pipe_) pipe_->finish();
+    pipe_->finish();
     for (const auto& [table, id] : largest_ids_) load_->set_largest_id(*table, id);
     LoadOutcome outcome = load_->publish(certificate_.mark);
     load_.reset();
@@ -145,22 +146,10 @@ class Rebuild {
         [&](const FoldedRow& row) {
           if (!row.values) return !stopped();
           if (std::exchange(table, row.table) != row.table) rows = 0;
-          add(*row.table, *row.values);
+          pipe_->add(*row.table, *row.values);
           tell(row.table, ++rows);
           return !stopped();
         });
-  }
-
-  void start_pipe() {
-    try {
-      pipe_.emplace([this](const auto& table, const auto& row) { load_->add(table, row); });
-    } catch (const std::system_error&) {  // No thread is to be had: it goes without.
-    }
-  }
-
-  void add(const TableInfo& table, events::RowValues row) {
-    if (pipe_) return pipe_->add(table, std::move(row));
-    load_->add(table, row);
   }
 
   // Streams the state past the digests, and into the read model unless events have filled it.
@@ -171,7 +160,7 @@ class Rebuild {
         state.scan_rows(table, options_.tenant, [&](const StoredRow& stored) {
           auto row = decode(table, stored);
           digest.add(row);
-          if (!options_.from_events) add(table, std::move(row));
+          if (!options_.from_events) pipe_->add(table, std::move(row));
           tell(&table, digest.rows());
           return !stopped();
         });

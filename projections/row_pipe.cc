@@ -1,5 +1,6 @@
 #include "projections/row_pipe.h"
 
+#include <system_error>
 #include <utility>
 
 namespace tenantry::projections {
@@ -21,7 +22,13 @@ std::size_t bytes_of(const events::RowValues& row) {
 
 }  // namespace
 
-RowPipe::RowPipe(Write write) : write_(std::move(write)), writer_([this] { write_all(); }) {}
+RowPipe::RowPipe(Write write, bool one_thread) : write_(std::move(write)) {
+  if (one_thread) return;
+  try {
+    writer_ = std::thread([this] { write_all(); });
+  } catch (const std::system_error&) {  // No thread is to be had: it goes without.
+  }
+}
 
 RowPipe::~RowPipe() {
   {
@@ -34,12 +41,14 @@ RowPipe::~RowPipe() {
 }
 
 void RowPipe::add(const events::TableInfo& table, events::RowValues row) {
+  if (!writer_.joinable()) return write_(table, std::move(row));
   bytes_ += bytes_of(row);
   filling_.push_back({&table, std::move(row)});
   if (filling_.size() == kBatchRows || bytes_ >= kBatchBytes) send();
 }
 
 void RowPipe::finish() {
+  if (!writer_.joinable()) return;
   if (!filling_.empty()) send();
   {
     const std::lock_guard lock(mutex_);
@@ -66,7 +75,7 @@ void RowPipe::write_all() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return finished_ || !waiting_.empty(); });
     if (abandoned_ || waiting_.empty()) return;
-    const Batch batch = std::move(waiting_.front());
+    Batch batch = std::move(waiting_.front());
     waiting_.pop_front();
     changed_.notify_all();
     lock.unlock();
@@ -74,11 +83,11 @@ void RowPipe::write_all() {
   }
 }
 
-bool RowPipe::write_batch(const Batch& batch) {
+bool RowPipe::write_batch(Batch& batch) {
   try {
-    for (const Row& row : batch) {
+    for (Row& row : batch) {
       if (abandoned_) return false;
-      write_(*row.table, row.values);
+      write_(*row.table, std::move(row.values));
     }
     return true;
   } catch (const std::exception&) {

@@ -20,10 +20,10 @@ namespace tenantry::projections {
 // before finish(), it writes no more than the row it is at.
 class RowPipe {
  public:
-  using Write = std::function<void(const events::TableInfo&, const events::RowValues&)>;
+  using Write = std::function<void(const events::TableInfo&, events::RowValues)>;
 
-  // Throws std::system_error if there is no thread to be had.
-  explicit RowPipe(Write write);
+  // Asked for one thread, or where no second one is to be had, add() calls `write` itself.
+  explicit RowPipe(Write write, bool one_thread = false);
   RowPipe(const RowPipe&) = delete;
   RowPipe& operator=(const RowPipe&) = delete;
   ~RowPipe();
@@ -42,7 +42,7 @@ class RowPipe {
 
   void send();
   void write_all();
-  [[nodiscard]] bool write_batch(const Batch& batch);  // Whether it went on to its end.
+  [[nodiscard]] bool write_batch(Batch& batch);  // Whether it went on to its end.
 
   Write write_;
   Batch filling_;

@@ -29,9 +29,7 @@ class FreshLoad final : public Load {
     }
   }
 
-  void add(const TableInfo& table, const events::RowValues& row) override {
-    copier_.add(table, row);
-  }
+  void add(const TableInfo& table, events::RowValues row) override { copier_.add(table, row); }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {
     largest_ids_[&table] = id;
   }

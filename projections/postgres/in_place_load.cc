@@ -48,7 +48,7 @@ class InPlaceLoad final : public Load {
     }
   }
 
-  void add(const TableInfo& table, const events::RowValues& row) override {
+  void add(const TableInfo& table, events::RowValues row) override {
     copier_.add(table, row);
     ++staged_[&table];
   }

@@ -70,8 +70,8 @@ class InPlaceLoad final : public Load {
     }
   }
 
-  void add(const TableInfo& table, const events::RowValues& row) override {
-    writer_->insert(table, row);
+  void add(const TableInfo& table, events::RowValues row) override {
+    writer_->insert(table, {&row, 1});
     ++staged_[&table];
   }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {

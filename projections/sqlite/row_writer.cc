@@ -37,21 +37,30 @@ RowWriter::RowWriter(Connection& connection, std::string prefix)
     TENANTRY_ASSERT(table.columns.size() <= kColumnsMax);
 }
 
-void RowWriter::insert(const TableInfo& table, const events::RowValues& row) {
+void RowWriter::insert(const TableInfo& table, std::span<const events::RowValues> rows) {
   const std::size_t count = table.columns.size();
-  TENANTRY_ASSERT(row.size() == count);
-  Statement& statement = prepared(table, Effect::INSERT, bit(count) - 1);
-  for (std::size_t place = 0; place < count; ++place) {
-    bind_value(statement, static_cast<int>(place) + 1, table.columns[place], row[place],
-               scratch_[place]);
+  Statement& statement = prepared(table, Effect::INSERT, bit(count) - 1, rows.size());
+  scratch_.resize(std::max(scratch_.size(), rows.size() * count));
+  std::size_t parameter = 0;
+  for (const events::RowValues& row : rows) {
+    TENANTRY_ASSERT(row.size() == count);
+    for (std::size_t place = 0; place < count; ++place, ++parameter) {
+      bind_value(statement, static_cast<int>(parameter) + 1, table.columns[place], row[place],
+                 scratch_[parameter]);
+    }
   }
   try {
     statement.run();
   } catch (const ConstraintViolation& violation) {
     statement.reset();
-    const auto id = events::entity_key(row[table.id_column]);
-    raise_conflict(connection_, table.name + " cannot take the new row with id " +
-                                    events::format_entity_id(table, id) + ": " + violation.what());
+    const auto id_of = [&](const events::RowValues& row) {
+      return events::format_entity_id(table, events::entity_key(row[table.id_column]));
+    };
+    const std::string which = rows.size() == 1 ? "row with id " + id_of(rows.front())
+                                               : "rows with ids from " + id_of(rows.front()) +
+                                                     " to " + id_of(rows.back());
+    raise_conflict(connection_,
+                   table.name + " cannot take the new " + which + ": " + violation.what());
   }
 }
 
@@ -60,7 +69,7 @@ void RowWriter::apply(const events::RowChange& change) {
     case Effect::INSERT: {
       events::RowValues row(change.table->columns.size(), events::Null{});
       events::apply_patch(row, change);
-      return insert(*change.table, row);
+      return insert(*change.table, {&row, 1});
     }
     case Effect::PATCH:
       return patch(change);
@@ -116,24 +125,31 @@ void RowWriter::run(Statement& statement, const TableInfo& table, const std::str
   }
 }
 
-Statement& RowWriter::prepared(const TableInfo& table, Effect effect, std::uint64_t columns) {
+Statement& RowWriter::prepared(const TableInfo& table, Effect effect, std::uint64_t columns,
+                               std::size_t rows) {
   // A few dozen at most: as many as there are kinds of events.
   const auto found = std::ranges::find_if(prepared_, [&](const Prepared& known) {
-    return known.table == &table && known.effect == effect && known.columns == columns;
+    return known.table == &table && known.effect == effect && known.columns == columns &&
+           known.rows == rows;
   });
   if (found != prepared_.end()) return found->statement;
-  prepared_.push_back({&table, effect, columns, connection_.prepare(sql(table, effect, columns))});
+  prepared_.push_back(
+      {&table, effect, columns, rows, connection_.prepare(sql(table, effect, columns, rows))});
   return prepared_.back().statement;
 }
 
-std::string RowWriter::sql(const TableInfo& table, Effect effect, std::uint64_t columns) const {
+std::string RowWriter::sql(const TableInfo& table, Effect effect, std::uint64_t columns,
+                           std::size_t rows) const {
   const std::string name = prefixed(prefix_, table);
   const std::string where = " WHERE " + identifier(table.columns[table.id_column].name) + " = ?";
   if (effect == Effect::REMOVE) return "DELETE FROM " + name + where;
   if (effect == Effect::INSERT) {
-    std::string parameters = "?";
-    for (std::size_t more = 1; more < table.columns.size(); ++more) parameters += ", ?";
-    return "INSERT INTO " + name + " (" + column_list(table) + ") VALUES (" + parameters + ")";
+    std::string row = "(?";
+    for (std::size_t more = 1; more < table.columns.size(); ++more) row += ", ?";
+    row += ')';
+    std::string all = row;
+    for (std::size_t more = 1; more < rows; ++more) all += ", " + row;
+    return "INSERT INTO " + name + " (" + column_list(table) + ") VALUES " + all;
   }
   std::string list;
   for (std::size_t place = 0; place < table.columns.size(); ++place) {

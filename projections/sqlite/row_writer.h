@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,7 +20,8 @@ class RowWriter {
   // A table is written under `prefix` and its name, such as `main.` and `temp.staged_`.
   RowWriter(Connection& connection, std::string prefix);
 
-  void insert(const events::TableInfo& table, const events::RowValues& row);
+  // By one statement, which is prepared for that many.
+  void insert(const events::TableInfo& table, std::span<const events::RowValues> rows);
   void apply(const events::RowChange& change);
 
  private:
@@ -26,12 +29,14 @@ class RowWriter {
     const events::TableInfo* table;
     events::Effect effect;
     std::uint64_t columns;  // One bit for each place.
+    std::size_t rows;
     Statement statement;
   };
 
-  Statement& prepared(const events::TableInfo& table, events::Effect effect, std::uint64_t columns);
+  Statement& prepared(const events::TableInfo& table, events::Effect effect, std::uint64_t columns,
+                      std::size_t rows = 1);
   [[nodiscard]] std::string sql(const events::TableInfo& table, events::Effect effect,
-                                std::uint64_t columns) const;
+                                std::uint64_t columns, std::size_t rows) const;
   void run(Statement& statement, const events::TableInfo& table, const std::string& id);
   void patch(const events::RowChange& change);
   void remove(const events::RowChange& change);

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file_ops.h"
 #include "core/planted.h"
+#include "projections/row_pipe.h"
 #include "projections/sql_text.h"
 #include "projections/sqlite/load.h"
 #include "projections/sqlite/row_writer.h"
@@ -91,14 +92,20 @@ class SqliteReadView final : public ReadView {
     return largest;
   }
 
-  // SQLite has no hash function: the rows are read, as they stand in the file.
+  // SQLite has no hash function: the rows are read, in the order in which they stand in the file,
+  // and hashed beside that.
   [[nodiscard]] TableFingerprint fingerprint(const TableInfo& table,
                                              const std::optional<events::Uuid>& tenant) override {
     TableDigest digest(table);
-    scan_rows(table, [&](const events::RowValues& row) {
-      if (!tenant || row[table.owner_column.value()] == events::Value(*tenant)) digest.add(row);
-      return true;
-    });
+    RowPipe hashed(
+        [&](const TableInfo& /*table*/, const events::RowValues& row) { digest.add(row); });
+    Statement statement = connection_.prepare(select(table));
+    while (statement.step()) {
+      events::RowValues row = read_row(statement, table);
+      if (tenant && row[table.owner_column.value()] != events::Value(*tenant)) continue;
+      hashed.add(table, std::move(row));
+    }
+    hashed.finish();
     return digest.fingerprint();
   }
 

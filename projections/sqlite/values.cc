@@ -1,7 +1,6 @@
 #include "projections/sqlite/values.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/error.h"
 #include "events/json.h"
@@ -58,14 +57,19 @@ struct Binder {
   }
 };
 
-std::optional<Value> read_uuid(const std::string& text) {
-  constexpr std::array<std::size_t, 4> kDashes{8, 13, 18, 23};
-  if (text.size() != 32) return std::nullopt;
-  std::string dashed = text;
-  for (const std::size_t place : kDashes) dashed.insert(place, 1, '-');
-  const auto uuid = events::parse_uuid(dashed);
+std::optional<Value> read_uuid(std::string_view text) {
   // Another spelling is another value: the application compares the text.
-  if (!uuid || events::format_uuid(*uuid) != dashed) return std::nullopt;
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'F'; };
+  if (text.size() != 32 || std::ranges::any_of(text, is_upper)) return std::nullopt;
+  std::string dashed;
+  dashed.reserve(36);
+  for (const std::size_t length : {8, 4, 4, 4, 12}) {
+    if (!dashed.empty()) dashed += '-';
+    dashed += text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  const auto uuid = events::parse_uuid(dashed);
+  if (!uuid) return std::nullopt;
   return Value(*uuid);
 }
 

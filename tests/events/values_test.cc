@@ -36,6 +36,14 @@ TEST(FormatTimestamp, ReachesFromYear1To9999) {
   EXPECT_EQ(format_timestamp(kLastMoment), "9999-12-31T23:59:59.999999Z");
 }
 
+// No event has such a time; a damaged row may, and whoever looks at it should see what is there.
+TEST(FormatTimestamp, PrintsYearsBeyondThatAsTheyAre) {
+  EXPECT_EQ(format_timestamp({kLastMoment.micros + 1}), "10000-01-01T00:00:00.000000Z");
+  EXPECT_EQ(format_timestamp({kYearOne.micros - 1}), "0000-12-31T23:59:59.999999Z");
+  EXPECT_EQ(format_timestamp({kYearOne.micros - 400 * 86'400 * kSecond}),
+            "-001-11-28T00:00:00.000000Z");
+}
+
 TEST(ParseTimestamp, TakesUtcWithUpToSixFractionalDigits) {
   EXPECT_EQ(reprinted("2026-01-31T09:30:00Z"), "2026-01-31T09:30:00.000000Z");
   EXPECT_EQ(reprinted("2026-01-31T09:30:00.1Z"), "2026-01-31T09:30:00.100000Z");

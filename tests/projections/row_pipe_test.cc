@@ -42,6 +42,23 @@ TEST(RowPipeTest, WritesEveryRowInOrderOnAnotherThread) {
   EXPECT_TRUE(elsewhere);
 }
 
+TEST(RowPipeTest, AskedForOneThreadItWritesAtOnce) {
+  std::vector<std::int64_t> written;
+  const auto here = std::this_thread::get_id();
+  RowPipe pipe(
+      [&](const TableInfo&, const events::RowValues& values) {
+        EXPECT_EQ(std::this_thread::get_id(), here);
+        written.push_back(number_of(values));
+      },
+      true);
+  for (const std::int64_t number : {1, 2}) {
+    pipe.add(events::tables()[0], row(number));
+    EXPECT_EQ(written.back(), number);
+  }
+  pipe.finish();
+  EXPECT_EQ(written.size(), 2U);
+}
+
 TEST(RowPipeTest, NoRowsAreFine) {
   RowPipe pipe([](const TableInfo&, const events::RowValues&) { FAIL() << "there is no row"; });
   pipe.finish();

@@ -161,6 +161,30 @@ TEST_F(SqliteFaultsTest, RowsThatReferToNothingAreNotPublished) {
   EXPECT_EQ(target().probe().presence, Presence::kAbsent);
 }
 
+// Rows go into a new file many at a time.
+TEST_F(SqliteFaultsTest, ValuesThatCollideAreNamedByTheRowsThatWereWrittenAtOnce) {
+  const events::TableInfo& proteins = *events::find_table("core_protein");
+  const auto add_hundred = [&](std::int64_t twin) {
+    const auto load = target().begin_load({.mode = LoadMode::kFresh}, std::nullopt);
+    for (std::int64_t id = 1; id <= 100; ++id) {
+      load->add(proteins, {id, "protein " + std::to_string(id == twin ? 1 : id)});
+    }
+    const LoadOutcome outcome = load->publish(Mark{});
+    EXPECT_EQ(std::get<std::vector<TableChanges>>(outcome)[1].inserted, 100U);
+  };
+  for (const auto& [twin, ids] : {std::pair(40, "ids from 33 to 64"), std::pair(100, "id 100")}) {
+    try {
+      add_hundred(twin);
+      ADD_FAILURE() << "a name was taken twice";
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "read_model_conflict");
+      EXPECT_THAT(error.what(), HasSubstr(ids));
+    }
+    EXPECT_EQ(target().probe().presence, Presence::kAbsent);
+  }
+  add_hundred(0);
+}
+
 // Fail at the n-th row for n = 1, 2, … until none fails: what there was is there after each.
 TEST_F(SqliteFaultsTest, AFailureAtAnyRowLeavesEverythingAsItWas) {
   run_rebuild();
