@@ -58,8 +58,12 @@ void require_consumers(const StorageReader& storage, const std::set<std::string>
   }
 }
 
+std::uint32_t shown_version(const Consumer& consumer) {
+  return std::max(consumer.schema_version, events::kFirstSchemaVersion);
+}
+
 bool is_outdated(const Consumer& consumer, std::uint32_t present) {
-  return std::max(consumer.schema_version, events::kFirstSchemaVersion) < present;
+  return shown_version(consumer) < present;
 }
 
 void put_consumer(ChangeSet& changes, const Consumer& consumer) {

@@ -16,8 +16,9 @@ namespace tenantry {
 [[nodiscard]] std::vector<Consumer> read_consumers(const StorageReader& storage);
 [[nodiscard]] std::optional<Consumer> find_consumer(const StorageReader& storage,
                                                     const std::string& name);
-// Whether what it shows was made with an older schema version than `present`; one that is not noted
-// is taken for the first there was.
+// The schema version of what it shows; one that is not noted is taken for the first there was.
+[[nodiscard]] std::uint32_t shown_version(const Consumer& consumer);
+// Whether what it shows was made with an older schema version than `present`.
 [[nodiscard]] bool is_outdated(const Consumer& consumer, std::uint32_t present);
 void put_consumer(ChangeSet& changes, const Consumer& consumer);
 void remove_consumer(ChangeSet& changes, const std::string& name);

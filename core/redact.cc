@@ -111,7 +111,7 @@ class Redacting {
     report.tail = now.head.tail;
     now.view.reset();
     if (found_.events > 0) {
-      if (const auto squash = squash_before()) report = run_squash(site_, *squash, progress_);
+      if (const auto squash = squash_before()) report = run_before(*squash);
       redact_after(report);
     }
     // Others may need them: backups have none of their own.
@@ -235,7 +235,7 @@ class Redacting {
         "consumer_outdated",
         fmt::format("{} shows rows of schema version {}, not {}, and could not read again what "
                     "would be redacted",
-                    consumer.name, consumer.schema_version, site_.schema_version),
+                    consumer.name, shown_version(consumer), site_.schema_version),
         fmt::format("`tenantry rebuild` fills it anew, `--rebase {}` does not wait for it",
                     consumer.name),
         kConflictExitCode);
@@ -286,6 +286,25 @@ class Redacting {
   }
 
   // Who is told of a failure is told what is done all the same.
+  // Nobody shall take the end of a squash, which the next opening brings about, for that of a
+  // redaction.
+  [[nodiscard]] SquashReport run_before(const SquashOptions& squash) {
+    constexpr const char* kNothing = "; nothing is redacted";
+    try {
+      return run_squash(site_, squash, progress_);
+    } catch (const UnavailableError& error) {
+      throw UnavailableError(error.what() + std::string(kNothing),
+                             joined(error.hint(), "the same command goes on from there"),
+                             error.code());
+    } catch (const CorruptionError& error) {
+      throw CorruptionError(error.what() + std::string(kNothing));
+    }
+  }
+
+  static std::string joined(const std::string& hint, const char* more) {
+    return hint.empty() ? more : hint + "; " + more;
+  }
+
   void redact_after(const SquashReport& squashed) {
     std::uint64_t events = 0;
     for (const SquashedScope& scope : squashed.scopes) events += scope.events;
@@ -299,9 +318,8 @@ class Redacting {
       redact();
     } catch (const UnavailableError& error) {
       if (publishing_ || events == 0) throw;
-      const std::string hint = error.hint().empty() ? std::string() : error.hint() + "; ";
-      throw UnavailableError(stands(error), hint + "the same command goes on from there",
-                             error.code());
+      throw UnavailableError(
+          stands(error), joined(error.hint(), "the same command goes on from there"), error.code());
     } catch (const CorruptionError& error) {
       if (publishing_ || events == 0) throw;
       throw CorruptionError(stands(error));

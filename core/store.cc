@@ -236,6 +236,7 @@ class Store final : public TenancyStore {
 
   void note_consumer(const std::string& name, Position checkpoint, bool filled_anew) override {
     require_writable();
+    const std::lock_guard lock(consumers_);
     const auto known = find_consumer(*opened_.storage, name);
     // What somebody else has filled is of a version that nobody has noted.
     const std::uint32_t kept = known ? known->schema_version : 0;
@@ -249,6 +250,7 @@ class Store final : public TenancyStore {
 
   bool forget_consumer(const std::string& name) override {
     require_writable();
+    const std::lock_guard lock(consumers_);
     if (!find_consumer(*opened_.storage, name)) return false;
     writer_.commit([&](BatchWriter& batch) { remove_consumer(batch.beside(), name); });
     return true;
@@ -394,6 +396,7 @@ class Store final : public TenancyStore {
   IdSource& ids_;
   std::function<void(const std::string&)> warn_;
   const std::uint32_t schema_version_;
+  std::mutex consumers_;  // Held from where a note is read until what follows from it is written.
   std::unique_ptr<CommitLog> log_;
   mutable Writer writer_;  // Readers tell it what they saw.
   mutable ResolveCache resolved_;

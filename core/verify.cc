@@ -79,7 +79,9 @@ class LogWalk {
     try {
       if (!catalogue_->empty()) read_redactions();
     } catch (const CorruptionError& error) {
-      note(check_, fmt::format("what was redacted cannot be read: {}", error.what()));
+      note_untold(error);
+    } catch (const events::MalformedError& error) {
+      note_untold(error);
     }
     // What cannot be read is told with the place up to which all was.
     try {
@@ -190,6 +192,12 @@ class LogWalk {
   }
 
   // What the log says was redacted, by tenant.
+  // That is said once, and not again of each event that was redacted.
+  void note_untold(const std::exception& error) {
+    is_told_all_ = false;
+    note(check_, fmt::format("what was redacted cannot be read: {}", error.what()));
+  }
+
   void read_redactions() {
     LogFilter filter;
     filter.scope = events::Scope::SYSTEM;
@@ -221,8 +229,9 @@ class LogWalk {
     const std::vector<Redaction>& redactions = catalogue_->of(event.scope).redactions;
     const auto redaction = std::ranges::find(redactions, event.tenant, &Redaction::tenant);
     const auto told = told_.find(event.tenant);
-    const bool is_told = redaction != redactions.end() && event.position <= redaction->through &&
-                         told != told_.end() && event.position <= told->second.through;
+    const bool is_told =
+        redaction != redactions.end() && event.position <= redaction->through &&
+        (!is_told_all_ || (told != told_.end() && event.position <= told->second.through));
     if (is_told && view.kind().table->scope == event.scope) return;
     note(check_,
          fmt::format("position {} has no payload, and no redaction says so", event.position.value));
@@ -254,6 +263,7 @@ class LogWalk {
   const Position discarded_ = catalogue_->discarded();
   Derived derived_;
   std::map<events::Uuid, Told> told_;
+  bool is_told_all_ = true;  // All that tells of redactions could be read.
   Position last_read_;
   events::Timestamp last_time_{INT64_MIN};
 };

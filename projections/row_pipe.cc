@@ -12,15 +12,15 @@ constexpr std::size_t kBatchRows = 256;
 constexpr std::size_t kBatchBytes = std::size_t{256} << 10;
 constexpr std::size_t kBatchesMax = 8;
 
-std::size_t bytes_of(const events::RowValues& row) {
+}  // namespace
+
+std::size_t row_bytes(const events::RowValues& row) {
   std::size_t bytes = row.size() * sizeof(events::Value);
   for (const events::Value& value : row) {
     if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
   }
   return bytes;
 }
-
-}  // namespace
 
 RowPipe::RowPipe(Write write, bool one_thread) : write_(std::move(write)) {
   if (one_thread) return;
@@ -42,7 +42,7 @@ RowPipe::~RowPipe() {
 
 void RowPipe::add(const events::TableInfo& table, events::RowValues row) {
   if (!writer_.joinable()) return write_(table, std::move(row));
-  bytes_ += bytes_of(row);
+  bytes_ += row_bytes(row);
   filling_.push_back({&table, std::move(row)});
   if (filling_.size() == kBatchRows || bytes_ >= kBatchBytes) send();
 }

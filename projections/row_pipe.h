@@ -14,6 +14,9 @@
 
 namespace tenantry::projections {
 
+// What a row takes in memory, about.
+[[nodiscard]] std::size_t row_bytes(const events::RowValues& row);
+
 // Lets rows be written while the next are read: `write` is called with each, in order, by a thread
 // of the pipe's own and by nobody else until finish() returns. Bounded: some thousand rows and a
 // few MiB are under way at most. Threads: used by one. Lifetime: `write` outlives it; destroyed

@@ -189,8 +189,8 @@ class RebuildCommand final : public Command {
       return ExitCode::kDone;
     }
     const Certificate certificate = rebuild(session, *target, options_);
-    note_checkpoint(session, certificate, name_.empty() ? target->name() : name_);
     print_certificate(session, certificate, target->name());
+    note_checkpoint(session, certificate, name_.empty() ? target->name() : name_);
     if (certificate.dry_run || certificate.correct()) return ExitCode::kDone;
     session.remark(
         "the read model differs from the log; rows that the log does not know stay "

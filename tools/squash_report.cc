@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/consumers.h"
 #include "core/hash.h"
 #include "events/kinds.h"
 #include "events/tables.h"
@@ -180,7 +181,7 @@ std::string redaction_markdown(const RedactionReport& redaction) {
 std::string outdated_line(const BehindConsumer& behind) {
   const Consumer& consumer = behind.consumer;
   const std::string why = fmt::format("it shows rows of schema version {}, not {}",
-                                      consumer.schema_version, events::kSchemaVersion);
+                                      shown_version(consumer), events::kSchemaVersion);
   if (!behind.holds) {
     return fmt::format("{} is not waited for, and forgotten: {}", consumer.name, why);
   }

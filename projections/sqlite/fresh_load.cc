@@ -1,6 +1,7 @@
 #include <map>
 #include <span>
 
+#include "projections/row_pipe.h"
 #include "projections/sqlite/load.h"
 #include "projections/sqlite/row_writer.h"
 #include "projections/sqlite/schema.h"
@@ -13,6 +14,7 @@ using events::TableInfo;
 // A statement costs half a microsecond beside its rows. Where there is a journal SQLite could undo
 // it alone, and for that would note each page that it changes.
 constexpr std::size_t kRowsAtOnce = 32;
+constexpr std::size_t kBytesAtOnce = std::size_t{256} << 10;  // A document alone may have as many.
 
 // A file that nobody else sees yet, and the connection that fills it.
 struct NewFile {
@@ -66,8 +68,9 @@ class FreshLoad final : public Load {
   void add(const TableInfo& table, events::RowValues row) override {
     if (table_ != &table) write_rows();
     table_ = &table;
+    bytes_ += row_bytes(row);
     rows_.push_back(std::move(row));
-    if (rows_.size() == rows_at_once_) write_rows();
+    if (rows_.size() == rows_at_once_ || bytes_ >= kBytesAtOnce) write_rows();
   }
   void set_largest_id(const TableInfo& table, std::int64_t id) override {
     largest_ids_[&table] = id;
@@ -97,6 +100,7 @@ class FreshLoad final : public Load {
       for (const auto& row : rows) writer_->insert(*table_, {&row, 1});
     }
     rows_.clear();
+    bytes_ = 0;
   }
 
   std::vector<TableChanges> count_rows() {
@@ -128,7 +132,8 @@ class FreshLoad final : public Load {
   std::optional<RowWriter> writer_;
   const std::size_t rows_at_once_;
   const TableInfo* table_ = nullptr;     // Of the rows that wait.
-  std::vector<events::RowValues> rows_;  // Fewer than rows_at_once_.
+  std::vector<events::RowValues> rows_;  // Fewer than rows_at_once_, and kBytesAtOnce.
+  std::size_t bytes_ = 0;                // Of those.
   std::map<const TableInfo*, std::int64_t> largest_ids_;
 };
 

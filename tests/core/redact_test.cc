@@ -1,6 +1,7 @@
 #include "core/redact.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -10,6 +11,7 @@
 #include "core/catalogue.h"
 #include "core/error.h"
 #include "core/file_ops.h"
+#include "core/keys.h"
 #include "core/record.h"
 #include "core/storage.h"
 #include "tests/core/reading_test_base.h"
@@ -18,6 +20,7 @@ namespace tenantry {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -379,6 +382,36 @@ TEST_F(RedactTest, APayloadThatIsMissingWithoutARedactionIsDamage) {
   EXPECT_THAT(failed_checks(), Contains(HasSubstr("no redaction says so")));
 }
 
+// Where the event that tells of it cannot be read, that is the damage; what it took is none.
+TEST_F(RedactTest, DamageToWhatTellsOfARedactionAccusesNoOtherEvent) {
+  live(11, 100);
+  const RedactionReport report = redact(of(tenants().at(0)));
+  ASSERT_GT(report.events, 0U);
+  // Whoever opens the store reads what a scope has of the last thousand events, and one before.
+  ASSERT_GT(redact(of(tenants().at(0))).events, 0U);
+  for (int number = 0; number < 1100; ++number) run(protein(fmt::format("Protein {}", number)));
+  ASSERT_GT(redact(of(tenants().at(0))).events, 0U);
+  close();
+  {
+    const auto storage = open_rocks_storage({.directory = directory() / "db"});
+    const std::string key = keys::block(events::Scope::SYSTEM, report.event);
+    std::string block = storage->get(Family::kLog, key).value();
+    block.back() ^= 1;
+    ChangeSet changes;
+    changes.put(Family::kLog, key, std::move(block));
+    ASSERT_EQ(storage->write(changes, /*sync=*/true), WriteResult::kDone);
+  }
+  open();
+  std::vector<std::string> problems;
+  for (const CheckResult& check : store().verify(VerifyDepth::kFull, {})) {
+    std::ranges::copy(check.problems, std::back_inserter(problems));
+  }
+  EXPECT_THAT(problems, Contains(HasSubstr("what was redacted cannot be read")));
+  const auto where = fmt::format("scope system at position {}", report.event.value);
+  EXPECT_THAT(problems, Contains(HasSubstr(where)));
+  EXPECT_THAT(problems, Not(Contains(HasSubstr("no redaction says so"))));
+}
+
 // Files of the archive from before a redaction, listed as they were, would pass for sound.
 TEST_F(RedactTest, WhatWasRedactedAndIsThereAgainIsDamage) {
   live(10, 100);
@@ -431,11 +464,23 @@ TEST_F(RedactTest, OneThatFailsBehindItsSquashSaysWhatStands) {
   const Position tail = store().tail().tail;
   close();
   bool full = true;
+  bool full_for_squash = true;
   Disk disk;
   disk.free_space = [&](const std::filesystem::path& place) {
-    return full && place == directory() / "archive" ? 0 : free_space(place);
+    const bool archive = place == directory() / "archive";
+    return full && (archive || full_for_squash) ? 0 : free_space(place);
   };
   store_ = open_store({.directory = directory(), .disk = disk}, clock_, ids_);
+  try {
+    (void)redact(of(tenant));
+    ADD_FAILURE() << "there was no room for its squash";
+  } catch (const UnavailableError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("a squash needs some"));
+    EXPECT_THAT(error.what(), EndsWith("; nothing is redacted"));
+    EXPECT_THAT(error.hint(), EndsWith("; the same command goes on from there"));
+  }
+  EXPECT_EQ(store().tail().tail, tail);
+  full_for_squash = false;
   try {
     (void)redact(of(tenant));
     ADD_FAILURE() << "there was no room for it";

@@ -1,5 +1,6 @@
 #include "projections/digest.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace tenantry::projections {
@@ -29,6 +30,13 @@ RowValues user(const std::string& password, events::Value last_login) {
 TEST(DigestTest, TheTextOfARowIsMeasuredInBytesAndLeavesOutTheApplicationsColumns) {
   EXPECT_EQ(canonical_row_text(users(), user("secret", Null{})),
             "1:11:t4:zoë0:1:B7:z@x.org1:f1:t27:1970-01-01T00:00:01.000001Z");
+}
+
+TEST(DigestTest, ATimeBeyondTheCalendarIsMeasuredToo) {
+  RowValues row = user("secret", Null{});
+  row.back() = Timestamp{253'402'300'800'000'000};
+  EXPECT_THAT(canonical_row_text(users(), row),
+              ::testing::EndsWith("1:f1:t28:10000-01-01T00:00:00.000000Z"));
 }
 
 TEST(DigestTest, TheApplicationsColumnsDoNotMatter) {
