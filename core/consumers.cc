@@ -81,4 +81,14 @@ void remove_consumer(ChangeSet& changes, const std::string& name) {
   changes.remove(Family::kMeta, consumer_key(name));
 }
 
+void forget_rebased(ChangeSet& changes, const std::vector<BehindConsumer>& behind) {
+  for (const BehindConsumer& one : behind) {
+    if (!one.holds) remove_consumer(changes, one.consumer.name);
+  }
+}
+
+bool any_rebased(const std::vector<BehindConsumer>& behind) {
+  return std::ranges::any_of(behind, [](const BehindConsumer& one) { return !one.holds; });
+}
+
 }  // namespace tenantry

@@ -22,6 +22,10 @@ namespace tenantry {
 [[nodiscard]] bool is_outdated(const Consumer& consumer, std::uint32_t present);
 void put_consumer(ChangeSet& changes, const Consumer& consumer);
 void remove_consumer(ChangeSet& changes, const std::string& name);
+// Those that are rebased.
+void forget_rebased(ChangeSet& changes, const std::vector<BehindConsumer>& behind);
+// Whether there are any.
+[[nodiscard]] bool any_rebased(const std::vector<BehindConsumer>& behind);
 
 // Throws UsageError `not_found` for a name that none has.
 void require_consumers(const StorageReader& storage, const std::set<std::string>& names);

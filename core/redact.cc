@@ -113,6 +113,8 @@ class Redacting {
     if (found_.events > 0) {
       if (const auto squash = squash_before()) report = run_before(*squash);
       redact_after(report);
+    } else if (any_rebased(behind_)) {
+      site_.commit([&](BatchWriter& batch) { forget_rebased(batch.beside(), behind_); });
     }
     // Others may need them: backups have none of their own.
     for (const Replaced& replaced : files_) {
@@ -504,9 +506,7 @@ class Redacting {
               listed_snapshot(replaced.file, replaced.snapshot->at, replaced.snapshot->previous));
         }
       }
-      for (const BehindConsumer& behind : behind_) {
-        if (!behind.holds) remove_consumer(batch.beside(), behind.consumer.name);
-      }
+      forget_rebased(batch.beside(), behind_);
     });
     site_.history.publish(read_catalogue(site_.storage));
   }

@@ -117,6 +117,8 @@ class Squash {
       check_files();
       now.view.reset();
       now = squash();
+    } else if (any_rebased(behind_)) {
+      site_.commit([&](BatchWriter& batch) { forget_rebased(batch.beside(), behind_); });
     }
     SquashReport done = report(now.head);
     done.bytes_before = bytes_before;
@@ -162,6 +164,9 @@ class Squash {
       part.report.after = part.base().position;
       part.report.through = part.through.position;
       part.report.chain_hash = part.through.chain;
+      if (options_.discard_history && has_work(part)) {
+        part.report.discarded = part.base().seq - part.before->base.discarded.seq;
+      }
       parts_.push_back(std::move(part));
     }
   }
@@ -591,9 +596,7 @@ class Squash {
         put_part(part, batch);
         told.events.push_back(event_of(part));
       }
-      for (const BehindConsumer& behind : behind_) {
-        if (!behind.holds) remove_consumer(batch.beside(), behind.consumer.name);
-      }
+      forget_rebased(batch.beside(), behind_);
       put_job(batch.beside(), job);
       (void)batch.add(told);
     });

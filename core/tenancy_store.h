@@ -195,6 +195,7 @@ struct SquashedScope {
   // Events up to the point that was asked for, or held at, that stay: of a block that goes on
   // behind it, for no block is cut.
   std::uint64_t uncut = 0;
+  std::uint64_t discarded = 0;  // Of the archive that there was, that are kept no more.
   // Once it is done:
   std::uint64_t segments = 0;       // Files of the archive,
   std::uint64_t archive_bytes = 0;  // their bytes,

@@ -103,7 +103,7 @@ class SquashCommand final : public Command {
     }
     if (!report_.empty()) write_report(session, report, options.circumstances);
     session.remark(squash_summary(report, dry_run_));
-    for (const std::string& line : behind_lines(report)) session.remark(line);
+    for (const std::string& line : behind_lines(report, dry_run_)) session.remark(line);
     return ExitCode::kDone;
   }
 

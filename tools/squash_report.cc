@@ -18,7 +18,7 @@ namespace tenantry::tools {
 namespace {
 
 // What is only known once it is done does not widen the table of a plan.
-std::vector<Column> scope_report_columns(bool is_plan) {
+std::vector<Column> scope_report_columns(const SquashReport& report, bool is_plan) {
   return {{"scope"},
           {"after"},
           {"through"},
@@ -28,6 +28,7 @@ std::vector<Column> scope_report_columns(bool is_plan) {
           {"log_bytes"},
           {"disk_bytes"},
           {"uncut", !is_plan},
+          {"discarded_events", !report.discarded},
           {"segments", is_plan},
           {"archive_bytes", is_plan},
           {"snapshot_entries", is_plan},
@@ -91,6 +92,7 @@ std::vector<Cell> scope_cells(const SquashReport& report, const SquashedScope& s
           number_cell(scope.log_bytes),
           number_cell(scope.disk_bytes),
           number_cell(scope.uncut),
+          number_cell(scope.discarded),
           once_done(scope.segments),
           once_done(scope.archive_bytes),
           once_done(scope.snapshot_entries),
@@ -110,6 +112,13 @@ std::uint64_t events_of(const SquashReport& report) {
   return events;
 }
 
+// Of the archive that there was.
+std::uint64_t discarded_of(const SquashReport& report) {
+  std::uint64_t events = 0;
+  for (const SquashedScope& scope : report.scopes) events += scope.discarded;
+  return events;
+}
+
 std::string uncut_summary(const SquashReport& report) {
   std::uint64_t uncut = 0;
   for (const SquashedScope& scope : report.scopes) uncut += scope.uncut;
@@ -126,6 +135,17 @@ std::string uncut_lines(const SquashReport& report) {
         "- {}: {} events up to the point that was asked for stay, since what was written at once "
         "stays together\n",
         events::scope_name(scope.scope), scope.uncut);
+  }
+  return lines;
+}
+
+std::string discarded_lines(const SquashReport& report, bool is_plan) {
+  std::string lines;
+  for (const SquashedScope& scope : report.scopes) {
+    if (scope.discarded == 0) continue;
+    lines += fmt::format("- {}: {} archived events, up to position {}, {} discarded\n",
+                         events::scope_name(scope.scope), scope.discarded, scope.after.value,
+                         is_plan ? "would be" : "are");
   }
   return lines;
 }
@@ -178,12 +198,16 @@ std::string redaction_markdown(const RedactionReport& redaction) {
       redaction.event.value);
 }
 
-std::string outdated_line(const BehindConsumer& behind) {
+const char* forgotten(bool is_plan) {
+  return is_plan ? "is not waited for, and would be forgotten" : "is not waited for, and forgotten";
+}
+
+std::string outdated_line(const BehindConsumer& behind, bool is_plan) {
   const Consumer& consumer = behind.consumer;
   const std::string why = fmt::format("it shows rows of schema version {}, not {}",
                                       shown_version(consumer), events::kSchemaVersion);
   if (!behind.holds) {
-    return fmt::format("{} is not waited for, and forgotten: {}", consumer.name, why);
+    return fmt::format("{} {}: {}", consumer.name, forgotten(is_plan), why);
   }
   return fmt::format(
       "nothing goes for {}: {}, and filled anew from the events it would have to read them again; "
@@ -191,10 +215,22 @@ std::string outdated_line(const BehindConsumer& behind) {
       consumer.name, why, consumer.name);
 }
 
+std::string plan_summary(const SquashReport& report) {
+  const std::uint64_t events = events_of(report);
+  const std::uint64_t discarded = discarded_of(report);
+  const std::string where =
+      report.discarded ? "and be kept nowhere" : "into " + report.archive.string();
+  std::string plan = events == 0 ? "dry run: nothing has to leave the log"
+                                 : fmt::format("dry run: {} events would go {}", events, where);
+  if (discarded > 0) plan += fmt::format("; {} archived events would be discarded", discarded);
+  if (events + discarded > 0) plan += "; nothing was changed";
+  return plan + uncut_summary(report);
+}
+
 }  // namespace
 
 void print_squash(Session& session, const SquashReport& report, bool is_plan) {
-  Printer printer(session.out(), session.printing(), scope_report_columns(is_plan));
+  Printer printer(session.out(), session.printing(), scope_report_columns(report, is_plan));
   for (const SquashedScope& scope : report.scopes) {
     printer.row(scope_cells(report, scope, is_plan),
                 is_plan ? kind_notes(scope) : std::vector<std::string>{});
@@ -221,25 +257,24 @@ void print_redaction(Session& session, const SquashReport& report, bool is_plan)
 
 std::string squash_summary(const SquashReport& report, bool is_plan) {
   if (report.redaction) return redaction_summary(report, is_plan);
+  if (is_plan) return plan_summary(report);
   const std::uint64_t events = events_of(report);
-  const std::string where =
-      report.discarded ? "and be kept nowhere" : "into " + report.archive.string();
-  if (is_plan) {
-    const std::string plan =
-        events == 0
-            ? "dry run: nothing has to leave the log"
-            : fmt::format("dry run: {} events would go {}; nothing was changed", events, where);
-    return plan + uncut_summary(report);
+  const std::uint64_t discarded = discarded_of(report);
+  std::string text = "nothing had to leave the log";
+  if (events > 0) {
+    text = fmt::format("{} events {}", events,
+                       report.discarded
+                           ? "were proved to lead to the snapshot, and are gone"
+                           : "went into " + report.archive.string() + ", read again and proved");
   }
-  if (events == 0) return "nothing had to leave the log";
-  const std::string went = report.discarded ? "were proved to lead to the snapshot, and are gone"
-                                            : fmt::format("went {}, read again and proved", where);
-  return fmt::format("{} events {}; the store takes {}, before {}; {:.1f} s", events, went,
+  if (discarded > 0) text += fmt::format("; {} archived events are discarded", discarded);
+  if (events + discarded == 0) return text;
+  return fmt::format("{}; the store takes {}, before {}; {:.1f} s", text,
                      mebibytes_of(report.bytes_after), mebibytes_of(report.bytes_before),
                      static_cast<double>(report.micros) / 1'000'000);
 }
 
-std::vector<std::string> behind_lines(const SquashReport& report) {
+std::vector<std::string> behind_lines(const SquashReport& report, bool is_plan) {
   std::vector<std::string> lines;
   if (report.redaction) {
     for (const auto& file : report.redaction->left) {
@@ -252,7 +287,7 @@ std::vector<std::string> behind_lines(const SquashReport& report) {
   for (const BehindConsumer& behind : report.behind) {
     const Consumer& consumer = behind.consumer;
     if (behind.outdated) {
-      lines.push_back(outdated_line(behind));
+      lines.push_back(outdated_line(behind, is_plan));
       continue;
     }
     lines.push_back(
@@ -261,8 +296,8 @@ std::vector<std::string> behind_lines(const SquashReport& report) {
                           "`tenantry project` brings it on, `--rebase {}` does not wait for it",
                           consumer.name, consumer.checkpoint.value,
                           events::format_timestamp(consumer.noted_at), consumer.name)
-            : fmt::format("{} is not waited for, and forgotten: it has come to position {}",
-                          consumer.name, consumer.checkpoint.value));
+            : fmt::format("{} {}: it has come to position {}", consumer.name, forgotten(is_plan),
+                          consumer.checkpoint.value));
   }
   return lines;
 }
@@ -276,10 +311,11 @@ std::string squash_markdown(const events::Uuid& store, const SquashReport& repor
       "- Archive: {}\n- Bytes of the store: {}{}\n",
       markdown_title(report, is_plan), events::format_uuid(store), summary,
       events::format_timestamp(now), is_plan ? "" : lines_about(by), report.tail.value,
-      report.discarded ? "none: history is discarded" : report.archive.string(),
-      report.bytes_before, is_plan ? "" : fmt::format(" before, {} after", report.bytes_after));
+      report.discarded ? "none: history is not kept" : report.archive.string(), report.bytes_before,
+      is_plan ? "" : fmt::format(" before, {} after", report.bytes_after));
   text += uncut_lines(report);
-  for (const std::string& line : behind_lines(report)) text += "- " + line + "\n";
+  text += discarded_lines(report, is_plan);
+  for (const std::string& line : behind_lines(report, is_plan)) text += "- " + line + "\n";
   if (report.redaction) text += redaction_markdown(*report.redaction);
   if (report.scopes.empty()) return text;
   if (report.redaction) text += is_plan ? "\nTo be squashed before:\n" : "\nSquashed before:\n";

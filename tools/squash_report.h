@@ -16,7 +16,7 @@ void print_redaction(Session& session, const SquashReport& report, bool is_plan)
 // In one or two sentences.
 [[nodiscard]] std::string squash_summary(const SquashReport& report, bool is_plan);
 // A line for each consumer that has not seen all that could go, and for each file that is left.
-[[nodiscard]] std::vector<std::string> behind_lines(const SquashReport& report);
+[[nodiscard]] std::vector<std::string> behind_lines(const SquashReport& report, bool is_plan);
 // A document in Markdown; `by` says who did it and why.
 [[nodiscard]] std::string squash_markdown(const events::Uuid& store, const SquashReport& report,
                                           const events::Circumstances& by, events::Timestamp now,

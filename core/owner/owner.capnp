@@ -135,6 +135,7 @@ struct Squash {
     logBytes @7 :UInt64;
     diskBytes @8 :UInt64;
     uncut @16 :UInt64;
+    discarded @17 :UInt64;
     segments @9 :UInt64;
     archiveBytes @10 :UInt64;
     archiveDigest @11 :Data;

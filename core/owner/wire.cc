@@ -538,6 +538,7 @@ void write_squash(wire::Squash::Builder to, const SquashReport& report) {
     scope.setLogBytes(from.log_bytes);
     scope.setDiskBytes(from.disk_bytes);
     scope.setUncut(from.uncut);
+    scope.setDiscarded(from.discarded);
     scope.setSegments(from.segments);
     scope.setArchiveBytes(from.archive_bytes);
     scope.setArchiveDigest({from.archive_digest.data(), from.archive_digest.size()});
@@ -575,6 +576,7 @@ SquashReport read_squash(wire::Squash::Reader report) {
     scope.log_bytes = from.getLogBytes();
     scope.disk_bytes = from.getDiskBytes();
     scope.uncut = from.getUncut();
+    scope.discarded = from.getDiscarded();
     scope.segments = from.getSegments();
     scope.archive_bytes = from.getArchiveBytes();
     scope.archive_digest = read_hash(from.getArchiveDigest());

@@ -312,6 +312,10 @@ TEST_F(RedactTest, WaitsForReadersThatAreNoted) {
   options.rebase = {"app"};
   EXPECT_GT(redact(options).events, 0U);
   EXPECT_THAT(store().status().consumers, IsEmpty());
+  // Who is forgotten is so also where nothing is left to be done.
+  store().note_consumer("app", Position{1}, false);
+  EXPECT_EQ(redact(options).events, 0U);
+  EXPECT_THAT(store().status().consumers, IsEmpty());
 }
 
 TEST_F(RedactTest, AfterHistoryWasDiscardedThatOfOthersGoesOn) {

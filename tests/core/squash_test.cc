@@ -249,6 +249,25 @@ TEST_F(SquashTest, WaitsForReadersThatAreNoted) {
   EXPECT_THROW(squash(options), UsageError);
 }
 
+TEST_F(SquashTest, ForgetsWhoIsRebasedAlsoWhereNothingGoes) {
+  user("ann");
+  user("ben");
+  squash();
+  store().note_consumer("app", Position{1}, true);
+  SquashOptions options;
+  options.through = Position{2};
+  options.rebase = {"app"};
+  EXPECT_FALSE(store().plan_squash(options, {}).behind.at(0).holds);
+  EXPECT_THAT(store().status().consumers, SizeIs(1));
+  const SquashReport report = squash(options);
+  EXPECT_EQ(squashed_events(report), 0U);
+  ASSERT_THAT(report.behind, SizeIs(1));
+  EXPECT_FALSE(report.behind[0].holds);
+  reopen();
+  EXPECT_THAT(store().status().consumers, IsEmpty());
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
 class SquashSchemaTest : public SquashTest {
  protected:
   // As a program would whose events make other rows than those before did.

@@ -315,6 +315,62 @@ class SquashTest(SquashCase):
         self.assertEqual(8, self.tail())
         self.assert_exit(0, self.run_program("squash", "--discard-history", "--dry-run"))
 
+    def test_an_archive_that_alone_is_discarded_is_told(self):
+        self.generate(600)
+        self.squash("--through", "400")
+        archived = {scope: of["archived"] for scope, of in self.scopes().items() if of["archived"]}
+        total = sum(archived.values())
+        self.assertGreater(total, 0)
+        report = os.path.join(self.directory, "report.md")
+        options = ("squash", "--through", "100", "--discard-history", "--yes", "--report", report)
+        for dry, said in ((("--dry-run",), "would be"), ((), "are")):
+            process = self.start("apply", "-q") if dry else None
+            if process:  # Through the owner of the store it says the same.
+                process.stdin.write(b'{"command":"register_user","data":{"username":"first"}}\n')
+                process.stdin.flush()
+                process.stdout.readline()
+            result = self.run_program(*options, *dry, "-o", "ndjson")
+            self.assert_exit(0, result)
+            told = f"nothing ha[ds] (?:had )?to leave the log; {total} archived events {said} disc"
+            self.assertRegex(result.stderr.decode(), told)
+            records = {r["scope"]: r for r in map(json.loads, result.stdout.splitlines())}
+            for scope, count in archived.items():
+                record = records[scope]
+                self.assertEqual((0, count), (record["events"], record["discarded_events"]))
+            with open(report, encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn(f"; {total} archived events {said} discarded", text)
+            for scope, count in archived.items():
+                self.assertIn(f"\n- {scope}: {count} archived events, up to position ", text)
+            if process:
+                process.send_signal(signal.SIGINT)
+                process.communicate()
+                self.assertEqual(400, len(self.records("log", "--through", "400")))
+        self.assertEqual(0, sum(of["archived"] for of in self.scopes().values()))
+        again = self.run_program(*options)
+        self.assert_exit(0, again)
+        self.assertIn(b"nothing had to leave the log\n", again.stderr)
+        self.assert_exit(0, self.run_program("verify", "--full"))
+
+    def test_who_is_rebased_is_forgotten_also_where_nothing_goes(self):
+        self.fill()
+        self.squash()
+        model = "sqlite:" + os.path.join(self.directory, "model.sqlite3")
+        self.assert_exit(0, self.run_program("project", "-q", "--read-model", model))
+        (noted,) = self.records("status")[0]["consumers"]
+        # One block, which is not cut.
+        self.apply(*(command("register_user", username=name) for name in ("first", "second")))
+        rebase = ("squash", "--through", str(noted["checkpoint"] + 1), "--rebase")
+        for more, said in ((("--dry-run",), "would be forgotten"), ((), "and forgotten")):
+            result = self.run_program(*rebase, noted["consumer"], *more)
+            self.assert_exit(0, result)
+            told = result.stderr.decode()
+            self.assertRegex(told, "nothing ha[ds] (?:had )?to leave the log")
+            self.assertIn(f"{noted['consumer']} is not waited for, and", told)
+            self.assertIn(said, told)
+            kept = [one["consumer"] for one in self.records("status")[0]["consumers"]]
+            self.assertEqual([noted["consumer"]] if more else [], kept)
+
     def test_wrong_places(self):
         missing = os.path.join(self.directory, "missing")
         for verb in ("squash", "squashes"):
