@@ -161,6 +161,16 @@ ClosedEpoch BatchWriter::begin_epoch(events::Scope scope) {
   return {head_.scopes[scope].epoch++, {first_.value - 1}};
 }
 
+void BatchWriter::move_index_entry(events::Scope scope, std::uint32_t epoch,
+                                   const IndexEntry& entry) {
+  const std::uint32_t present = head_.scopes.at(scope).epoch;
+  std::string old = keys::index(entry.kind, scope, epoch, entry.id, entry.n);
+  head_.counters.subtract(Family::kIndex, old, entry.value);
+  beside_.remove(Family::kIndex, std::move(old));
+  put(beside_, Family::kIndex, keys::index(entry.kind, scope, present, entry.id, entry.n),
+      entry.value);
+}
+
 void BatchWriter::forget_epochs(events::Scope scope, std::uint32_t first) {
   head_.counters.forget_epochs(static_cast<std::uint16_t>(scope), first);
 }

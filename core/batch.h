@@ -36,6 +36,14 @@ struct CommandEntry {
 // The term that the table of a batch without events carries.
 [[nodiscard]] std::uint64_t command_table_term(std::string_view bytes);
 
+// What the index of a scope has of one of its blocks, under whatever epoch.
+struct IndexEntry {
+  char kind = 0;  // keys::kStreamIndex, kTenantIndex or kActorIndex.
+  events::Uuid id;
+  std::uint64_t n = 0;
+  std::string value;
+};
+
 // An accepted command, ready to be written.
 struct AcceptedCommand {
   std::vector<events::EncodedEvent> events;
@@ -88,6 +96,8 @@ class BatchWriter {
   // The scope's index goes on in a new epoch, from this batch's first event on. Returns the one
   // that it had, which nothing is added to any more.
   ClosedEpoch begin_epoch(events::Scope scope);
+  // An entry that the scope's index has under another epoch goes over to the present one.
+  void move_index_entry(events::Scope scope, std::uint32_t epoch, const IndexEntry& entry);
   // The head counts no index entries of the scope's older epochs any more.
   void forget_epochs(events::Scope scope, std::uint32_t first);
   // What is written in the same moment, beside the log: no reader of events depends on it.

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "core/batch.h"
 #include "core/bytes.h"
 #include "core/keys.h"
 #include "events/kinds.h"
@@ -12,20 +11,18 @@
 namespace tenantry {
 namespace {
 
-void count_ids(char kind, const Block& block, std::uint32_t epoch,
-               const std::map<events::Uuid, std::uint16_t>& ids, Counters& counters) {
-  const BlockHeader& header = block.header();
+void add_counts(char kind, const std::map<events::Uuid, std::uint16_t>& ids, Position first,
+                std::vector<IndexEntry>& entries) {
   for (const auto& [id, count] : ids) {
     std::string value;
     append_le(value, count);
-    counters.add(Family::kIndex, keys::index(kind, header.scope, epoch, id, header.first.value),
-                 value);
+    entries.push_back({kind, id, first.value, std::move(value)});
   }
 }
 
 }  // namespace
 
-void count_block(const Block& block, std::uint32_t epoch, Counters& counters) {
+std::vector<IndexEntry> index_entries(const Block& block) {
   std::map<events::Uuid, std::pair<Version, std::uint16_t>> streams;
   std::map<events::Uuid, std::uint16_t> tenants;
   std::map<events::Uuid, std::uint16_t> actors;
@@ -37,17 +34,25 @@ void count_block(const Block& block, std::uint32_t epoch, Counters& counters) {
     if (view.other_tenant()) ++tenants[*view.other_tenant()];
     if (event.actor != events::Uuid{}) ++actors[event.actor];
   }
-  const BlockHeader& header = block.header();
+  const Position first = block.header().first;
+  std::vector<IndexEntry> entries;
   for (const auto& [id, stream] : streams) {
     std::string value;
-    append_le(value, header.first.value);
+    append_le(value, first.value);
     append_le(value, stream.second);
-    counters.add(Family::kIndex,
-                 keys::index(keys::kStreamIndex, header.scope, epoch, id, stream.first.value),
-                 value);
+    entries.push_back({keys::kStreamIndex, id, stream.first.value, std::move(value)});
   }
-  count_ids(keys::kTenantIndex, block, epoch, tenants, counters);
-  count_ids(keys::kActorIndex, block, epoch, actors, counters);
+  add_counts(keys::kTenantIndex, tenants, first, entries);
+  add_counts(keys::kActorIndex, actors, first, entries);
+  return entries;
+}
+
+void count_block(const Block& block, std::uint32_t epoch, Counters& counters) {
+  for (const IndexEntry& entry : index_entries(block)) {
+    counters.add(Family::kIndex,
+                 keys::index(entry.kind, block.header().scope, epoch, entry.id, entry.n),
+                 entry.value);
+  }
   count_answers(block.command_table(), counters);
 }
 

@@ -126,21 +126,23 @@ class ScanStream final : public BlockStream {
   std::optional<std::uint64_t> before_;
 };
 
-// Entries of one epoch after the other: what is indexed under a later one lies behind.
+// Entries of one epoch after the other: what is indexed under a later one lies behind, or is there
+// twice, if it went over to that epoch between the making of the two cursors.
 class IndexStream final : public BlockStream {
  public:
-  IndexStream(const StorageReader& storage, events::Scope scope, const ScopeBase& base,
-              std::uint32_t last_epoch, const IndexedBy& by, Position after, Position through,
+  IndexStream(const StorageReader& storage, events::Scope scope, const ScopePoint& base,
+              EpochRange epochs, const IndexedBy& by, Position after, Position through,
               bool reverse)
       : storage_(storage),
         scope_(scope),
         kind_(by.kind),
-        base_(base.base.position),
+        base_(base.position),
         after_(after),
         through_(through),
         reverse_(reverse) {
-    // All at once: they stay as they are, whatever a squash removes meanwhile.
-    for (std::uint32_t epoch = base.first_epoch; epoch <= last_epoch; ++epoch) {
+    // All at once: they stay as they are, whatever a squash removes meanwhile. The older epoch
+    // first: so what goes over to a later one meanwhile is seen at least there.
+    for (std::uint32_t epoch = epochs.first; epoch <= epochs.last; ++epoch) {
       const std::string prefix = keys::index_prefix(by.kind, scope, epoch, by.id);
       cursors_.push_back(
           storage.cursor(Family::kIndex, prefix, keys::after_prefix(prefix), /*scan=*/false));
@@ -153,6 +155,8 @@ class IndexStream final : public BlockStream {
     while (Cursor* cursor = current()) {
       const Position first = block_position(*cursor);
       reverse_ ? cursor->prev() : cursor->next();
+      if (seen_ && (reverse_ ? first >= *seen_ : first <= *seen_)) continue;
+      seen_ = first;
       if (!reverse_ && first > through_) return std::nullopt;
       if (reverse_ && first > through_) continue;
       // What was removed from the log may still be indexed.
@@ -202,6 +206,7 @@ class IndexStream final : public BlockStream {
   const bool reverse_;
   std::vector<std::unique_ptr<Cursor>> cursors_;  // In the direction of the walk.
   std::size_t at_ = 0;
+  std::optional<Position> seen_;  // Where the block begins that was named last.
 };
 
 }  // namespace
@@ -213,11 +218,10 @@ std::unique_ptr<BlockStream> scan_blocks(const StorageReader& storage, events::S
 }
 
 std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage, events::Scope scope,
-                                            const ScopeBase& base, std::uint32_t last_epoch,
+                                            const ScopePoint& base, EpochRange epochs,
                                             const IndexedBy& by, Position after, Position through,
                                             bool reverse) {
-  return std::make_unique<IndexStream>(storage, scope, base, last_epoch, by, after, through,
-                                       reverse);
+  return std::make_unique<IndexStream>(storage, scope, base, epochs, by, after, through, reverse);
 }
 
 }  // namespace tenantry

@@ -31,9 +31,19 @@ struct IndexedBy {
   events::Uuid id;
 };
 
-// Only those that an index names. `last_epoch`: of the scope's index.
-[[nodiscard]] std::unique_ptr<BlockStream> indexed_blocks(
-    const StorageReader& storage, events::Scope scope, const ScopeBase& base,
-    std::uint32_t last_epoch, const IndexedBy& by, Position after, Position through, bool reverse);
+// Epochs of an index, both inclusive.
+struct EpochRange {
+  std::uint32_t first = 1;
+  std::uint32_t last = 1;
+};
+
+// Only those that an index names, of all the epochs under which a block of the log may be indexed.
+// Meanwhile entries may go over to later ones (index_move.h); before the first one has lost any for
+// good, the caller has opened the stream.
+[[nodiscard]] std::unique_ptr<BlockStream> indexed_blocks(const StorageReader& storage,
+                                                          events::Scope scope,
+                                                          const ScopePoint& base, EpochRange epochs,
+                                                          const IndexedBy& by, Position after,
+                                                          Position through, bool reverse);
 
 }  // namespace tenantry

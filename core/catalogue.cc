@@ -206,6 +206,11 @@ std::uint64_t features_of(const Catalogue& catalogue) {
   return features;
 }
 
+ScopeBase stored_base(const StorageReader& storage, events::Scope scope) {
+  const auto bytes = storage.get(Family::kMeta, base_key(scope));
+  return bytes ? read_base(*bytes) : ScopeBase{};
+}
+
 Catalogue read_catalogue(const StorageReader& storage) {
   Catalogue catalogue;
   visit_keys(storage, "base/", [&](events::Scope scope, std::string_view value) {

@@ -37,6 +37,11 @@ struct ScopeBase {
   std::vector<ClosedEpoch> closed;  // The others but the last, oldest first.
   // Answers, and index entries of epochs that count, which blocks account for that were removed.
   Counters removed;
+
+  // In which the scope's index goes on.
+  [[nodiscard]] std::uint32_t present_epoch() const {
+    return closed.empty() ? first_epoch : closed.back().epoch + 1;
+  }
 };
 
 // A sealed file of events.
@@ -113,7 +118,10 @@ struct Catalogue {
 // What a store with this catalogue requires.
 [[nodiscard]] std::uint64_t features_of(const Catalogue& catalogue);
 
-// Throws CorruptionError for bytes that no version wrote, and where segments do not join.
+// Of a scope that no squash was begun of: one whose log begins with its first event. Throws
+// CorruptionError for bytes that no version wrote.
+[[nodiscard]] ScopeBase stored_base(const StorageReader& storage, events::Scope scope);
+// The same of everything, and where segments do not join.
 [[nodiscard]] Catalogue read_catalogue(const StorageReader& storage);
 
 void put_base(ChangeSet& changes, events::Scope scope, const ScopeBase& base);

@@ -68,12 +68,10 @@ class ArchiveStream final : public BlockStream {
 class HistoryStream final : public BlockStream {
  public:
   HistoryStream(const StorageReader& storage, const LogHistory& history, events::Scope scope,
-                std::uint32_t last_epoch, const std::optional<IndexedBy>& by, Position after,
-                Position through, bool reverse)
+                const std::optional<IndexedBy>& by, Position after, Position through, bool reverse)
       : storage_(storage),
         history_(history),
         scope_(scope),
-        last_epoch_(last_epoch),
         by_(by),
         after_(after),
         through_(through),
@@ -111,10 +109,19 @@ class HistoryStream final : public BlockStream {
   }
 
   std::unique_ptr<BlockStream> open_log() const {
-    const ScopeBase& begins = catalogue_->of(scope_).base;
+    const ScopePoint& begins = catalogue_->of(scope_).base.base;
     const Position after = std::max(after_, base());
-    if (!by_) return scan_blocks(storage_, scope_, begins.base, after, through_, reverse_);
-    return indexed_blocks(storage_, scope_, begins, last_epoch_, *by_, after, through_, reverse_);
+    if (!by_) return scan_blocks(storage_, scope_, begins, after, through_, reverse_);
+    return indexed_blocks(storage_, scope_, begins, epochs(), *by_, after, through_, reverse_);
+  }
+
+  // What is read may be older than the catalogue, if it is a view, and the catalogue than what is
+  // read, in the moment before it is published.
+  [[nodiscard]] EpochRange epochs() const {
+    const ScopeBase& listed = catalogue_->of(scope_).base;
+    const ScopeBase stored = stored_base(storage_, scope_);
+    return {std::min(listed.first_epoch, stored.first_epoch),
+            std::max(listed.present_epoch(), stored.present_epoch())};
   }
 
   // None, too, where the part has to be opened anew: what it was to read has gone elsewhere.
@@ -162,7 +169,6 @@ class HistoryStream final : public BlockStream {
   const StorageReader& storage_;
   const LogHistory& history_;
   const events::Scope scope_;
-  const std::uint32_t last_epoch_;
   const std::optional<IndexedBy> by_;
   Position after_;
   Position through_;
@@ -245,11 +251,9 @@ std::shared_ptr<const SegmentReader> LogHistory::open_file(const fs::path& path,
 }
 
 std::unique_ptr<BlockStream> history_blocks(const StorageReader& storage, const LogHistory& history,
-                                            events::Scope scope, std::uint32_t last_epoch,
-                                            const std::optional<IndexedBy>& by, Position after,
-                                            Position through, bool reverse) {
-  return std::make_unique<HistoryStream>(storage, history, scope, last_epoch, by, after, through,
-                                         reverse);
+                                            events::Scope scope, const std::optional<IndexedBy>& by,
+                                            Position after, Position through, bool reverse) {
+  return std::make_unique<HistoryStream>(storage, history, scope, by, after, through, reverse);
 }
 
 }  // namespace tenantry

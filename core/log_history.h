@@ -54,7 +54,6 @@ class LogHistory {
 // `history`.
 [[nodiscard]] std::unique_ptr<BlockStream> history_blocks(
     const StorageReader& storage, const LogHistory& history, events::Scope scope,
-    std::uint32_t last_epoch, const std::optional<IndexedBy>& by, Position after, Position through,
-    bool reverse);
+    const std::optional<IndexedBy>& by, Position after, Position through, bool reverse);
 
 }  // namespace tenantry

@@ -179,9 +179,9 @@ void LogReader::read_gapless(Position after, Position through, const Visit& visi
   std::vector<RecordStream> streams;
   for (const auto& [scope, scope_end] : head_.scopes) {
     if (scope_end.last <= after) continue;
-    streams.emplace_back(history_blocks(storage_, history_, scope, scope_end.epoch, std::nullopt,
-                                        after, end, /*reverse=*/false),
-                         after, end, false);
+    streams.emplace_back(
+        history_blocks(storage_, history_, scope, std::nullopt, after, end, /*reverse=*/false),
+        after, end, false);
   }
   Position expected{after.value + 1};
   const bool finished = merge(streams, false, [&](const StoredEvent& event) {
@@ -218,8 +218,8 @@ void LogReader::read(const LogFilter& filter, const Visit& visit) const {
     if (end.seq == 0) continue;
     const Position base = catalogue->of(scope).base.base.position;
     const Position after = filter.live_only ? std::max(filter.after, base) : filter.after;
-    streams.emplace_back(history_blocks(storage_, history_, scope, end.epoch,
-                                        index_for(filter, matcher), after, through, filter.reverse),
+    streams.emplace_back(history_blocks(storage_, history_, scope, index_for(filter, matcher),
+                                        after, through, filter.reverse),
                          after, through, filter.reverse);
   }
   merge(streams, filter.reverse, visit_matching);

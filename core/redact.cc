@@ -166,7 +166,7 @@ class Redacting {
     for (const events::ScopeInfo& info : events::scopes()) {
       const auto end = now.head.scopes.find(info.scope);
       if (end == now.head.scopes.end()) continue;
-      find_in(info.scope, end->second.epoch, *now.view);
+      find_in(info.scope, *now.view);
     }
     if (found_.events + found_.earlier + found_.shared == 0) {
       throw UsageError("not_found",
@@ -181,11 +181,11 @@ class Redacting {
     }
   }
 
-  void find_in(events::Scope scope, std::uint32_t epoch, const StorageReader& view) {
+  void find_in(events::Scope scope, const StorageReader& view) {
     RedactedScope part{scope, {}};
     const auto blocks =
-        history_blocks(view, site_.history, scope, epoch,
-                       IndexedBy{keys::kTenantIndex, found_.tenant}, {}, through_, false);
+        history_blocks(view, site_.history, scope, IndexedBy{keys::kTenantIndex, found_.tenant}, {},
+                       through_, false);
     for (auto block = blocks->next(); block; block = blocks->next()) {
       for (const StoredEvent& event : block->records()) {
         if (event.position > through_) break;

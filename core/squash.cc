@@ -19,6 +19,7 @@
 #include "core/file_damage.h"
 #include "core/file_ops.h"
 #include "core/hash.h"
+#include "core/index_move.h"
 #include "core/keys.h"
 #include "core/planted.h"
 #include "core/row_fold.h"
@@ -317,6 +318,7 @@ class Squash {
     }
     if (planted(Plant::kReclaimBeforePublish)) remove_events_of(parts_);
     now.view.reset();
+    move_indexes();
     publish();
     try {
       finish_job(site_);
@@ -554,6 +556,22 @@ class Squash {
     }
   }
 
+  void look_again() {
+    catalogue_ = site_.history.now();
+    for (Part& part : parts_) part.before = &catalogue_->of(part.scope);
+  }
+
+  // An epoch of which blocks stay in the log would stay with all that it has of those that leave.
+  // Where more stays than leaves this is not worth the work.
+  void move_indexes() {
+    for (const Part& part : parts_) {
+      const std::uint64_t leaving = part.through.seq - part.base().seq;
+      if (leaving == 0 || part.behind > leaving) continue;
+      move_index(site_, part.scope, part.through, [&] { tick(); });
+    }
+    look_again();
+  }
+
   // Gives the files their names. Those elsewhere are told first, so that none is left behind.
   void place_files() {
     SquashJob job = catalogue_->job.value_or(SquashJob{});
@@ -575,8 +593,7 @@ class Squash {
     if (!job.files.empty()) {
       site_.commit([&](BatchWriter& batch) { put_job(batch.beside(), job); });
       site_.history.publish(read_catalogue(site_.storage));
-      catalogue_ = site_.history.now();
-      for (Part& part : parts_) part.before = &catalogue_->of(part.scope);
+      look_again();
     }
     for (Sealed* file : files) place_sealed(*file, place_of(file->start.kind));
   }

@@ -159,6 +159,33 @@ TEST_P(SquashFailedChangeTest, IsDoneOrUndoneWhicheverChangeOfTheDatabaseFails) 
   });
 }
 
+TEST_P(SquashFailedChangeTest, WhatStaysIsIndexedWholeWhicheverChangeFails) {
+  for (const int first : {0, 1500}) {
+    std::vector<std::string> lines;
+    for (int n = 0; n < 1500; ++n) lines.push_back(protein("p" + std::to_string(first + n)));
+    run_all(lines);
+  }
+  const Position tail = store().tail().tail;
+  const auto before = history(tail);
+  std::vector<LogFilter> streams;
+  store().read_log({}, [&](const StoredEvent& event) {
+    if (event.position.value % 50 == 0) streams.emplace_back().stream = event.stream;
+    return true;
+  });
+  set_aside();
+  SquashOptions options;
+  options.through = Position{tail.value * 3 / 5};
+  fail_each_change([&](long /*fault*/) { return options; },
+                   [&](long /*fault*/) {
+                     for (const LogFilter& stream : streams) {
+                       EXPECT_EQ(events_of(store(), stream).size(), 1U);
+                     }
+                     EXPECT_TRUE(history(tail) == before);
+                     EXPECT_THAT(failed_checks(), IsEmpty());
+                     return base().value > 0;
+                   });
+}
+
 TEST_P(SquashFailedChangeTest, ARedactionIsDoneOrUndoneWhicheverChangeFails) {
   run_all(history_of(5, 60));
   SquashOptions first;
