@@ -265,11 +265,14 @@ class Squash {
   void require_room(const fs::path& there, std::uint64_t bytes) const {
     const std::uint64_t free = site_.disk.free_space(there);
     if (free >= 2 * bytes) return;
+    const char* const hint =
+        options_.archive.empty()
+            ? "free disk space, squash one scope at a time, or name another place with --archive"
+            : "free disk space, or squash one scope at a time";
     throw UnavailableError(
         fmt::format("the disk under {} has {} MiB free, a squash needs some {} MiB", there.string(),
                     free >> 20U, (2 * bytes >> 20U) + 1),
-        "free disk space, squash one scope at a time, or name another place with --archive",
-        "disk_low");
+        hint, "disk_low");
   }
 
   // A damaged block would pass for less than there is.
@@ -306,7 +309,8 @@ class Squash {
     Moment now = site_.look();
     choose(now);
     for (Part& part : parts_) {
-      if (has_work(part)) part.behind = now.head.scopes.at(part.scope).seq - part.through.seq;
+      if (part.through.seq > part.base().seq)
+        part.behind = now.head.scopes.at(part.scope).seq - part.through.seq;
     }
     make_directories();
     for (Part& part : parts_) {
@@ -413,23 +417,25 @@ class Squash {
   // now.
   void write_part(Part& part, const Moment& now) {
     if (part.through.seq == part.base().seq) return;  // What is archived already is discarded.
-    const ScopeHead& end = now.head.scopes.at(part.scope);
-    RowFold rows(site_.scratch, part.through.seq);
-    begin_fold(part, rows);
-    write_segments(part, *now.view, rows);
-    if (part.is_end) {
-      write_snapshot(part, *now.view);
-      expected_.emplace_back(&part - parts_.data(), count_entries(part, rows));
-    } else {
+    {  // What is computed aside takes room, and goes before more is.
+      RowFold rows(site_.scratch, part.through.seq);
+      begin_fold(part, rows);
+      write_segments(part, *now.view, rows);
+      if (part.is_end) {
+        write_snapshot(part, *now.view);
+        expected_.emplace_back(&part - parts_.data(), count_entries(part, rows));
+        return;
+      }
       Scratch sorted(site_.scratch, part.through.seq);
       expected_.emplace_back(&part - parts_.data(), rows.write_entries(part.scope, sorted));
       write_snapshot(part, sorted.storage());
-      RowFold later(site_.scratch, end.seq);
-      take_snapshot(SegmentReader(part.snapshot->path), later);
-      take_rest(part, *now.view, end.last, later);
-      require_equal(part, now.head.counters, count_entries(part, later), "the head counts",
-                    "the events lead to");
     }
+    const ScopeHead& end = now.head.scopes.at(part.scope);
+    RowFold later(site_.scratch, end.seq);
+    take_snapshot(SegmentReader(part.snapshot->path), later);
+    take_rest(part, *now.view, end.last, later);
+    require_equal(part, now.head.counters, count_entries(part, later), "the head counts",
+                  "the events lead to");
   }
 
   // Visits what goes: `rows` takes it, and the files of the archive, if it is kept.
