@@ -152,17 +152,13 @@ class IndexStream final : public BlockStream {
   }
 
   std::optional<Block> next() override {
-    while (Cursor* cursor = current()) {
-      const Position first = block_position(*cursor);
-      reverse_ ? cursor->prev() : cursor->next();
-      if (seen_ && (reverse_ ? first >= *seen_ : first <= *seen_)) continue;
-      seen_ = first;
-      if (!reverse_ && first > through_) return std::nullopt;
-      if (reverse_ && first > through_) continue;
+    while (const auto first = next_named()) {
+      if (!reverse_ && *first > through_) return std::nullopt;
+      if (reverse_ && *first > through_) continue;
       // What was removed from the log may still be indexed.
-      if (!reverse_ && first <= base_) continue;
-      if (reverse_ && first <= base_) return std::nullopt;
-      Block block = load(first);
+      if (!reverse_ && *first <= base_) continue;
+      if (reverse_ && *first <= base_) return std::nullopt;
+      Block block = load(*first);
       if (block.header().last > after_) return block;
       if (reverse_) return std::nullopt;
     }
@@ -170,6 +166,17 @@ class IndexStream final : public BlockStream {
   }
 
  private:
+  // Where the next block begins, each once.
+  [[nodiscard]] std::optional<Position> next_named() {
+    while (Cursor* cursor = current()) {
+      const Position first = block_position(*cursor);
+      reverse_ ? cursor->prev() : cursor->next();
+      if (seen_ && (reverse_ ? first >= *seen_ : first <= *seen_)) continue;
+      seen_ = first;
+      return first;
+    }
+    return std::nullopt;
+  }
   // The one that has entries left; null at the end.
   [[nodiscard]] Cursor* current() {
     while (at_ < cursors_.size() && !cursors_[at_]->valid()) ++at_;
