@@ -17,6 +17,7 @@
 #include "core/planted.h"
 #include "core/rocks_cut_manifest.h"
 #include "core/rocks_partitioner.h"
+#include "core/rocks_unsynced.h"
 
 namespace tenantry {
 namespace {
@@ -42,8 +43,9 @@ constexpr std::array<FamilyTraits, kFamilyCount> kFamilies{{
      4, false},
     {"log", 16 * kKiB, false, Partition::kByScope, rocksdb::kLZ4Compression, rocksdb::kZSTD, 8,
      false},
+    // Entries that go over to another epoch leave runs of deletions where they were.
     {"idx", 16 * kKiB, false, Partition::kByEpoch, rocksdb::kLZ4Compression,
-     rocksdb::kLZ4Compression, 4, false},
+     rocksdb::kLZ4Compression, 4, true},
     // Rows are read at random and most lie on the last level: quick to unpack, not small.
     {"state", 4 * kKiB, true, Partition::kNone, rocksdb::kLZ4Compression, rocksdb::kLZ4Compression,
      4, true},
@@ -211,6 +213,7 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
     TENANTRY_ASSERT(options.read_only);
     configuration.env = make_cut_manifest_env(env, *options.manifest_bytes);
   }
+  if (options.scratch) configuration.env = make_unsynced_env(env);
   database.env = configuration.env ? configuration.env.get() : &env;
   configure_opening(database, options.create);
   configure_durability(database, options.scratch);
@@ -218,7 +221,7 @@ RocksConfiguration configure_rocks(const RocksOptions& options, rocksdb::Env& en
     database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   }
   configure_resources(database, options);
-  database.bytes_per_sync = std::uint64_t{1} << 20;
+  database.bytes_per_sync = options.scratch ? 0 : std::uint64_t{1} << 20;
   database.stats_dump_period_sec = 0;  // Our info log takes warnings only.
   database.listeners.push_back(configuration.background_errors);
   database.info_log =

@@ -414,6 +414,88 @@ TEST_F(RocksStorageTest, AWalkPastADamagedFirstBlockOfAFileIsRefused) {
   }
 }
 
+// A disk that counts how often something has to reach it.
+class CountedSyncs final : public rocksdb::FileSystemWrapper {
+ public:
+  CountedSyncs() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  [[nodiscard]] const char* Name() const override { return "CountedSyncs"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                    rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = FileSystemWrapper::NewWritableFile(name, options, result, debug);
+    if (status.ok()) *result = std::make_unique<File>(std::move(*result), syncs);
+    return status;
+  }
+  rocksdb::IOStatus NewDirectory(const std::string& name, const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* result,
+                                 rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = FileSystemWrapper::NewDirectory(name, options, result, debug);
+    if (status.ok()) *result = std::make_unique<Directory>(std::move(*result), syncs);
+    return status;
+  }
+
+  std::atomic<int> syncs = 0;
+
+ private:
+  struct File final : rocksdb::FSWritableFileOwnerWrapper {
+    File(std::unique_ptr<rocksdb::FSWritableFile> file, std::atomic<int>& syncs)
+        : FSWritableFileOwnerWrapper(std::move(file)), count(syncs) {}
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override {
+      ++count;
+      return FSWritableFileOwnerWrapper::Sync(options, debug);
+    }
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                            rocksdb::IODebugContext* debug) override {
+      ++count;
+      return FSWritableFileOwnerWrapper::Fsync(options, debug);
+    }
+    rocksdb::IOStatus RangeSync(std::uint64_t offset, std::uint64_t bytes,
+                                const rocksdb::IOOptions& options,
+                                rocksdb::IODebugContext* debug) override {
+      ++count;
+      return FSWritableFileOwnerWrapper::RangeSync(offset, bytes, options, debug);
+    }
+    std::atomic<int>& count;
+  };
+  struct Directory final : rocksdb::FSDirectoryWrapper {
+    Directory(std::unique_ptr<rocksdb::FSDirectory> directory, std::atomic<int>& syncs)
+        : FSDirectoryWrapper(std::move(directory)), count(syncs) {}
+    rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options,
+                                          rocksdb::IODebugContext* debug,
+                                          const rocksdb::DirFsyncOptions& what) override {
+      ++count;
+      return FSDirectoryWrapper::FsyncWithDirOptions(options, debug, what);
+    }
+    std::atomic<int>& count;
+  };
+};
+
+// Who waits for the disk holds up those beside it who must.
+TEST_F(RocksStorageTest, AScratchDatabaseNeverWaitsForTheDisk) {
+  for (const bool scratch : {false, true}) {
+    const auto disk = std::make_shared<CountedSyncs>();
+    const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
+    RocksOptions options = fresh(directory_ / (scratch ? "scratch" : "db"));
+    options.scratch = scratch;
+    options.memory.write_buffer_bytes = std::size_t{1} << 20;
+    const auto storage = open_rocks_storage_on(*env, options);
+    constexpr std::size_t kRowBytes = 20'000;
+    for (int row = 0; row < kRows; ++row) {
+      WriteResult written = put_row(*storage, row, kRowBytes);
+      while (written == WriteResult::kStalled) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        written = put_row(*storage, row, kRowBytes);
+      }
+      ASSERT_EQ(written, WriteResult::kDone);
+    }
+    storage->flush();
+    EXPECT_EQ(count_rows(*storage), kRows);
+    EXPECT_EQ(disk->syncs == 0, scratch) << disk->syncs;
+  }
+}
+
 // A disk on which something happens just before a table file is read from its beginning.
 class InterruptedReads final : public rocksdb::FileSystemWrapper {
  public:
