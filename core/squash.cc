@@ -764,7 +764,11 @@ void finish_job(const SquashSite& site) {
 }
 
 void end_earlier_squash(const SquashSite& site) {
-  if (!read_catalogue(site.storage).job) return;
+  Catalogue stored = read_catalogue(site.storage);
+  const bool begun = stored.job.has_value();
+  // One that failed has changed where epochs end, and may not have come to publishing it.
+  site.history.publish(std::move(stored));
+  if (!begun) return;
   site.commit([](BatchWriter& /*batch*/) {});  // Behind it no write is in doubt.
   site.history.publish(read_catalogue(site.storage));
   finish_job(site);
