@@ -11,7 +11,7 @@ namespace {
 
 using events::TableInfo;
 
-// A statement costs half a microsecond beside its rows. Where there is a journal SQLite could undo
+// A statement costs about a microsecond beside its rows. Where there is a journal SQLite could undo
 // it alone, and for that would note each page that it changes.
 constexpr std::size_t kRowsAtOnce = 32;
 constexpr std::size_t kBytesAtOnce = std::size_t{256} << 10;  // A document alone may have as many.

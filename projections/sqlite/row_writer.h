@@ -12,15 +12,15 @@
 
 namespace tenantry::projections::sqlite {
 
-// Writes rows and row changes, one after the other, with statements that are prepared once for each
-// set of columns. Errors: UsageError `read_model_conflict` for a key that is already there and a
+// Writes rows and row changes with statements that are prepared once for each set of columns and
+// number of rows. Errors: UsageError `read_model_conflict` for a key that is already there and a
 // row that is not.
 class RowWriter {
  public:
   // A table is written under `prefix` and its name, such as `main.` and `temp.staged_`.
   RowWriter(Connection& connection, std::string prefix);
 
-  // By one statement, which is prepared for that many.
+  // All by one statement.
   void insert(const events::TableInfo& table, std::span<const events::RowValues> rows);
   void apply(const events::RowChange& change);
 
