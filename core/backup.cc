@@ -251,16 +251,20 @@ bool lies_in(const fs::path& directory, const fs::path& store) {
   return end == store.end();
 }
 
-// Missing, cut short or grown: what the checks of a store would call by other names.
+// Missing, cut short or grown: what the checks of a store would call by other names. What leads
+// out of the backup is no part of it.
 void check_files(const std::vector<BackupFile>& files, const fs::path& directory) {
   for (const BackupFile& file : files) {
     const fs::path path = directory / file.name;
+    if (!is_plain_name(file.name)) throw_damaged(path, "is no name of a backup's file");
     std::error_code error;
-    const std::uint64_t bytes =
-        is_plain_name(file.name) ? fs::file_size(path, error) : std::uint64_t{0};
-    if (error || bytes != file.bytes || !is_plain_name(file.name)) {
-      throw_damaged(path,
-                    error ? "is missing" : fmt::format("has {} bytes, not {}", bytes, file.bytes));
+    const fs::file_status status = fs::symlink_status(path, error);
+    if (!fs::exists(status)) throw_damaged(path, "is missing");
+    if (!fs::is_regular_file(status)) throw_damaged(path, "is not a file");
+    const std::uint64_t bytes = fs::file_size(path, error);
+    if (error) throw_file_error("examine", path, error.value());
+    if (bytes != file.bytes) {
+      throw_damaged(path, fmt::format("has {} bytes, not {}", bytes, file.bytes));
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "core/fixed_data.h"
 #include "core/format.capnp.h"
 #include "core/keys.h"
+#include "core/segment.h"
 #include "events/encoding.h"
 
 namespace tenantry {
@@ -132,6 +133,25 @@ SquashJob read_job(std::string_view bytes) {
   });
 }
 
+// A name that follows from what the file holds leads nowhere else.
+void check_names(events::Scope scope, const ScopeCatalogue& catalogue) {
+  const auto check = [&](const std::string& name, const std::string& expected) {
+    if (name == expected) return;
+    throw CorruptionError(fmt::format("scope {}: the archive lists a file as '{}', not as {}",
+                                      events::scope_name(scope), name, expected));
+  };
+  for (const ArchiveSegment& segment : catalogue.segments) {
+    check(segment.name,
+          segment_name(scope, segment.before.seq + 1, segment.through.seq, segment.content_digest));
+    if (segment.directory.empty() || segment.directory.starts_with('/')) continue;
+    throw CorruptionError(fmt::format("scope {}: the archive lists {} in '{}', no absolute path",
+                                      events::scope_name(scope), segment.name, segment.directory));
+  }
+  for (const Snapshot& snapshot : catalogue.snapshots) {
+    check(snapshot.name, snapshot_name(scope, snapshot.at.seq, snapshot.content_digest));
+  }
+}
+
 // Calls `visit` with the scope and the value of each key that begins so.
 template <class Visit>
 void visit_keys(const StorageReader& storage, const std::string& prefix, Visit&& visit) {
@@ -225,7 +245,10 @@ Catalogue read_catalogue(const StorageReader& storage) {
   visit_keys(storage, "redaction/", [&](events::Scope scope, std::string_view value) {
     catalogue.scopes[scope].redactions.push_back(read_redaction(value));
   });
-  for (const auto& [scope, of_scope] : catalogue.scopes) check_joined(scope, of_scope);
+  for (const auto& [scope, of_scope] : catalogue.scopes) {
+    check_joined(scope, of_scope);
+    check_names(scope, of_scope);
+  }
   if (const auto job = storage.get(Family::kMeta, kJobKey)) catalogue.job = read_job(*job);
   return catalogue;
 }

@@ -121,7 +121,8 @@ struct Catalogue {
 // Of a scope that no squash was begun of: one whose log begins with its first event. Throws
 // CorruptionError for bytes that no version wrote.
 [[nodiscard]] ScopeBase stored_base(const StorageReader& storage, events::Scope scope);
-// The same of everything, and where segments do not join.
+// The same of everything, and where segments do not join, or are called otherwise than by what they
+// hold.
 [[nodiscard]] Catalogue read_catalogue(const StorageReader& storage);
 
 void put_base(ChangeSet& changes, events::Scope scope, const ScopeBase& base);

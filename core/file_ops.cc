@@ -30,6 +30,8 @@ std::string hint_for(int error_number) {
     case EMFILE:
     case ENFILE:
       return "raise the limit of open files";
+    case ELOOP:
+      return "put the file itself there; only directories may be symbolic links";
     default:
       return {};
   }
@@ -42,6 +44,19 @@ const char* code_for(int error_number) {
 std::filesystem::path parent_of(const std::filesystem::path& path) {
   const std::filesystem::path parent = path.parent_path();
   return parent.empty() ? std::filesystem::path(".") : parent;
+}
+
+// Opening a pipe that nobody writes to does not wait then. Of files it means nothing.
+constexpr int kOpenFlags = O_CLOEXEC | O_NONBLOCK;
+
+// A pipe has no bytes to go back to, and a device no end.
+void require_file(const FileDescriptor& file, const std::filesystem::path& path) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw_file_error("examine", path, errno);
+  if (S_ISREG(status.st_mode)) return;
+  throw UnavailableError(path.string() + " is not a file, but " +
+                             (S_ISDIR(status.st_mode) ? "a directory" : "a pipe or a device"),
+                         "move it away, and put the file back in its place");
 }
 
 // Leaves no half-written file behind, where it can.
@@ -75,9 +90,10 @@ bool FileDescriptor::close() {
 
 FileDescriptor open_file(const std::filesystem::path& path, int flags) {
   constexpr mode_t kOwnerOnly = 0600;
-  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, kOwnerOnly);
-  if (descriptor < 0) throw_file_error("open", path, errno);
-  return FileDescriptor(descriptor);
+  FileDescriptor file(::open(path.c_str(), flags | kOpenFlags, kOwnerOnly));
+  if (file.get() < 0) throw_file_error("open", path, errno);
+  if ((flags & O_DIRECTORY) == 0) require_file(file, path);
+  return file;
 }
 
 void throw_file_error(std::string_view action, const std::filesystem::path& path,
@@ -134,7 +150,7 @@ void link_file(const std::filesystem::path& from, const std::filesystem::path& t
 
 void copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
   constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
-  FileDescriptor source = open_file(from, O_RDONLY);
+  FileDescriptor source = open_file(from, O_RDONLY | O_NOFOLLOW);
   FileDescriptor copy = open_file(to, O_WRONLY | O_CREAT | O_EXCL);
   std::string piece(kPieceBytes, '\0');
   std::uint64_t at = 0;
@@ -173,11 +189,12 @@ int reserve_space(const std::filesystem::path& path, std::uint64_t bytes) {
 }
 
 std::optional<std::string> read_file(const std::filesystem::path& path) {
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | kOpenFlags));
   if (file.get() < 0) {
     if (errno == ENOENT) return std::nullopt;
     throw_file_error("open", path, errno);
   }
+  require_file(file, path);
   std::string content;
   std::array<char, 65536> piece;
   for (;;) {

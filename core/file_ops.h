@@ -32,7 +32,8 @@ class FileDescriptor {
   int descriptor_ = -1;
 };
 
-// open(2), close-on-exec; a new file is readable by its owner only.
+// open(2), close-on-exec; a new file is readable by its owner only. What is neither a file nor, with
+// O_DIRECTORY, a directory is refused at once: a pipe is not waited for.
 [[nodiscard]] FileDescriptor open_file(const std::filesystem::path& path, int flags);
 
 // "cannot <action> <path>: <reason>", with a hint where there is something to try.
@@ -54,7 +55,7 @@ void rename_durably(const std::filesystem::path& from, const std::filesystem::pa
 void exchange_durably(const std::filesystem::path& first, const std::filesystem::path& second);
 
 // A second name for the same file, or a copy of it, whose bytes are durable. The name is, once its
-// directory is synced.
+// directory is synced. What a symbolic link leads to is not copied.
 void link_file(const std::filesystem::path& from, const std::filesystem::path& to);
 void copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
@@ -65,7 +66,7 @@ bool remove_durably(const std::filesystem::path& path);
 // error number; then the file has the length it had.
 [[nodiscard]] int reserve_space(const std::filesystem::path& path, std::uint64_t bytes);
 
-// The whole file; nullopt if there is none.
+// The whole file; nullopt if there is none. What is not a file is refused, as open_file() does.
 [[nodiscard]] std::optional<std::string> read_file(const std::filesystem::path& path);
 
 // Afterwards the bytes of the file are durable.

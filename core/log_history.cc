@@ -237,11 +237,14 @@ std::shared_ptr<const SegmentReader> LogHistory::open_file(const fs::path& path,
     return known->second;
   }
   std::error_code error;
-  if (!fs::exists(path, error)) {
-    if (is_own)
-      throw CorruptionError(path.string() + ", a part of the store's history, is missing");
+  const fs::file_type type = fs::symlink_status(path, error).type();
+  const bool is_missing = type == fs::file_type::not_found;
+  const bool is_examined = type != fs::file_type::none && type != fs::file_type::unknown;
+  if (is_examined && type != fs::file_type::regular) {
+    const std::string what = path.string() + ", a part of the store's history, ";
+    if (is_own) throw CorruptionError(what + (is_missing ? "is missing" : "is not a file"));
     throw UnavailableError(
-        path.string() + ", a part of the store's history, is not there",
+        what + (is_missing ? "is not there" : "is not a file"),
         "the archive was put there by a squash: mount or restore that directory");
   }
   auto reader = std::make_shared<const SegmentReader>(path);

@@ -19,7 +19,22 @@ namespace fs = std::filesystem;
 
 constexpr const char* kTemporary = ".tmp";
 
-std::string digits(const Hash& digest) { return hex(digest).substr(0, 16); }
+// What squashes of this store write, and have not named yet.
+bool is_in_the_making(const fs::path& path, const events::Uuid& store) {
+  return path.extension() == kTemporary &&
+         path.filename().string().starts_with(events::format_uuid(store) + "-");
+}
+
+// What lies there, but for directories.
+std::vector<fs::path> files_in(const fs::path& directory) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    std::error_code unknown;
+    if (!fs::is_directory(at->symlink_status(unknown))) files.push_back(at->path());
+  }
+  return files;
+}
 
 }  // namespace
 
@@ -32,13 +47,11 @@ Sealed new_sealed(const fs::path& place, const SegmentStart& start, std::size_t 
 }
 
 std::string sealed_name(const Sealed& file) {
-  const std::string scope(events::scope_name(file.start.scope));
-  if (file.start.kind == SegmentKind::kState) {
-    return fmt::format("{}-snapshot-{}-{}.tseg", scope, file.start.seq,
-                       digits(file.end.content_digest));
-  }
-  return fmt::format("{}-{}-{}-{}.tseg", scope, file.start.seq, file.end.last_seq,
-                     digits(file.end.content_digest));
+  const SegmentStart& start = file.start;
+  const Hash& digest = file.end.content_digest;
+  return start.kind == SegmentKind::kState
+             ? snapshot_name(start.scope, start.seq, digest)
+             : segment_name(start.scope, start.seq, file.end.last_seq, digest);
 }
 
 void prove_sealed(const Sealed& file, const std::function<void()>& tick) {
@@ -100,23 +113,15 @@ void sweep_archive(const LogHistory& history, const events::Uuid& store) {
     for (const Snapshot& snapshot : of_scope.snapshots) listed.insert(history.path_of(snapshot));
   }
   std::vector<fs::path> orphans;
-  std::error_code error;
-  for (fs::directory_iterator at(history.archive(), error), end; !error && at != end;
-       at.increment(error)) {
-    if (!listed.contains(at->path())) orphans.push_back(at->path());
-  }
+  const auto add_if_ours = [&](const fs::path& path) {
+    const bool sealed = is_sealed_name(path.filename().string()) && !listed.contains(path);
+    if (sealed || is_in_the_making(path, store)) orphans.push_back(path);
+  };
+  std::ranges::for_each(files_in(history.archive()), add_if_ours);
   const SquashJob job = catalogue->job.value_or(SquashJob{});
-  for (const std::string& file : job.files) {
-    const fs::path path = fs::path(job.directory) / file;
-    if (!listed.contains(path)) orphans.push_back(path);
-  }
-  const std::string ours = events::format_uuid(store) + "-";
-  error.clear();
-  for (fs::directory_iterator at(job.directory, error), end; !error && at != end;
-       at.increment(error)) {
-    const fs::path& path = at->path();
-    const bool in_the_making = path.extension() == kTemporary;
-    if (in_the_making && path.filename().string().starts_with(ours)) orphans.push_back(path);
+  for (const std::string& file : job.files) add_if_ours(fs::path(job.directory) / file);
+  for (const fs::path& path : files_in(job.directory)) {
+    if (is_in_the_making(path, store)) orphans.push_back(path);
   }
   std::ranges::sort(orphans);  // The same order whatever the file system's.
   for (const fs::path& path : orphans) remove_durably(path);

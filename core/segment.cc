@@ -1,9 +1,11 @@
 #include "core/segment.h"
 
 #include <cerrno>
+#include <regex>
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include "core/block_codec.h"
 #include "core/error.h"
@@ -17,12 +19,16 @@ namespace {
 // The file is written in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
+std::string digits(const Hash& digest) { return hex(digest).substr(0, 16); }
+
 }  // namespace
 
 class SegmentWriter::Impl {
  public:
   Impl(const std::filesystem::path& path, const SegmentStart& start)
-      : path_(path), start_(start), file_(open_file(path, O_WRONLY | O_CREAT | O_TRUNC)) {
+      : path_(path),
+        start_(start),
+        file_(open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW)) {
     TENANTRY_ASSERT(start.kind == SegmentKind::kState || start.seq > 0);
     end_.last_seq = of_events() ? start.seq - 1 : start.seq;
     end_.last_chain = start.chain;
@@ -163,5 +169,21 @@ void SegmentWriter::add_entry(std::string_view key, std::string_view value) {
 std::uint64_t SegmentWriter::raw_bytes() const { return impl_->raw_bytes(); }
 
 SegmentEnd SegmentWriter::finish() { return impl_->finish(); }
+
+std::string segment_name(events::Scope scope, std::uint64_t first, std::uint64_t last,
+                         const Hash& content_digest) {
+  return fmt::format("{}-{}-{}-{}.tseg", events::scope_name(scope), first, last,
+                     digits(content_digest));
+}
+
+std::string snapshot_name(events::Scope scope, std::uint64_t at, const Hash& content_digest) {
+  return fmt::format("{}-snapshot-{}-{}.tseg", events::scope_name(scope), at,
+                     digits(content_digest));
+}
+
+bool is_sealed_name(const std::string& name) {
+  static const std::regex sealed("[a-z]+-(snapshot|[0-9]+)-[0-9]+-[0-9a-f]{16}[.]tseg");
+  return std::regex_match(name, sealed);
+}
 
 }  // namespace tenantry

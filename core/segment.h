@@ -52,6 +52,15 @@ struct SegmentEnd {
   bool operator==(const SegmentEnd&) const = default;
 };
 
+// What a sealed file is called in an archive: by what it holds. `first` and `last`, or `at`: numbers
+// of events in the scope.
+[[nodiscard]] std::string segment_name(events::Scope scope, std::uint64_t first, std::uint64_t last,
+                                       const Hash& content_digest);
+[[nodiscard]] std::string snapshot_name(events::Scope scope, std::uint64_t at,
+                                        const Hash& content_digest);
+// Whether some sealed file may be called so.
+[[nodiscard]] bool is_sealed_name(const std::string& name);
+
 // Entries are cut into blocks of so many bytes, uncompressed; a larger one stands alone.
 inline constexpr std::size_t kSegmentBlockBytes = std::size_t{64} << 10;
 

@@ -55,6 +55,38 @@ TEST_F(FileOpsTest, TemporaryFileOfACrashIsOverwritten) {
   EXPECT_EQ(read_file(file_), "new");
 }
 
+// Opening a pipe that nobody writes to would wait for ever.
+TEST_F(FileOpsTest, WhatIsNotAFileIsRefusedAtOnce) {
+  ASSERT_EQ(::mkfifo(file_.c_str(), 0600), 0);
+  const auto refused = [](const std::filesystem::path& path, const auto& open) {
+    try {
+      open(path);
+      ADD_FAILURE() << path << " was opened";
+    } catch (const UnavailableError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(path.string() + " is not a file, but a"));
+      EXPECT_THAT(error.hint(), HasSubstr("put the file back"));
+    }
+  };
+  for (const std::filesystem::path& path :
+       {file_, directory_.path(), std::filesystem::path("/dev/zero")}) {
+    refused(path, [](const auto& opened) { (void)read_file(opened); });
+    refused(path, [](const auto& opened) { (void)open_file(opened, O_RDONLY); });
+  }
+}
+
+TEST_F(FileOpsTest, WhatALinkLeadsToIsNotCopied) {
+  write_file_durably(file_, "secret");
+  std::filesystem::create_symlink(file_, directory_ / "link");
+  try {
+    copy_file_durably(directory_ / "link", directory_ / "copy");
+    ADD_FAILURE() << "it was copied";
+  } catch (const UnavailableError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("link"));
+    EXPECT_THAT(error.hint(), HasSubstr("only directories may be symbolic links"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "copy"));
+}
+
 TEST_F(FileOpsTest, OnlyTheOwnerMayReadFilesAndDirectories) {
   write_file_durably(file_, "secret");
   make_private_directory(directory_ / "private");
