@@ -32,8 +32,8 @@ class FileDescriptor {
   int descriptor_ = -1;
 };
 
-// open(2), close-on-exec; a new file is readable by its owner only. What is neither a file nor, with
-// O_DIRECTORY, a directory is refused at once: a pipe is not waited for.
+// open(2), close-on-exec; a new file is readable by its owner only. What is neither a file nor,
+// with O_DIRECTORY, a directory is refused at once: a pipe is not waited for.
 [[nodiscard]] FileDescriptor open_file(const std::filesystem::path& path, int flags);
 
 // "cannot <action> <path>: <reason>", with a hint where there is something to try.

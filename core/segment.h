@@ -52,8 +52,8 @@ struct SegmentEnd {
   bool operator==(const SegmentEnd&) const = default;
 };
 
-// What a sealed file is called in an archive: by what it holds. `first` and `last`, or `at`: numbers
-// of events in the scope.
+// What a sealed file is called in an archive: by what it holds. `first` and `last`, or `at`:
+// numbers of events in the scope.
 [[nodiscard]] std::string segment_name(events::Scope scope, std::uint64_t first, std::uint64_t last,
                                        const Hash& content_digest);
 [[nodiscard]] std::string snapshot_name(events::Scope scope, std::uint64_t at,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/store_files.h"
 #include "tests/core/random_history.h"
 #include "tests/core/store_test_base.h"
 
@@ -679,6 +680,21 @@ TEST_F(StoreFormatTest, AnOlderOneIsRefusedWithAWayOut) {
   const UsageError refusal = refusal_of_format(1);
   EXPECT_THAT(refusal.what(), HasSubstr("has format 1"));
   EXPECT_THAT(refusal.hint(), HasSubstr("tenantry export"));
+}
+
+TEST_F(StoreFormatTest, AFeatureThatIsNotKnownIsRefusedByName) {
+  close();
+  mark_features(StorePaths{directory()}, std::uint64_t{1} << 40U);
+  for (const bool read_only : {false, true}) {
+    try {
+      store_ = open_store({.directory = directory(), .read_only = read_only}, clock_, ids_);
+      ADD_FAILURE() << "opened";
+    } catch (const UsageError& refusal) {
+      EXPECT_EQ(refusal.code(), "store_format");
+      EXPECT_THAT(refusal.what(), HasSubstr("features 0x10000000000"));
+      EXPECT_THAT(refusal.hint(), HasSubstr("a newer one"));
+    }
+  }
 }
 
 TEST_F(StoreTest, ReadingOnlyChangesNoFileAndTakesNoCommand) {
