@@ -19,8 +19,19 @@
 namespace tenantry {
 namespace {
 
-std::string hint_for(int error_number) {
+std::filesystem::path parent_of(const std::filesystem::path& path) {
+  const std::filesystem::path parent = path.parent_path();
+  return parent.empty() ? std::filesystem::path(".") : parent;
+}
+
+std::string hint_for(int error_number, const std::filesystem::path& path) {
   switch (error_number) {
+    case ENOENT: {
+      std::error_code error;
+      const std::filesystem::path parent = parent_of(path);
+      if (std::filesystem::exists(parent, error) || error) return {};
+      return "there is no directory " + parent.string() + ": make it, or name another one";
+    }
     case ENOSPC:
     case EDQUOT:
       return "free disk space, then try again";
@@ -39,11 +50,6 @@ std::string hint_for(int error_number) {
 
 const char* code_for(int error_number) {
   return error_number == ENOSPC || error_number == EDQUOT ? "disk_full" : "unavailable";
-}
-
-std::filesystem::path parent_of(const std::filesystem::path& path) {
-  const std::filesystem::path parent = path.parent_path();
-  return parent.empty() ? std::filesystem::path(".") : parent;
 }
 
 // Opening a pipe that nobody writes to does not wait then. Of files it means nothing.
@@ -100,7 +106,7 @@ void throw_file_error(std::string_view action, const std::filesystem::path& path
                       int error_number) {
   throw UnavailableError(fmt::format("cannot {} {}: {}", action, path.string(),
                                      std::generic_category().message(error_number)),
-                         hint_for(error_number), code_for(error_number));
+                         hint_for(error_number, path), code_for(error_number));
 }
 
 int write_fully(int descriptor, std::string_view bytes, std::uint64_t offset) {

@@ -1,5 +1,6 @@
 #include "projections/sqlite/loading_file.h"
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -43,6 +44,9 @@ void remove_left_overs(const fs::path& target) {
 }  // namespace
 
 LoadingFile::LoadingFile(fs::path target) : target_(std::move(target)) {
+  std::error_code error;
+  const bool is_nowhere = !fs::exists(directory_of(target_), error);
+  if (is_nowhere && !error) throw_file_error("make", target_, ENOENT);
   remove_left_overs(target_);
   path_ = directory_of(target_) / (loading_prefix(target_) + std::to_string(::getpid()));
   lock_ = open_file(path_, O_RDWR | O_CREAT | O_EXCL);

@@ -103,6 +103,8 @@ TEST_F(FileOpsTest, ErrorsNameThePathAndTheReason) {
   } catch (const UnavailableError& error) {
     EXPECT_THAT(error.what(), HasSubstr((directory_ / "absent" / "file").string()));
     EXPECT_THAT(error.what(), HasSubstr("No such file or directory"));
+    EXPECT_THAT(error.hint(),
+                HasSubstr("no directory " + (directory_ / "absent").string() + ": make it"));
   }
 }
 

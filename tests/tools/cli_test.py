@@ -266,6 +266,15 @@ class EverywhereTest(CliTestCase):
         self.assert_error(6, "store_not_found", result)
         self.assertIn(b"hint: tenantry init", result.stderr)
 
+    def test_a_read_model_in_no_directory(self):
+        path = os.path.join(self.directory, "absent", "x.sqlite3")
+        for verb in ("project", "rebuild"):
+            result = self.run_program(verb, "--read-model", "sqlite:" + path)
+            self.assert_error(6, "unavailable", result)
+            self.assertIn(f"{path}: No such file or directory", result.stderr.decode())
+            hint = f"hint: there is no directory {os.path.dirname(path)}: make it"
+            self.assertIn(hint, result.stderr.decode())
+
     def test_damaged_store(self):
         self.fill()
         for folder, _, files in os.walk(self.store):
