@@ -119,7 +119,7 @@ class Redacting {
     // Others may need them: backups have none of their own.
     for (const Replaced& replaced : files_) {
       if (place_of(replaced) == site_.history.archive()) continue;
-      found_.left.push_back(site_.history.path_of(*replaced.segment));
+      report.left.push_back(site_.history.path_of(*replaced.segment));
     }
     report.archive = options_.archive.empty() ? site_.history.archive() : options_.archive;
     report.behind = behind_;

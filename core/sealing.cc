@@ -127,6 +127,13 @@ void sweep_archive(const LogHistory& history, const events::Uuid& store) {
   for (const fs::path& path : orphans) remove_durably(path);
 }
 
+void add_elsewhere(const LogHistory& history, const ScopeCatalogue& scope,
+                   std::vector<fs::path>& found) {
+  for (const ArchiveSegment& segment : scope.segments) {
+    if (!segment.directory.empty()) found.push_back(history.path_of(segment));
+  }
+}
+
 void drop_job(const SquashSite& site) {
   site.commit([](BatchWriter& batch) { remove_job(batch.beside()); });
   site.history.publish(read_catalogue(site.storage));

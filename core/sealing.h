@@ -46,6 +46,9 @@ void place_sealed(Sealed& file, const std::filesystem::path& place);
 // archive; from a directory elsewhere, where others may keep theirs, those that the job tells of
 // and those in the making. What is called otherwise than such files, and any directory, stays.
 void sweep_archive(const LogHistory& history, const events::Uuid& store);
+// The segments that are not in the store's own archive.
+void add_elsewhere(const LogHistory& history, const ScopeCatalogue& scope,
+                   std::vector<std::filesystem::path>& found);
 // The job is over; the catalogue is read anew.
 void drop_job(const SquashSite& site);
 // What was written is of no use. What cannot be removed now is by the next opening.

@@ -654,15 +654,22 @@ class Squash {
       put_segment(batch.beside(), part.scope, segment);
       before = segment.through;
     }
-    if (!part.snapshot) return;
-    put_snapshot(
-        batch.beside(), part.scope,
-        listed_snapshot(*part.snapshot, part.through,
-                        part.before->snapshots.empty()
-                            ? std::nullopt
-                            : std::optional(part.before->snapshots.back().content_digest)));
     const std::vector<Snapshot>& old = part.before->snapshots;
-    for (std::size_t n = 0; n + kSnapshotsKept <= old.size(); ++n) {
+    const auto previous =
+        old.empty() ? std::optional<Hash>() : std::optional(old.back().content_digest);
+    if (part.snapshot) {
+      put_snapshot(batch.beside(), part.scope,
+                   listed_snapshot(*part.snapshot, part.through, previous));
+    }
+    drop_snapshots(part, base, batch);
+  }
+
+  // Of older snapshots none proves anything once the events behind it are discarded.
+  void drop_snapshots(const Part& part, const ScopeBase& base, BatchWriter& batch) const {
+    if (!part.snapshot && !options_.discard_history) return;
+    const std::vector<Snapshot>& old = part.before->snapshots;
+    const std::size_t kept = options_.discard_history ? 1 : kSnapshotsKept;
+    for (std::size_t n = 0; n + kept < old.size() + (part.snapshot ? 1 : 0); ++n) {
       // What is left goes on from this one.
       if (base.discarded.seq > 0 && old[n].at == base.discarded) continue;
       // What was known since a redaction stays known.
@@ -727,7 +734,10 @@ class Squash {
     report.tail = head.tail;
     report.bytes_before = store_bytes();
     report.behind = behind_;
-    for (Part& part : parts_) report.scopes.push_back(std::move(part.report));
+    for (Part& part : parts_) {
+      if (part.report.discarded > 0) add_elsewhere(site_.history, *part.before, report.left);
+      report.scopes.push_back(std::move(part.report));
+    }
     return report;
   }
 

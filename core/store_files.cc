@@ -259,7 +259,9 @@ void finish_job(OpenedStore& opened) {
 
 // Nothing but what an unfinished make_store() leaves: names that it makes, and no FORMAT.
 bool holds_unfinished_store(const fs::path& directory) {
-  return std::ranges::all_of(fs::directory_iterator(directory), [](const fs::directory_entry& at) {
+  std::error_code error;
+  const fs::directory_iterator entries(directory, error);
+  return !error && std::ranges::all_of(entries, [](const fs::directory_entry& at) {
     const std::string name = at.path().filename().string();
     return name.starts_with(UnfinishedDirectory::kPrefix) || name == "db" || name == "ack" ||
            name == ".gitignore" || name == "archive";
@@ -317,7 +319,12 @@ bool is_store(const fs::path& directory) {
 bool would_make_store(const fs::path& directory) {
   if (is_store(directory)) return false;
   std::error_code error;
-  if (!fs::exists(directory, error) || fs::is_empty(directory, error)) return true;
+  if (!fs::exists(directory, error)) return true;
+  if (!fs::is_directory(directory, error)) {
+    throw UsageError("store_not_empty", directory.string() + " is not a directory",
+                     "name a directory that does not exist or is empty");
+  }
+  if (fs::is_empty(directory, error)) return true;
   throw UsageError("store_not_empty", directory.string() + " is not empty and no store",
                    !error && holds_unfinished_store(directory)
                        ? "it is what an interrupted init, import, restore or backup left, unless "

@@ -223,8 +223,6 @@ struct RedactionReport {
   std::uint64_t payloads = 0;  // Bytes that go.
   std::uint64_t segments = 0;  // Files that are written anew.
   Position event;              // Tells of it; 0 for a plan, and where there was nothing to do.
-  // Files of an archive elsewhere that hold it still, for backups that may need them.
-  std::vector<std::filesystem::path> left{};
 };
 
 struct SquashReport {
@@ -237,6 +235,9 @@ struct SquashReport {
   std::uint64_t bytes_after = 0;   // 0 for a plan.
   std::uint64_t micros = 0;        // It took so long.
   std::optional<RedactionReport> redaction{};
+  // Files of an archive elsewhere that this store needs no more, though they hold what was redacted
+  // or discarded: backups may need them.
+  std::vector<std::filesystem::path> left{};
 };
 
 // What a fold begins with where it cannot begin with the first event: some were discarded, or were

@@ -64,6 +64,8 @@ class BlameCommand final : public Command {
                    text_cell(setter.actor), text_cell(setter.reason)});
     }
     printer.finish();
+    if (discarded_)
+      session.remark(std::string(kDiscardedRemark) + ": who set the other fields is not known");
     if (redacted_) {
       session.remark(
           "what some of its events said was redacted: who set the other fields is not "
@@ -82,8 +84,10 @@ class BlameCommand final : public Command {
     LogFilter filter;
     filter.stream = events::stream_id(*entity.table, entity.key);
     setters_.resize(entity.table->columns.size());
+    discarded_ = true;  // Unless the first one is there.
     session.store().read_log(filter, [&](const StoredEvent& event) {
       events::EventView view = view_of(event);
+      if (event.version.value == 1) discarded_ = false;
       redacted_ = redacted_ || view.is_redacted();
       imported_ = imported_ || view.kind().imported;
       for (const events::RowChange& change : row_changes(view, event.recorded_at)) {
@@ -99,7 +103,7 @@ class BlameCommand final : public Command {
       }
       return true;
     });
-    if (!redacted_ || removed_at_) return;
+    if (!(redacted_ || discarded_) || removed_at_) return;
     // What is left of its events does not tell how it is now.
     const RowsAt now = session.store().rows_now();
     const auto row = now.rows->row_by_id(*entity.table, entity.key);
@@ -120,6 +124,7 @@ class BlameCommand final : public Command {
   std::optional<Position> removed_at_;
   bool imported_ = false;
   bool redacted_ = false;
+  bool discarded_ = false;
   std::vector<Setter> setters_;
 };
 

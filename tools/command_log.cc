@@ -48,6 +48,7 @@ class EventPrinter {
       print_event(event, history);
       return !is_full();
     });
+    saw_unknown_ = saw_unknown_ || history.met_unknown();
   }
 
   [[nodiscard]] bool is_full() const {
@@ -55,6 +56,7 @@ class EventPrinter {
   }
   [[nodiscard]] bool saw_import() const { return saw_import_; }
   [[nodiscard]] bool saw_redacted() const { return saw_redacted_; }
+  [[nodiscard]] bool saw_unknown() const { return saw_unknown_; }
   void flush() { printer_.flush(); }
   void finish() { printer_.finish(); }
 
@@ -80,6 +82,7 @@ class EventPrinter {
   std::uint64_t printed_ = 0;
   bool saw_import_ = false;
   bool saw_redacted_ = false;
+  bool saw_unknown_ = false;
 };
 
 ExitCode print_events(Session& session, const LogOptions& options) {
@@ -93,6 +96,7 @@ ExitCode print_events(Session& session, const LogOptions& options) {
   session.interrupt().check();
   if (options.one_life && printer.saw_import()) session.remark(kImportedRemark);
   if (printer.saw_redacted()) session.remark(kRedactedRemark);
+  if (printer.saw_unknown()) session.remark(kUnknownRemark);
   const bool by_what_is_said = filter.user || filter.channel || filter.correlation_id;
   if (by_what_is_said && filter.after < store.complete_after() && !filter.live_only) {
     session.remark("events that were discarded or redacted do not tell what was asked for");

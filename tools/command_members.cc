@@ -44,7 +44,7 @@ const std::vector<Column>& member_columns() {
 std::string to_string(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
 
 // The event that gave a membership the access that it has: by which it was made, brought back or
-// given its role.
+// given its role. At position 0 where that was discarded.
 struct Grant {
   Position position;
   events::Timestamp at;
@@ -83,6 +83,11 @@ class AccessList {
     }
     printer_.finish();
     if (imported_) session_.remark("some were imported: what was before is not known");
+    if (discarded_) {
+      session_.remark(
+          "a squash has discarded the events that tell since when, and by whom, of some "
+          "(`tenantry squashes`)");
+    }
   }
 
  private:
@@ -136,7 +141,9 @@ class AccessList {
     const auto row = state_.row_by_id(events::table_of(EntityKind::USER),
                                       events::entity_key(std::int64_t{member.getUserId()}));
     const Grant grant = find_grant(stored.key.id);
+    const bool is_known = grant.position.value > 0;
     imported_ = imported_ || grant.imported;
+    discarded_ = discarded_ || !is_known;
     std::vector<Cell> cells = {slug,
                                events::Null{},
                                events::Null{},
@@ -145,10 +152,10 @@ class AccessList {
                                events::Null{},
                                events::Null{},
                                events::Null{},
-                               grant.at,
+                               is_known ? Cell(grant.at) : Cell(events::Null{}),
                                text_cell(grant.actor),
-                               grant.kind,
-                               number_cell(grant.position.value),
+                               text_cell(grant.kind),
+                               is_known ? number_cell(grant.position.value) : Cell(events::Null{}),
                                text_cell(grant.reason),
                                stored.key.tenant,
                                std::int64_t{member.getUserId()},
@@ -193,6 +200,7 @@ class AccessList {
   Position through_;
   Printer printer_;
   bool imported_ = false;
+  bool discarded_ = false;
 };
 
 class MembersCommand final : public Command {

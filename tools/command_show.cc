@@ -173,6 +173,7 @@ class ShowCommand final : public Command {
     }
     print_record(session.out(), session.printing(), columns, cells);
     if (view.kind().imported) session.remark(kImportedRemark);
+    if (history.met_unknown()) session.remark(kUnknownRemark);
   }
 
   std::string position_;

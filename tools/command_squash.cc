@@ -111,8 +111,11 @@ class SquashCommand final : public Command {
   // What can be known before the work is not told after it.
   void check_report_place() const {
     if (report_.empty()) return;
-    if (fs::is_directory(report_)) {
-      throw UsageError("usage", report_ + " is a directory", "--report names a file");
+    // It is replaced as a whole: a device, a pipe or a link would be gone.
+    std::error_code error;
+    const fs::file_status there = fs::symlink_status(report_, error);
+    if (fs::exists(there) && !fs::is_regular_file(there)) {
+      throw UsageError("usage", report_ + " is no file", "--report names a file, or a new one");
     }
     const fs::path parent = fs::path(report_).parent_path();
     if (::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0) {

@@ -79,7 +79,9 @@ JsonText changes_json(const std::vector<FieldChange>& changes, bool reveal) {
   for (const FieldChange& change : changes) {
     json.begin_object();
     json.member("field", change.column->name);
-    json.member("old", column_cell(*change.column, change.before, reveal));
+    if (change.is_before_known) {
+      json.member("old", column_cell(*change.column, change.before, reveal));
+    }
     json.member("new", column_cell(*change.column, change.after, reveal));
     json.end_object();
   }
@@ -91,9 +93,10 @@ std::vector<std::string> changes_text(const std::vector<FieldChange>& changes, b
   std::vector<std::string> lines;
   lines.reserve(changes.size());
   for (const FieldChange& change : changes) {
-    lines.push_back(fmt::format("{}: {} → {}", change.column->name,
-                                change_side(*change.column, change.before, reveal),
-                                change_side(*change.column, change.after, reveal)));
+    lines.push_back(fmt::format(
+        "{}: {} → {}", change.column->name,
+        change.is_before_known ? change_side(*change.column, change.before, reveal) : "?",
+        change_side(*change.column, change.after, reveal)));
   }
   return lines;
 }

@@ -25,13 +25,21 @@ inline constexpr const char* kImportedRemark =
 inline constexpr const char* kRedactedRemark =
     "what some of these events said was redacted; `tenantry show POSITION` tells by whom and why";
 
+// To be said wherever events are shown of which it is not known what they replaced.
+inline constexpr const char* kUnknownRemark =
+    "what some of these events replaced (`?`, or no `old`) was discarded or redacted";
+
+// To be said wherever the first events of what is shown may be missing.
+inline constexpr const char* kDiscardedRemark =
+    "a squash has discarded its first events (`tenantry squashes`)";
+
 // `user/17`, `tenant/…`: the kind of entity and its id.
 [[nodiscard]] std::string stream_text(const events::EventView& view);
 
 // The fields that the event carries, as a JSON object; `redacted` if they were taken away.
 [[nodiscard]] JsonText event_data(events::EventView& view, bool reveal);
 
-// `[{"field":…,"old":…,"new":…}]`
+// `[{"field":…,"old":…,"new":…}]`, without `old` where it is not known.
 [[nodiscard]] JsonText changes_json(const std::vector<FieldChange>& changes, bool reveal);
 // `role: user → admin`, a line each.
 [[nodiscard]] std::vector<std::string> changes_text(const std::vector<FieldChange>& changes,

@@ -1,6 +1,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -210,6 +211,9 @@ ExitCode guarded_run(const std::vector<std::string>& arguments) {
                   arguments);
   } catch (const ClosedPipe&) {
     return ExitCode::kDone;
+  } catch (const std::system_error& error) {
+    // The system refused something, mostly about a file; its message names which.
+    return report({"unavailable", error.what(), {}, {}, ExitCode::kUnavailable}, arguments);
   } catch (const std::bad_alloc&) {
     return report({"unavailable", "out of memory", {}, {}, ExitCode::kUnavailable}, arguments);
   }

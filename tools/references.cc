@@ -95,12 +95,16 @@ std::set<Uuid> find_by_text(const TenancyStore& store, const TableInfo& table,
   });
 }
 
-Uuid only_one(const TableInfo& table, const std::string& text, const std::set<Uuid>& found) {
+Uuid only_one(const TenancyStore& store, const TableInfo& table, const std::string& text,
+              const std::set<Uuid>& found) {
   if (found.size() == 1) return *found.begin();
   if (found.empty()) {
-    throw UsageError("not_found",
-                     fmt::format("no {} \"{}\" is there, or ever was", table.entity_name, text),
-                     "tenantry rows " + table.name, static_cast<int>(ExitCode::kNotFound));
+    const bool all_told = store.complete_after().value == 0;
+    throw UsageError(
+        "not_found",
+        fmt::format("no {} \"{}\" is there, or {}", table.entity_name, text,
+                    all_told ? "ever was" : "was as far as the events that are left tell"),
+        "tenantry rows " + table.name, static_cast<int>(ExitCode::kNotFound));
   }
   std::vector<std::string> ids;
   ids.reserve(found.size());
@@ -125,7 +129,7 @@ std::optional<Uuid> by_explicit_id(const TenancyStore& store, const TableInfo& t
   }
   if (!key) return std::nullopt;
   if (has_existed(store, table, *key)) return key;
-  return only_one(table, text, {});
+  return only_one(store, table, text, {});
 }
 
 std::set<Uuid> find_invitations(const TenancyStore& store, const TableInfo& table,
@@ -222,13 +226,13 @@ void require_tenants(const TableInfo& table) {
 Uuid find_tenant(const TenancyStore& store, const std::string& text) {
   const TableInfo& table = events::table_of(EntityKind::TENANT);
   if (const auto key = by_explicit_id(store, table, text)) return *key;
-  return only_one(table, text, find_by_name(store, table, text));
+  return only_one(store, table, text, find_by_name(store, table, text));
 }
 
 std::int64_t find_user(const TenancyStore& store, const std::string& text) {
   const TableInfo& table = events::table_of(EntityKind::USER);
   if (const auto key = by_explicit_id(store, table, text)) return events::integer_id(*key);
-  return events::integer_id(only_one(table, text, find_by_name(store, table, text)));
+  return events::integer_id(only_one(store, table, text, find_by_name(store, table, text)));
 }
 
 EntityRef find_entity(const TenancyStore& store, const std::string& text) {
@@ -248,7 +252,7 @@ EntityRef find_entity(const TenancyStore& store, const std::string& text) {
   // Streams print as `user/17`: what stands there is an id too.
   const auto id = parse_id(table, name);
   if (id && has_existed(store, table, *id)) found.insert(*id);
-  return {&table, only_one(table, name, found)};
+  return {&table, only_one(store, table, name, found)};
 }
 
 }  // namespace tenantry::tools

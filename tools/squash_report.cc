@@ -276,13 +276,12 @@ std::string squash_summary(const SquashReport& report, bool is_plan) {
 
 std::vector<std::string> behind_lines(const SquashReport& report, bool is_plan) {
   std::vector<std::string> lines;
-  if (report.redaction) {
-    for (const auto& file : report.redaction->left) {
-      lines.push_back(
-          fmt::format("{} holds what was redacted, and this store needs it no more; "
-                      "backups and copies of the store may: remove it when none does",
-                      file.string()));
-    }
+  for (const auto& file : report.left) {
+    lines.push_back(
+        fmt::format("{} {} what {}, and this store needs it no more; "
+                    "backups and copies of the store may: remove it when none does",
+                    file.string(), is_plan ? "would still hold" : "holds",
+                    report.redaction ? "was redacted" : "was discarded"));
   }
   for (const BehindConsumer& behind : report.behind) {
     const Consumer& consumer = behind.consumer;
@@ -292,10 +291,13 @@ std::vector<std::string> behind_lines(const SquashReport& report, bool is_plan) 
     }
     lines.push_back(
         behind.holds
-            ? fmt::format("{} has come to position {} (noted {}): nothing behind it goes; "
+            ? fmt::format("{} has come to position {} (noted {}): {}; "
                           "`tenantry project` brings it on, `--rebase {}` does not wait for it",
                           consumer.name, consumer.checkpoint.value,
-                          events::format_timestamp(consumer.noted_at), consumer.name)
+                          events::format_timestamp(consumer.noted_at),
+                          report.redaction ? "the redaction is refused until it has come further"
+                                           : "nothing behind it goes",
+                          consumer.name)
             : fmt::format("{} {}: it has come to position {}", consumer.name, forgotten(is_plan),
                           consumer.checkpoint.value));
   }

@@ -118,6 +118,7 @@ struct Squash {
   micros @6 :UInt64;
   behind @7 :List(Behind);
   redaction @8 :Redaction;     # Null for none.
+  left @9 :List(Text);
 
   struct Behind {
     consumer @0 :Consumer;
@@ -159,7 +160,6 @@ struct Redaction {
   payloads @5 :UInt64;
   segments @6 :UInt64;
   event @7 :UInt64;
-  left @8 :List(Text);
 }
 
 struct Backup {

@@ -498,8 +498,6 @@ void write_redaction(wire::Redaction::Builder to, const RedactionReport& redacti
   to.setPayloads(redaction.payloads);
   to.setSegments(redaction.segments);
   to.setEvent(redaction.event.value);
-  auto left = to.initLeft(static_cast<unsigned int>(redaction.left.size()));
-  for (unsigned int n = 0; n < left.size(); ++n) left.set(n, text_of(redaction.left[n].string()));
 }
 
 RedactionReport read_redaction(wire::Redaction::Reader redaction) {
@@ -512,7 +510,6 @@ RedactionReport read_redaction(wire::Redaction::Reader redaction) {
   read.payloads = redaction.getPayloads();
   read.segments = redaction.getSegments();
   read.event = {redaction.getEvent()};
-  for (const auto left : redaction.getLeft()) read.left.emplace_back(text_of(left));
   return read;
 }
 
@@ -560,6 +557,8 @@ void write_squash(wire::Squash::Builder to, const SquashReport& report) {
     behind[n].setOutdated(report.behind[n].outdated);
   }
   if (report.redaction) write_redaction(to.initRedaction(), *report.redaction);
+  auto left = to.initLeft(static_cast<unsigned int>(report.left.size()));
+  for (unsigned int n = 0; n < left.size(); ++n) left.set(n, text_of(report.left[n].string()));
 }
 
 SquashReport read_squash(wire::Squash::Reader report) {
@@ -597,6 +596,7 @@ SquashReport read_squash(wire::Squash::Reader report) {
         {read_consumer(behind.getConsumer()), behind.getHolds(), behind.getOutdated()});
   }
   if (report.hasRedaction()) read.redaction = read_redaction(report.getRedaction());
+  for (const auto left : report.getLeft()) read.left.emplace_back(text_of(left));
   return read;
 }
 

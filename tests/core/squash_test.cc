@@ -18,8 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
+using ::testing::Gt;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAreArray;
 
 class SquashTest : public ReadingTestBase {
  protected:
@@ -441,6 +443,37 @@ TEST_F(DiscardTest, OfOneScopeAndThenOfAll) {
   EXPECT_THAT(failed_checks(), IsEmpty());
   EXPECT_TRUE(rows_of(*store().rows_at(store().tail().tail, {}).rows) ==
               rows_of(*store().rows_now().rows));
+}
+
+TEST_F(DiscardTest, OfTheSnapshotsOnlyTheNewestStays) {
+  for (const int events : {40, 30, 20}) {
+    live(static_cast<unsigned>(events), events);
+    squash();
+  }
+  EXPECT_THAT(files(), SizeIs(Gt(6U)));
+  EXPECT_EQ(squashed_events(discard()), 0U);  // What is archived goes.
+  EXPECT_THAT(files(), SizeIs(3));            // One of each scope.
+  EXPECT_THAT(failed_checks(), IsEmpty());
+  live(12, 20);
+  discard();
+  EXPECT_THAT(files(), SizeIs(3));
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+TEST_F(DiscardTest, FilesElsewhereAreLeftAndNamed) {
+  live(13, 40);
+  SquashOptions elsewhere;
+  elsewhere.archive = temp_ / "elsewhere";
+  std::filesystem::create_directory(elsewhere.archive);
+  squash(elsewhere);
+  std::vector<std::filesystem::path> there;
+  for (const auto& entry : std::filesystem::directory_iterator(elsewhere.archive)) {
+    there.push_back(entry.path());
+  }
+  const SquashReport report = discard();
+  EXPECT_THAT(report.left, UnorderedElementsAreArray(there));
+  for (const auto& path : report.left) EXPECT_TRUE(std::filesystem::exists(path)) << path;
+  EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
 TEST_F(DiscardTest, ABackupOfItIsRestored) {

@@ -58,6 +58,11 @@ class Catalogue:
             ]
         )
 
+    def costly(self, draw):
+        """One that folds what it reads."""
+        one, other = sorted(draw.choices(self._positions, k=2))
+        return draw.choice([["diff", str(one), str(other)], ["verify", "--full"]])
+
     def aimed(self, family, draw):
         """One that scans the family forward, so that it crosses from table file to table file;
         mostly where most of it is."""

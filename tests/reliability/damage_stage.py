@@ -21,6 +21,7 @@ from damage_stores import SHAPES, SQUASHED, SQUASHED_SHARE, copy_whole, make_sto
 from driver import CORRUPT, OK, UNAVAILABLE, USAGE, Failure
 from history import without_line
 
+COSTLY_SHARE = 0.2  # Of the cases, those with a read that takes longer than the others.
 PARTS = 2  # Reads of some of a store, beside those of much of it.
 WRITING_PERCENT = 60
 SQUASHING_SHARE = 0.2  # Of those that write.
@@ -56,6 +57,7 @@ class Case:
             shape = SQUASHED
         self.squashes = beside.random() < SQUASHING_SHARE
         self.made, self.catalogue = stage.made_of(shape)
+        self.costly = [self.catalogue.costly(beside)] if beside.random() < COSTLY_SHARE else []
         self.store = copy_whole(self.made.store, os.path.join(place, "store"))
         self.copy = self.store.directory
         self.wrong = []
@@ -92,7 +94,7 @@ class Case:
     def _reads(self):
         aimed = self.catalogue.aimed(family_of(self.damage, self.made), self.draw)
         parts = [self.catalogue.part(self.draw) for _ in range(PARTS)]
-        return [self.catalogue.whole(self.draw), aimed, *parts]
+        return [self.catalogue.whole(self.draw), aimed, *parts, *self.costly]
 
     def _read(self, before):
         verified = self._read_one(["verify"])

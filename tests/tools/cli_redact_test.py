@@ -45,6 +45,16 @@ class RedactTest(CliTestCase):
         shutil.copytree(self.store, place)
         return place
 
+    def test_a_plan_tells_who_is_in_the_way(self):
+        self.assert_exit(0, self.run_program("project"))
+        (line,) = self.apply(command("activate_tenant", tenant=self.other))
+        self.apply(command("deactivate_tenant", tenant=self.tenant))
+        options = ("squash", "--tenant", self.tenant, "--redact", "--yes")
+        plan = self.run_program(*options, "--dry-run")
+        self.assert_exit(0, plan)
+        self.assertIn("the redaction is refused until it has come further", plan.stderr.decode())
+        self.assert_error(4, "consumer_behind", self.run_program(*options))
+
     def test_the_events_stay_and_what_they_say_goes(self):
         before = self.log()
         rows = {tenant: self.rows_at("--tenant", tenant) for tenant in self.tenants()}
@@ -91,7 +101,7 @@ class RedactTest(CliTestCase):
         self.assertEqual("New name", blame["name"]["value"])
         self.assertIsNotNone(blame["name"]["position"])
         (change,) = self.records("history", "tenant/" + self.tenant, "--reverse")[:1]
-        self.assertEqual([], change["changes"])
+        self.assertEqual([{"field": "name", "new": "New name"}], change["changes"])
 
     def test_squashes_lists_it(self):
         done = self.redact("--actor", "ann", "--reason", "asked to be forgotten")

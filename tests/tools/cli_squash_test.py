@@ -245,6 +245,18 @@ class SquashTest(SquashCase):
         self.assertEqual([], self.records("squashes"))
         self.assertEqual(8, self.tail())
 
+    def test_a_report_replaces_nothing_but_a_file(self):
+        self.fill()
+        pipe, link = (os.path.join(self.directory, name) for name in ("pipe", "link"))
+        os.mkfifo(pipe)
+        os.symlink("nowhere", link)
+        for path in (pipe, link, self.directory):
+            result = self.run_program("squash", "--report", path)
+            self.assert_error(2, "usage", result)
+            self.assertIn(f"{path} is no file", result.stderr.decode())
+        self.assertEqual([], self.files())
+        self.assertTrue(os.path.islink(link))
+
     def test_twice_and_of_an_empty_store(self):
         for events in (0, 8):
             if events:
@@ -411,6 +423,64 @@ class SquashTest(SquashCase):
         os.rename(away, self.archive)
         self.assertTrue(self.run_program("log", "-o", "ndjson").stdout.startswith(before))
         self.assert_exit(0, self.run_program("verify", "--full"))
+
+
+class DiscardedTest(SquashCase):
+    """What is not known any more is said to be so, not made up."""
+
+    def setUp(self):
+        super().setUp()
+        self.fill()
+        self.assert_exit(0, self.run_program("squash", "--discard-history", "--yes"))
+        (answer,) = self.apply(
+            command("change_member_role", tenant="acme", user="bob", role="user")
+        )
+        (self.changed,) = answer["positions"]
+        (answer,) = self.apply(
+            command("change_member_role", tenant="acme", user="bob", role="admin")
+        )
+        (self.again,) = answer["positions"]
+
+    def assert_remark(self, expected, *arguments):
+        result = self.run_program(*arguments)
+        self.assert_exit(0, result)
+        self.assertIn(expected, result.stderr.decode())
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def test_what_an_event_replaced(self):
+        unknown = "what some of these events replaced (`?`, or no `old`) was discarded"
+        for verb in (["log", "-p", "--scope", "tenants"], ["history", "member/acme/bob"]):
+            events = self.assert_remark(unknown, *verb)
+            changes = {event["position"]: event["changes"] for event in events}
+            self.assertEqual([{"field": "role", "new": "user"}], changes[self.changed])
+            again = [{"field": "role", "old": "user", "new": "admin"}]
+            self.assertEqual(again, changes[self.again])
+        (shown,) = self.assert_remark(unknown, "show", str(self.changed))
+        self.assertEqual([{"field": "role", "new": "user"}], shown["replaced"])
+        table = self.run_program("log", "-p", "-o", "table", "--after", str(self.changed - 1))
+        self.assertIn("role: ? → user", table.stdout.decode())
+        self.assertNotIn(b"no `old`", self.run_program("show", str(self.again)).stderr)
+
+    def test_who_gave_access(self):
+        members = self.assert_remark("discarded the events that tell since when", "members")
+        by_user = {member["user"]: member for member in members}
+        for field in ("since", "given_by", "kind", "position", "reason"):
+            self.assertIsNone(by_user["ann"][field], field)
+        self.assertEqual(self.again, by_user["bob"]["position"])
+
+    def test_who_set_a_field(self):
+        said = "who set the other fields is not known"
+        fields = self.assert_remark(said, "blame", "tenant/acme")
+        by_name = {field["field"]: field for field in fields}
+        self.assertEqual(("acme", None), tuple(by_name["slug"][k] for k in ("value", "position")))
+        fields = self.assert_remark(said, "blame", "member/acme/bob")
+        by_name = {field["field"]: field for field in fields}
+        self.assertEqual(self.again, by_name["role"]["position"])
+
+    def test_who_is_not_there(self):
+        result = self.run_program("history", "user/nobody")
+        self.assert_error(5, "not_found", result)
+        self.assertIn("as far as the events that are left tell", result.stderr.decode())
 
 
 class SameAnswersTest(SquashCase):

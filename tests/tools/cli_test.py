@@ -266,6 +266,19 @@ class EverywhereTest(CliTestCase):
         self.assert_error(6, "store_not_found", result)
         self.assertIn(b"hint: tenantry init", result.stderr)
 
+    def test_a_file_where_the_store_is_to_be(self):
+        path = os.path.join(self.directory, "file")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("something else")
+        for arguments in (["init", "--store", path], ["backup", path]):
+            result = self.run_program(*arguments)
+            self.assert_error(2, "store_not_empty", result)
+            self.assertIn(f"{path} is not a directory", result.stderr.decode())
+        result = self.run_program("status", "--store", os.path.join(path, "store"))
+        self.assert_error(6, "store_not_found", result)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual("something else", file.read())
+
     def test_a_read_model_in_no_directory(self):
         path = os.path.join(self.directory, "absent", "x.sqlite3")
         for verb in ("project", "rebuild"):
