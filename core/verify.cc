@@ -410,7 +410,40 @@ void check_fold(const VerifyInput& input, CheckResult& check, const Progress& pr
   name_differences(check, expected.storage(), input.view);
 }
 
-// Every sealed file as it was written, and as it is listed.
+// The log of the store's own events, which no squash shortens, tells where each other one begins.
+void check_told(const VerifyInput& input, CheckResult& check) {
+  LogFilter filter;
+  filter.scope = events::Scope::SYSTEM;
+  filter.kinds = {events::find_kind("ScopeSquashed")->number};
+  std::map<events::Scope, events::Squashed> told;  // The last of each.
+  const LogReader reader(input.view, input.info, input.head, input.history);
+  reader.read(filter, [&](const StoredEvent& event) {
+    events::Squashed squash = events::read_squashed(events::EventView::over(event.payload));
+    told[squash.scope] = std::move(squash);
+    return true;
+  });
+  const std::shared_ptr<const Catalogue> catalogue = input.history.now();
+  for (const auto& [scope, of_scope] : catalogue->scopes) {
+    if (of_scope.base.base.seq > 0) told.try_emplace(scope);
+  }
+  for (const auto& [scope, squash] : told) {
+    const ScopeCatalogue& listed = catalogue->of(scope);
+    const ScopePoint& base = listed.base.base;
+    if (squash.through != base.position.value || squash.chain_hash != hex(base.chain)) {
+      note(check, fmt::format("scope {}: its log begins behind position {}, and the last event "
+                              "that tells of a squash says {}, or another hash",
+                              events::scope_name(scope), base.position.value, squash.through));
+    }
+    // A redaction may have put another one in its place.
+    const bool is_told = !listed.snapshots.empty() && listed.redactions.empty();
+    if (is_told && squash.snapshot_digest != hex(listed.snapshots.back().content_digest)) {
+      note(check, fmt::format("scope {}: its snapshot is not the one that was told of",
+                              events::scope_name(scope)));
+    }
+  }
+}
+
+// Every sealed file as it was written, and as it is listed; and that it is listed as was told.
 void check_archive(const VerifyInput& input, CheckResult& check, Ticker& ticker) {
   const auto tick = [&](std::uint64_t, std::uint64_t) { ticker.tick(); };
   const std::shared_ptr<const Catalogue> catalogue = input.history.now();
@@ -431,6 +464,7 @@ void check_archive(const VerifyInput& input, CheckResult& check, Ticker& ticker)
     for (const ArchiveSegment& segment : of_scope.segments) check_file(segment);
     for (const Snapshot& snapshot : of_scope.snapshots) check_file(snapshot);
   }
+  check_told(input, check);
 }
 
 // Each scope's newest snapshot and the events behind it must give the state.

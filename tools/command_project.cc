@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "core/error.h"
 #include "projections/projector.h"
@@ -73,7 +74,7 @@ class ProjectCommand final : public Command {
   // Everything that passes by itself is waited for; all else ends it.
   ExitCode follow_log(Session& session) {
     Printer printer(session.out(), session.printing(), project_columns());
-    bool unreachable = false;
+    std::string trouble;  // That was told last; empty while all is well.
     std::optional<Position> shown;
     CheckpointNote notes(session);
     std::string name;
@@ -84,12 +85,11 @@ class ProjectCommand final : public Command {
         target = session.open_read_model(/*read_only=*/false);
         projected = project_new(session, store, *target);
       } catch (const UnavailableError& error) {
-        if (!std::exchange(unreachable, true)) {
-          session.remark(std::string(error.what()) + "; trying again");
-        }
+        if (trouble != error.what()) warn_of(error, store.tail().tail, shown);
+        trouble = error.what();
         return {FollowStep::Next::kRetry, {}};
       }
-      if (std::exchange(unreachable, false)) session.remark("the read model is back");
+      if (!std::exchange(trouble, {}).empty()) Session::warn("the read model is back");
       // What others applied meanwhile, or a commit that was thought lost, moves the checkpoint too.
       if (projected.events > 0 || shown != projected.mark.position) {
         shown = projected.mark.position;
@@ -103,6 +103,14 @@ class ProjectCommand final : public Command {
     if (shown) notes.note(name, *shown, /*filled_anew=*/false);
     printer.finish();
     return ExitCode::kInterrupted;
+  }
+
+  // A service has nobody who looks at it: said also with --quiet.
+  static void warn_of(const UnavailableError& error, Position tail, std::optional<Position> shown) {
+    std::string text = std::string(error.what()) + "; trying again";
+    if (shown) text += fmt::format("; the log is {} events ahead", tail.value - shown->value);
+    if (!error.hint().empty()) text += "; hint: " + error.hint();
+    Session::warn(text);
   }
 
   // Whether this run made all that there is.

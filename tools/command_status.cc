@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -178,7 +179,11 @@ class StatusCommand final : public Command {
       session.interrupt().check();
     }
     const StoreStatus status = session.store().status();
-    const std::vector<Cell> read_model = read_model_cells(session, status);
+    // Who does not ask for it does not wait for a database that is away.
+    const std::vector<std::string>& fields = session.printing().fields;
+    const bool asked = fields.empty() || std::ranges::find(fields, "read_model") != fields.end();
+    const std::vector<Cell> read_model =
+        asked ? read_model_cells(session, status) : std::vector<Cell>(read_model_columns().size());
     const bool empty = status.tail.tail.value == 0;
     std::vector<Column> columns = {
         {"store_id"},         {"incarnation"}, {"directory"}, {"created_at"}, {"tail"},

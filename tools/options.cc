@@ -57,7 +57,7 @@ void declare_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_option("--color", options.color, "auto, always or never (NO_COLOR is honoured)")
       ->type_name("WHEN");
   app.add_flag("--reveal", options.reveal, "print secrets whole");
-  app.add_flag("-q,--quiet", options.quiet, "no progress and no remarks");
+  app.add_flag("-q,--quiet", options.quiet, "no progress and no remarks; warnings stay");
   app.add_flag("-y,--yes", options.yes, "do not ask before something is destroyed");
 }
 

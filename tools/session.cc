@@ -66,7 +66,7 @@ void Session::open(std::function<bool()> wait_for_owner) {
   // Who reads once and goes away gains nothing from a full cache.
   if (!writing_) options.memory.block_cache_bytes = std::size_t{8} << 20;
   options.wait_for_owner = std::move(wait_for_owner);
-  options.warn = [this](const std::string& trouble) { remark("warning: " + trouble); };
+  options.warn = [](const std::string& trouble) { warn(trouble); };
   store_ = owner::open_shared_store(std::move(options), *clock_, *ids_);
 }
 
@@ -208,6 +208,8 @@ RowsAt Session::rows_at(Position position, const std::optional<events::Uuid>& te
 void Session::remark(const std::string& text) const {
   if (!options_.quiet) say(events::printable(text) + "\n");
 }
+
+void Session::warn(const std::string& text) { say("warning: " + events::printable(text) + "\n"); }
 
 bool Session::confirm(const std::string& what, const std::string& expected) const {
   if (options_.yes) return true;

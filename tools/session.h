@@ -73,6 +73,8 @@ class Session {
                                const std::optional<events::Uuid>& tenant = std::nullopt);
   // A line on standard error, unless quiet.
   void remark(const std::string& text) const;
+  // What an operator must hear of: the same, quiet or not.
+  static void warn(const std::string& text);
   // Says `what` and asks for `expected` on a terminal; elsewhere --yes must have been given
   // (UsageError `confirmation_needed`). Returns whether to go on.
   [[nodiscard]] bool confirm(const std::string& what, const std::string& expected) const;

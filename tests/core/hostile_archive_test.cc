@@ -219,6 +219,27 @@ TEST_F(HostileArchiveTest, AListedDirectoryThatDependsOnWhereOneIsIsRefused) {
   EXPECT_THAT(told([&] { open(); }), HasSubstr("no absolute path"));
 }
 
+// The chain of the store's own events vouches for what is listed.
+TEST_F(HostileArchiveTest, WhatNoEventTellsOfIsDamage) {
+  change_catalogue([&](ChangeSet& changes, Catalogue& catalogue) {
+    Snapshot snapshot = catalogue.scopes.at(events::Scope::TENANTS).snapshots.at(0);
+    const fs::path file = archive() / snapshot.name;
+    remove_snapshot(changes, events::Scope::TENANTS, snapshot);
+    snapshot.content_digest[0] ^= 1U;
+    snapshot.name = snapshot_name(events::Scope::TENANTS, snapshot.at.seq, snapshot.content_digest);
+    put_snapshot(changes, events::Scope::TENANTS, snapshot);
+    fs::rename(file, archive() / snapshot.name);
+  });
+  open();
+  EXPECT_THAT(failed_checks(),
+              Contains(HasSubstr("is not the file that the store's archive lists")));
+  std::vector<std::string> problems;
+  for (const CheckResult& check : store().verify(VerifyDepth::kFull, {})) {
+    problems.insert(problems.end(), check.problems.begin(), check.problems.end());
+  }
+  EXPECT_THAT(problems, Contains("scope tenants: its snapshot is not the one that was told of"));
+}
+
 // A squash that died tells which of its files may go. Others are not its own.
 TEST_F(HostileArchiveTest, ADeadSquashTakesNoFileOfOthersWithIt) {
   const fs::path left = temp_ / "tenants-1-5-0123456789abcdef.tseg";

@@ -10,6 +10,8 @@ namespace tenantry::events {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 std::vector<std::string> names(const TableInfo& table) {
   std::vector<std::string> all;
@@ -90,6 +92,27 @@ TEST(TablesTest, ClaimAndLookupNumbersAreNeverUsedTwice) {
   }
   EXPECT_THAT(claims, ElementsAre(1, 2, 3, 4, 5, 7, 6, 8, 9));
   EXPECT_THAT(lookups, ElementsAre(6, 1, 2, 3, 4, 5));
+}
+
+TEST(TablesTest, ScopesStandBehindThoseThatTheyDependOn) {
+  std::vector<std::pair<Scope, std::vector<Scope>>> found;
+  for (const ScopeInfo& scope : scopes()) found.emplace_back(scope.scope, scope.depends_on);
+  const std::vector<Scope> on_auth = {Scope::AUTH};
+  EXPECT_THAT(found, ElementsAre(Pair(Scope::AUTH, IsEmpty()), Pair(Scope::CORE, on_auth),
+                                 Pair(Scope::TENANTS, on_auth)));
+}
+
+TEST(TablesTest, ScopesThatDependOnEachOtherAreAnError) {
+  std::vector<TableInfo> changed = tables();
+  changed.front().columns.back().references = "tenants_tenant";
+  ASSERT_EQ(changed.front().scope, Scope::AUTH);
+  EXPECT_THROW((void)order_scopes(changed), std::logic_error);
+}
+
+TEST(TablesTest, AReferenceToNoTableIsAnError) {
+  std::vector<TableInfo> changed = tables();
+  changed.back().columns.back().references = "nowhere";
+  EXPECT_THROW((void)order_scopes(changed), std::logic_error);
 }
 
 TEST(TablesTest, SnakeCaseFollowsTheWords) {

@@ -306,7 +306,8 @@ class ProjectFollowTest(ReadModelCase):
 
     def test_a_read_model_that_is_locked_is_waited_for(self):
         self.add_user("ann")
-        follower = Follower(self, "project", "--follow")
+        # As a service: what it waits for is told all the same.
+        follower = Follower(self, "project", "--follow", "--quiet")
         follower.wait_for_records(1)
         database = sqlite3.connect(self.read_model, isolation_level=None)
         self.addCleanup(database.close)
@@ -321,6 +322,8 @@ class ProjectFollowTest(ReadModelCase):
         )
         self.assertEqual(130, follower.stop())
         self.assertEqual(2, len(follower.remarks), follower.remarks)
+        self.assertTrue(all(line.startswith("warning: ") for line in follower.remarks))
+        self.assertRegex(follower.remarks[0], "; trying again; the log is [12] events ahead")
         self.assertEqual(["ann", "bob", "cem"], self.usernames())
 
     def test_rows_that_clash_end_it(self):

@@ -7,6 +7,7 @@ import os
 import pty
 import resource
 import signal
+import socket
 import subprocess
 import unittest
 import uuid
@@ -278,6 +279,14 @@ class EverywhereTest(CliTestCase):
         self.assert_error(6, "store_not_found", result)
         with open(path, encoding="utf-8") as file:
             self.assertEqual("something else", file.read())
+
+    def test_a_status_that_does_not_ask_for_the_read_model_does_not_wait_for_it(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            url = f"postgresql://app@127.0.0.1:{port}/app?connect_timeout=60"
+            result = self.run_program("status", "--read-model", url, "--fields", "tail")
+            self.assert_exit(0, result)
+            self.assertEqual({"tail": 0}, json.loads(result.stdout))
 
     def test_a_read_model_in_no_directory(self):
         path = os.path.join(self.directory, "absent", "x.sqlite3")
