@@ -13,6 +13,7 @@
 #include "core/command_recovery.h"
 #include "core/error.h"
 #include "core/fold.h"
+#include "core/past_state.h"
 #include "events/kinds.h"
 
 namespace tenantry {
@@ -92,20 +93,43 @@ events::CommandRequest recovered(const std::vector<StoredEvent>& made, const Sta
   return *std::move(request);
 }
 
+// Where the commands begin to be read: at the beginning of the log or, where some of it was
+// discarded or redacted, with the command that has the first event behind `after`. What lies before
+// is folded.
+Position fold_beginning(const TenancyStore& log, Position after, Fold& fold, LeftOut& left_out) {
+  const Position complete = log.complete_after();
+  if (complete.value == 0 || after < complete) return {};
+  Position begin = after;
+  log.read_after(after, {after.value + 1}, [&](const StoredEvent& event) {
+    begin.value -= event.index_in_command;
+    return false;
+  });
+  if (begin < complete) {
+    throw_history_discarded(
+        fmt::format("some events of the command that made event {} are gone", after.value + 1),
+        fmt::format("`--after {}`", after.value + 1));
+  }
+  const PastFold begun = fold_until(log, fold, begin, [&](const StoredEvent& event) {
+    if (!is_about_rows(event)) left_out.add(event.position);
+  });
+  require_all_known({{}, nullptr, begun.beginning.unknown, begun.missing});
+  return begin;
+}
+
 }  // namespace
 
-void read_commands(const EventSource& log, const std::filesystem::path& scratch,
-                   std::optional<Position> through,
-                   const std::function<bool(const StoredEvent&)>& passes, const Progress& progress,
-                   const VisitCommand& visit) {
+void read_commands(const TenancyStore& log, const std::filesystem::path& scratch,
+                   const LogFilter& filter, const std::function<bool(const StoredEvent&)>& passes,
+                   const Progress& progress, const VisitCommand& visit) {
   const Position tail = log.tail().tail;
   Fold fold(scratch, tail.value);
   CommandEvents command;
   LeftOut left_out;
+  const Position begin = fold_beginning(log, filter.after, fold, left_out);
   bool wanted = false;
-  log.read_after({}, tail, [&](const StoredEvent& event) {
+  log.read_after(begin, tail, [&](const StoredEvent& event) {
     const bool starts = event.index_in_command == 0;
-    if (starts && through && event.position > *through) return false;
+    if (starts && filter.through && event.position > *filter.through) return false;
     wanted = (wanted && !starts) || passes(event);
     if (!command.take(event)) return true;
     if (!is_about_rows(event)) {

@@ -54,47 +54,57 @@ LogFilter left_until(Position position) {
 
 }  // namespace
 
+PastFold fold_until(const TenancyStore& log, Fold& fold, Position position,
+                    const std::function<void(const StoredEvent&)>& seen) {
+  require_left(log.read_beginning(position, {}), position);
+  const Beginning beginning =
+      log.read_beginning(position, [&](std::string_view key, std::string_view value) {
+        fold.put_entry(std::string(key), std::string(value));
+        return true;
+      });
+  KnownEvents known(beginning);
+  log.read_log(left_until(position), [&](const StoredEvent& event) {
+    if (const StoredEvent* const taken = known.take(event)) {
+      require_payload_still(log, beginning, position, *taken);
+      fold.apply(*taken);
+    }
+    seen(event);
+    return true;
+  });
+  require_all(log, beginning, known.events(), position);
+  return {beginning, known.missing()};
+}
+
 RowsAt past_rows(const TenancyStore& log, const std::filesystem::path& scratch, Position position,
                  const Progress& progress) {
   const Position tail = log.tail().tail;
   if (position > tail) {
     throw UsageError("position_ahead", fmt::format("the log ends at position {}", tail.value));
   }
-  require_left(log.read_beginning(position, {}), position);
   const auto fold = std::make_shared<Fold>(scratch, position.value);
   const StoreIdentity identity = log.identity();
   Head past;
   past.incarnation = identity.incarnation;
-  const Beginning beginning =
-      log.read_beginning(position, [&](std::string_view key, std::string_view value) {
-        fold->put_entry(std::string(key), std::string(value));
-        return true;
-      });
-  for (const auto& [scope, point] : beginning.scopes) {
-    past.scopes[scope].seq = point.seq;
-    past.scopes[scope].chain = point.chain;
-  }
-  past.tail = beginning.last();
-  KnownEvents known(beginning);
-  log.read_log(left_until(position), [&](const StoredEvent& event) {
-    if (const StoredEvent* const taken = known.take(event)) {
-      require_payload_still(log, beginning, position, *taken);
-      fold->apply(*taken);
-    }
-    past.tail = std::max(past.tail, event.position);
+  const PastFold begun = fold_until(log, *fold, position, [&](const StoredEvent& event) {
+    past.tail = event.position;
     past.last_recorded = event.recorded_at;
     past.scopes[event.scope].seq = event.scope_seq;
     past.scopes[event.scope].chain = event.chain_hash;
     if (progress && event.position.value % kEventsPerProgress == 0) {
       progress(event.position.value, position.value);
     }
-    return true;
   });
-  require_all(log, beginning, known.events(), position);
+  past.tail = std::max(past.tail, begun.beginning.last());
+  for (const auto& [scope, point] : begun.beginning.scopes) {
+    ScopeHead& end = past.scopes[scope];
+    if (end.seq >= point.seq) continue;  // Events of it were met behind that.
+    end.seq = point.seq;
+    end.chain = point.chain;
+  }
   return {{past.tail, past.last_recorded, head_digest(identity.store, past)},
           {fold, &fold->state()},
-          beginning.unknown,
-          known.missing()};
+          begun.beginning.unknown,
+          begun.missing};
 }
 
 void fold_log_rows(const TenancyStore& log, const std::filesystem::path& scratch, Position through,

@@ -22,6 +22,13 @@ std::string path_of(const rocksdb::LiveFileMetaData& file) {
   return file.directory + "/" + file.relative_filename;
 }
 
+// What is wrong with a file whose reading ended so; empty when nothing is. One that the disk did
+// not give this time may be as it was written.
+std::string fault_of(const rocksdb::Status& status, const std::string& path) {
+  if (status.IsIOError() && !status.IsPathNotFound()) check(status, "cannot read " + path);
+  return status.ok() ? "" : status.ToString();
+}
+
 // What is wrong with the file; empty when nothing is. `told` is called with the number of bytes
 // read, piece by piece.
 std::string fault_of_bytes(rocksdb::Env& env, const rocksdb::LiveFileMetaData& file,
@@ -29,13 +36,13 @@ std::string fault_of_bytes(rocksdb::Env& env, const rocksdb::LiveFileMetaData& f
   constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
   std::unique_ptr<rocksdb::SequentialFile> content;
   rocksdb::Status status = env.NewSequentialFile(path_of(file), &content, rocksdb::EnvOptions());
-  if (!status.ok()) return status.ToString();
+  if (!status.ok()) return fault_of(status, path_of(file));
   const auto checksum = rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({});
   std::string piece(kPieceBytes, '\0');
   std::uint64_t bytes = 0;
   for (rocksdb::Slice read;; bytes += read.size()) {
     status = content->Read(piece.size(), &read, piece.data());
-    if (!status.ok()) return status.ToString();
+    if (!status.ok()) return fault_of(status, path_of(file));
     if (read.empty()) break;
     checksum->Update(read.data(), read.size());
     told(read.size());
@@ -54,7 +61,7 @@ std::string fault_of_blocks(rocksdb::Env& env, const rocksdb::LiveFileMetaData& 
   rocksdb::SstFileReader reader(options);
   rocksdb::Status status = reader.Open(path_of(file));
   if (status.ok()) status = reader.VerifyChecksum();
-  return status.ok() ? "" : status.ToString();
+  return fault_of(status, path_of(file));
 }
 
 std::vector<rocksdb::LiveFileMetaData> live_files(rocksdb::DB& database) {

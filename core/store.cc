@@ -191,7 +191,7 @@ class Store final : public TenancyStore {
 
   void read_commands(const LogFilter& filter, const Progress& progress,
                      const VisitCommand& visit) const override {
-    tenantry::read_commands(*this, opened_.paths.scratch(), filter.through, reader().filter(filter),
+    tenantry::read_commands(*this, opened_.paths.scratch(), filter, reader().filter(filter),
                             progress, visit);
   }
 

@@ -304,7 +304,8 @@ class TenancyStore : public EventSource {
   // came before it, makes exactly the events of one that was accepted, with the ids and secrets
   // that were drawn then. Visited is what has an event that passes the filter, until `visit`
   // returns false; `reverse` means nothing. Takes as long as deciding the whole log anew. Throws
-  // UsageError `not_expressible` for events that no command makes.
+  // UsageError `not_expressible` for events that no command makes, `history_discarded` or
+  // `history_redacted` where the filter does not begin behind what is gone.
   virtual void read_commands(const LogFilter& filter, const Progress& progress,
                              const VisitCommand& visit) const = 0;
 

@@ -77,7 +77,7 @@ void fold_commands(const TenancyStore& log, const LogFilter& filter, const Progr
                    const VisitCommand& visit) {
   PassingEvents passing(log, filter);
   read_commands(
-      log, scratch_place(), filter.through,
+      log, scratch_place(), filter,
       [&](const StoredEvent& event) { return passing.holds(event.position); }, progress, visit);
 }
 

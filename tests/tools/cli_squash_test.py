@@ -477,6 +477,16 @@ class DiscardedTest(SquashCase):
         by_name = {field["field"]: field for field in fields}
         self.assertEqual(self.again, by_name["role"]["position"])
 
+    def test_what_commands_did_since(self):
+        exported = self.records("export", "--reveal", "--after", str(self.changed - 1))
+        self.assertEqual(
+            [("change_member_role", role) for role in ("user", "admin")],
+            [(line["command"], line["data"]["role"]) for line in exported],
+        )
+        for after in (0, self.changed - 5):
+            result = self.run_program("export", "--after", str(after))
+            self.assert_error(5, "history_discarded", result)
+
     def test_who_is_not_there(self):
         result = self.run_program("history", "user/nobody")
         self.assert_error(5, "not_found", result)

@@ -65,6 +65,16 @@ class Copy {
     return lines;
   }
 
+  [[nodiscard]] Position tail() const { return store_->tail().tail; }
+  // At that time; gives where the log ends then.
+  Position discard_history(events::Timestamp now) {
+    clock_.set(now);
+    SquashOptions options;
+    options.discard_history = true;
+    (void)store_->squash(options, {});
+    return tail();
+  }
+
   // Every row of every table, with its version and last position; secrets left out if asked.
   [[nodiscard]] Lines rows(bool secrets) const {
     Lines rows;
@@ -123,6 +133,31 @@ TEST_P(ExportLawTest, AnExportMakesTheHistoryAgain) {
   EXPECT_THAT(second.events(), ElementsAreArray(first.events()));
   EXPECT_THAT(second.rows(true), ElementsAreArray(first.rows(true)));
   EXPECT_THAT(second.commands(true), ElementsAreArray(exported));
+}
+
+TEST_P(ExportLawTest, WhatCameBeforeMayBeDiscarded) {
+  RandomHistory history(GetParam());
+  const auto draw = [&](int lines) {
+    Lines drawn;
+    for (int i = 0; i < lines; ++i) drawn.push_back(history.next_line());
+    return drawn;
+  };
+  const Lines before = draw(300);
+  Copy first;
+  Copy second;
+  (void)first.apply(before);
+  (void)second.apply(before);
+  LogFilter of_first;
+  of_first.after = first.tail();
+  LogFilter of_second;
+  of_second.after = second.discard_history(history.now());
+  ASSERT_GT(of_second.after, of_first.after);
+  const Lines later = draw(300);
+  EXPECT_THAT(second.apply(later), ElementsAreArray(first.apply(later)));
+
+  const Lines exported = first.commands(/*reveal=*/true, of_first);
+  ASSERT_GT(exported.size(), 50U);
+  EXPECT_THAT(second.commands(/*reveal=*/true, of_second), ElementsAreArray(exported));
 }
 
 TEST_P(ExportLawTest, WithoutSecretsAllElseIsEqual) {
