@@ -27,10 +27,12 @@ using Lines = std::vector<std::string>;
 constexpr std::array<std::string_view, 2> kSecretColumns = {"password", "token"};
 
 // A store of its own; the clock stands long after any history.
+constexpr events::Timestamp kLater{4'000'000'000'000'000};  // Than any command.
+
 class Copy {
  public:
   Copy() {
-    clock_.set({4'000'000'000'000'000});
+    clock_.set(kLater);
     init_store(directory_ / "store", clock_, ids_);
     store_ = open_store({.directory = directory_ / "store"}, clock_, ids_);
   }
@@ -72,6 +74,7 @@ class Copy {
     SquashOptions options;
     options.discard_history = true;
     (void)store_->squash(options, {});
+    clock_.set(kLater);
     return tail();
   }
 
