@@ -57,6 +57,12 @@ class EventPrinter {
   [[nodiscard]] bool saw_import() const { return saw_import_; }
   [[nodiscard]] bool saw_redacted() const { return saw_redacted_; }
   [[nodiscard]] bool saw_unknown() const { return saw_unknown_; }
+  // Whether some of what was asked for might be among the events up to `discarded`: not where the
+  // beginning of the one life was met, nor where the newest were enough.
+  [[nodiscard]] bool may_lack(Position discarded) const {
+    if (options_.one_life && saw_first_) return false;
+    return !(options_.reverse && is_full() && last_ > discarded);
+  }
   void flush() { printer_.flush(); }
   void finish() { printer_.finish(); }
 
@@ -71,6 +77,8 @@ class EventPrinter {
     printer_.row(event_cells(event, view, shown, session_.reveal()),
                  changes_text(changes, session_.reveal()));
     saw_import_ = saw_import_ || view.kind().imported;
+    saw_first_ = saw_first_ || event.version.value == 1;
+    last_ = event.position;
     saw_redacted_ = saw_redacted_ || view.is_redacted();
     ++printed_;
   }
@@ -81,9 +89,18 @@ class EventPrinter {
   Printer printer_;
   std::uint64_t printed_ = 0;
   bool saw_import_ = false;
+  bool saw_first_ = false;
+  Position last_;  // Printed.
   bool saw_redacted_ = false;
   bool saw_unknown_ = false;
 };
+
+bool has_discarded(const TenancyStore& store, events::Scope scope) {
+  const StoreStatus status = store.status();
+  return std::ranges::any_of(status.scopes, [&](const ScopeStatus& of_scope) {
+    return of_scope.scope == scope && of_scope.discarded > 0;
+  });
+}
 
 ExitCode print_events(Session& session, const LogOptions& options) {
   const TenancyStore& store = session.store();
@@ -102,7 +119,8 @@ ExitCode print_events(Session& session, const LogOptions& options) {
     session.remark("events that were discarded or redacted do not tell what was asked for");
   }
   const Position discarded = store.discarded();
-  if (filter.after < discarded && !filter.live_only) {
+  if (filter.after < discarded && !filter.live_only && printer.may_lack(discarded) &&
+      (!filter.scope || has_discarded(store, *filter.scope))) {
     session.remark("of the events up to position " + std::to_string(discarded.value) +
                    " not all are left: a squash has discarded history (`tenantry squashes`)");
   }

@@ -39,6 +39,8 @@ std::vector<Column> scope_report_columns(const SquashReport& report, bool is_pla
           {"chain_hash", true},
           {"snapshot_digest", true},
           {"archive_digest", true},
+          {"held_by", true},
+          {"rebased", true},
           {"dry_run", true}};
 }
 
@@ -74,6 +76,15 @@ std::vector<std::string> dependencies(events::Scope scope) {
   return names;
 }
 
+// Those that hold a squash back, or that it does not wait for.
+std::vector<std::string> consumers(const SquashReport& report, bool that_hold) {
+  std::vector<std::string> names;
+  for (const BehindConsumer& behind : report.behind) {
+    if (behind.holds == that_hold) names.push_back(behind.consumer.name);
+  }
+  return names;
+}
+
 std::vector<Cell> scope_cells(const SquashReport& report, const SquashedScope& scope,
                               bool is_plan) {
   const bool any = scope.events > 0;
@@ -103,6 +114,8 @@ std::vector<Cell> scope_cells(const SquashReport& report, const SquashedScope& s
           any ? digest(scope.chain_hash) : Cell(events::Null{}),
           digest(scope.snapshot_digest),
           any ? digest(scope.archive_digest) : Cell(events::Null{}),
+          texts_json(consumers(report, /*that_hold=*/true)),
+          texts_json(consumers(report, /*that_hold=*/false)),
           is_plan};
 }
 
@@ -322,16 +335,22 @@ std::string squash_markdown(const events::Uuid& store, const SquashReport& repor
   if (report.scopes.empty()) return text;
   if (report.redaction) text += is_plan ? "\nTo be squashed before:\n" : "\nSquashed before:\n";
   text +=
-      "\n| scope | depends on | after | through | events | from | to | log bytes | archive bytes "
-      "| snapshot entries | snapshot bytes |\n|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|\n";
+      "\n| scope | depends on | after | through | events | from | to | log bytes | disk bytes "
+      "| archive bytes | snapshot entries | snapshot bytes |\n"
+      "|---|---|--:|--:|--:|---|---|--:|--:|--:|--:|--:|\n";
+  // Of a plan what is only known once it is done stays empty.
+  const auto once_done = [&](std::uint64_t number) {
+    return is_plan ? std::string() : std::to_string(number);
+  };
   for (const SquashedScope& scope : report.scopes) {
     const bool any = scope.events > 0;
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
                         events::scope_name(scope.scope), fmt::join(dependencies(scope.scope), ", "),
                         scope.after.value, scope.through.value, scope.events,
                         any ? events::format_timestamp(scope.first_time) : "",
                         any ? events::format_timestamp(scope.last_time) : "", scope.log_bytes,
-                        scope.archive_bytes, scope.snapshot_entries, scope.snapshot_bytes);
+                        scope.disk_bytes, once_done(scope.archive_bytes),
+                        once_done(scope.snapshot_entries), once_done(scope.snapshot_bytes));
   }
   for (const SquashedScope& scope : report.scopes) {
     if (scope.events == 0) continue;

@@ -487,6 +487,30 @@ class DiscardedTest(SquashCase):
             result = self.run_program("export", "--after", str(after))
             self.assert_error(5, "history_discarded", result)
 
+    def test_what_is_all_there_is_not_said_to_lack_something(self):
+        lacks = b"not all are left"
+        for arguments in (["log"], ["log", "--scope", "auth"], ["history", "member/acme/bob"]):
+            self.assertIn(lacks, self.run_program(*arguments).stderr, arguments)
+        self.apply(command("register_user", username="late"))
+        for arguments in (
+            ["log", "--scope", "system"],
+            ["log", "--reverse", "--limit", "1"],
+            ["history", "user/late"],
+        ):
+            self.assertNotIn(lacks, self.run_program(*arguments).stderr, arguments)
+
+    def test_a_plan_names_who_holds_it_back(self):
+        self.assert_exit(0, self.run_program("project"))
+        self.apply(command("register_user", username="late"))
+        plan = self.squash("--dry-run", "--scope", "auth")["auth"]
+        self.assertEqual([[self.read_model_name()], []], [plan["held_by"], plan["rebased"]])
+        name = self.read_model_name()
+        plan = self.squash("--dry-run", "--scope", "auth", "--rebase", name)["auth"]
+        self.assertEqual([[], [name]], [plan["held_by"], plan["rebased"]])
+
+    def read_model_name(self):
+        return "sqlite:" + os.path.join(self.store, "read_model.sqlite3")
+
     def test_who_is_not_there(self):
         result = self.run_program("history", "user/nobody")
         self.assert_error(5, "not_found", result)

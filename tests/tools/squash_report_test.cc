@@ -37,6 +37,18 @@ TEST(SquashReportTest, APlanOnlySaysWhoWouldBeForgotten) {
       ElementsAre(HasSubstr("late is not waited for, and would be forgotten: it has come")));
 }
 
+TEST(SquashReportTest, WhatIsNotKnownYetStaysEmpty) {
+  SquashReport report;
+  SquashedScope& scope = report.scopes.emplace_back();
+  scope.scope = events::Scope::AUTH;
+  scope.log_bytes = 70;
+  scope.disk_bytes = 90;
+  EXPECT_THAT(squash_markdown({}, report, {}, {}, /*is_plan=*/true),
+              HasSubstr("| auth |  | 0 | 0 | 0 |  |  | 70 | 90 |  |  |  |\n"));
+  EXPECT_THAT(squash_markdown({}, report, {}, {}, /*is_plan=*/false),
+              HasSubstr("| auth |  | 0 | 0 | 0 |  |  | 70 | 90 | 0 | 0 | 0 |\n"));
+}
+
 TEST(SquashReportTest, AnArchiveThatAloneIsDiscardedIsTold) {
   SquashReport report;
   report.discarded = true;
