@@ -91,7 +91,7 @@ void Connection::serve(int descriptor, std::promise<void>& ready) {
       descriptor, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                       kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
                       kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
-  auto messages = guarded(*stream);
+  auto messages = guarded(*stream, Reading::kAlways);
   capnp::TwoPartyVatNetwork network(*messages, capnp::rpc::twoparty::Side::CLIENT, limits());
   auto rpc = capnp::makeRpcClient(network);
   capnp::MallocMessageBuilder message;

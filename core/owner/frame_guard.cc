@@ -19,10 +19,17 @@ constexpr std::size_t kWordBytes = 8;
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): nobody has it as its base.
 class GuardedStream final : public kj::AsyncIoStream {
  public:
-  GuardedStream(kj::AsyncIoStream& stream, std::function<void(const std::string&)> refused)
-      : stream_(stream), refused_(std::move(refused)) {}
+  GuardedStream(kj::AsyncIoStream& stream, Reading reading,
+                std::function<void(const std::string&)> refused)
+      : stream_(stream), reading_(reading), refused_(std::move(refused)) {}
 
   kj::Promise<std::size_t> tryRead(void* buffer, std::size_t least, std::size_t most) override {
+    if (reading_ == Reading::kOnceWritten && writing_ > 0) {
+      auto written = kj::newPromiseAndFulfiller<void>();
+      written_ = kj::mv(written.fulfiller);
+      return written.promise.then(
+          [this, buffer, least, most] { return tryRead(buffer, least, most); });
+    }
     return stream_.tryRead(buffer, least, most).then([this, buffer](std::size_t count) {
       if (wrong_.empty()) {
         wrong_ = guard_.take(static_cast<const char*>(buffer), count);
@@ -35,18 +42,32 @@ class GuardedStream final : public kj::AsyncIoStream {
     });
   }
   kj::Promise<void> write(const void* buffer, std::size_t size) override {
-    return stream_.write(buffer, size);
+    return counted(stream_.write(buffer, size));
   }
   kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override {
-    return stream_.write(pieces);
+    return counted(stream_.write(pieces));
   }
   kj::Promise<void> whenWriteDisconnected() override { return stream_.whenWriteDisconnected(); }
   void shutdownWrite() override { stream_.shutdownWrite(); }
   void abortRead() override { stream_.abortRead(); }
 
  private:
+  // Who waits for it goes on, however it ends: a broken stream is found by reading, too.
+  kj::Promise<void> counted(kj::Promise<void> write) {
+    ++writing_;
+    return write.attach(kj::defer([this] {
+      if (--writing_ == 0 && written_.get() != nullptr) {
+        written_->fulfill();
+        written_ = nullptr;
+      }
+    }));
+  }
+
   kj::AsyncIoStream& stream_;
+  const Reading reading_;
   const std::function<void(const std::string&)> refused_;
+  int writing_ = 0;  // Writes that have not ended.
+  kj::Own<kj::PromiseFulfiller<void>> written_;
   FrameGuard guard_;
   std::string wrong_;  // With what was read; nothing more is.
 };
@@ -101,9 +122,9 @@ std::string FrameGuard::take_number(std::uint32_t number) {
   return {};
 }
 
-kj::Own<kj::AsyncIoStream> guarded(kj::AsyncIoStream& stream,
+kj::Own<kj::AsyncIoStream> guarded(kj::AsyncIoStream& stream, Reading reading,
                                    std::function<void(const std::string&)> refused) {
-  return kj::heap<GuardedStream>(stream, std::move(refused));
+  return kj::heap<GuardedStream>(stream, reading, std::move(refused));
 }
 
 }  // namespace tenantry::owner

@@ -39,9 +39,15 @@ class FrameGuard {
   std::uint64_t left_ = 0;      // Bytes of this message until the next.
 };
 
+// When the next bytes are read. The library queues what it has to say without a bound: who answers,
+// and reads no more while the other end leaves answers lying, queues those of few calls. Only one
+// end may do so.
+enum class Reading { kAlways, kOnceWritten };
+
 // The stream, of which nothing is read that the guard does not let pass: from there on reading
 // fails. `refused` is told why. Borrows `stream`.
 [[nodiscard]] kj::Own<kj::AsyncIoStream> guarded(
-    kj::AsyncIoStream& stream, std::function<void(const std::string&)> refused = {});
+    kj::AsyncIoStream& stream, Reading reading,
+    std::function<void(const std::string&)> refused = {});
 
 }  // namespace tenantry::owner

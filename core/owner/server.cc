@@ -573,7 +573,7 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
     Connection(kj::Own<kj::AsyncIoStream> connection, Desk& its_desk)
         : desk(its_desk),
           stream(kj::mv(connection)),
-          messages(guarded(*stream, desk.let_go)),
+          messages(guarded(*stream, Reading::kOnceWritten, desk.let_go)),
           network(*messages, capnp::rpc::twoparty::Side::SERVER, limits()),
           rpc(capnp::makeRpcServer(network, kj::heap<DoorServer>(desk, number))) {
       rpc.setFlowLimit(kCallWordsMax);
@@ -641,8 +641,18 @@ class Server::Loop final : private kj::TaskSet::ErrorHandler {
     if (desk_.callers >= kCallersMax) return warn("a caller was turned away: there are too many");
     ++desk_.callers;
     auto connection = kj::heap<Connection>(kj::mv(stream), desk_);
-    auto gone = connection->network.onDisconnect();
+    auto gone = connection->network.onDisconnect().exclusiveJoin(overdue(connection->number));
     tasks_->add(gone.attach(kj::mv(connection), kj::defer([this] { --desk_.callers; })));
+  }
+
+  // Done once it is plain that a caller will not say who it is: it takes the place of others.
+  kj::Promise<void> overdue(std::uint64_t number) {
+    const auto patience = options_.greeting_max / 1ms * kj::MILLISECONDS;
+    return timer_->afterDelay(patience).then([this, number]() -> kj::Promise<void> {
+      if (desk_.greeted.contains(number)) return kj::NEVER_DONE;
+      warn("a caller was let go: it did not say what it is");
+      return kj::READY_NOW;
+    });
   }
 
   // Until all that was taken is answered. Then everybody is told that what is not was not done: so

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -12,6 +13,8 @@ namespace tenantry::owner {
 struct ServerOptions {
   std::filesystem::path directory;  // Of the store.
   bool read_only = false;           // The store takes no commands.
+  // A caller that has not greeted the owner by then is let go.
+  std::chrono::milliseconds greeting_max = std::chrono::seconds(10);
   // Told, in a sentence, about callers that were turned away. Empty: nobody.
   std::function<void(const std::string&)> warn{};
   // Called, and not to wait for anything, when somebody wants to write and `read_only` is in the

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <capnp/message.h>
+#include <capnp/rpc.capnp.h>
+#include <capnp/serialize.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -73,19 +76,23 @@ TEST(FrameGuardTest, WhatIsNoMessageDoesNot) {
 
 class OwnerFramesTest : public StoreTestBase {
  protected:
-  OwnerFramesTest() {
-    server_.emplace(
-        store(), ServerOptions{.directory = directory(), .warn = [this](const std::string& text) {
-                                 const std::lock_guard lock(mutex_);
-                                 warnings_.push_back(text);
-                               }});
-    remote_ = connect_to_owner(directory());
-  }
+  OwnerFramesTest() { serve({}); }
   ~OwnerFramesTest() override {
     remote_.reset();
     server_.reset();
   }
 
+  void serve(ServerOptions options) {
+    remote_.reset();
+    server_.reset();
+    options.directory = directory();
+    options.warn = [this](const std::string& text) {
+      const std::lock_guard lock(mutex_);
+      warnings_.push_back(text);
+    };
+    server_.emplace(store(), std::move(options));
+    remote_ = connect_to_owner(directory());
+  }
   // Sends bytes, and reads until the other end closes. False when it does not for a minute.
   bool is_let_go(const std::string& bytes) {
     const FileDescriptor socket = connect_in(directory()).value();
@@ -129,6 +136,50 @@ TEST_F(OwnerFramesTest, WhatIsNoMessageEndsItsConnectionAndNothingElse) {
 TEST_F(OwnerFramesTest, AMessageThatSaysNothingEndsItsConnectionAlone) {
   EXPECT_TRUE(is_let_go(message({1})));     // A pointer that leads nowhere.
   EXPECT_TRUE(is_let_go(message({4, 4})));  // The same, in more segments.
+  EXPECT_EQ(remote_->tail().tail, Position{0});
+}
+
+// A question that has an answer, as it travels.
+std::string question(std::uint32_t number) {
+  capnp::MallocMessageBuilder message;
+  message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(number);
+  const auto words = capnp::messageToFlatArray(message);
+  const auto bytes = words.asChars();
+  return {bytes.begin(), bytes.size()};
+}
+
+TEST_F(OwnerFramesTest, WhoReadsNoAnswersIsAskedNoMore) {
+  constexpr std::size_t kBytesMax = std::size_t{16} << 20;
+  const FileDescriptor socket = connect_in(directory()).value();
+  pollfd watched{socket.get(), POLLOUT, 0};
+  std::size_t sent = 0;
+  for (std::uint32_t number = 0; ::poll(&watched, 1, 1000) == 1; ++number) {
+    const std::string bytes = question(number);
+    const ssize_t taken = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    ASSERT_GT(taken, 0);
+    sent += static_cast<std::size_t>(taken);
+    ASSERT_LT(sent, kBytesMax) << "answers are queued without a bound";
+    if (static_cast<std::size_t>(taken) < bytes.size()) break;
+  }
+  EXPECT_EQ(remote_->tail().tail, Position{0});  // Others are served.
+  // Once it reads, it is answered.
+  watched.events = POLLIN;
+  std::array<char, 65536> answers{};
+  std::size_t read = 0;
+  while (read < sent / 2 && ::poll(&watched, 1, 10'000) == 1) {
+    const ssize_t count = ::read(socket.get(), answers.data(), answers.size());
+    ASSERT_GT(count, 0);
+    read += static_cast<std::size_t>(count);
+  }
+  EXPECT_GE(read, sent / 2);
+}
+
+TEST_F(OwnerFramesTest, WhoDoesNotSayWhatItIsIsLetGo) {
+  ServerOptions impatient;
+  impatient.greeting_max = std::chrono::milliseconds(100);
+  serve(std::move(impatient));
+  EXPECT_TRUE(is_let_go(""));
+  EXPECT_THAT(warnings(), testing::ElementsAre(HasSubstr("did not say what it is")));
   EXPECT_EQ(remote_->tail().tail, Position{0});
 }
 
