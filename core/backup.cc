@@ -209,6 +209,10 @@ void copy_archive(const BackupInput& input, const Catalogue& catalogue, const fs
   for (const std::string& name : names) {
     const fs::path from = StorePaths{input.store}.archive() / name;
     std::error_code error;
+    // A second name of a link would lead out of the backup.
+    if (!fs::is_regular_file(fs::symlink_status(from, error))) {
+      throw_damaged(from, "is missing, or not a file");
+    }
     fs::create_hard_link(from, to / name, error);
     if (error) copy_file_durably(from, to / name);
   }
@@ -259,6 +263,7 @@ void check_files(const std::vector<BackupFile>& files, const fs::path& directory
     if (!is_plain_name(file.name)) throw_damaged(path, "is no name of a backup's file");
     std::error_code error;
     const fs::file_status status = fs::symlink_status(path, error);
+    if (status.type() == fs::file_type::none) throw_file_error("examine", path, error.value());
     if (!fs::exists(status)) throw_damaged(path, "is missing");
     if (!fs::is_regular_file(status)) throw_damaged(path, "is not a file");
     const std::uint64_t bytes = fs::file_size(path, error);

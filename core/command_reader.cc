@@ -96,21 +96,31 @@ events::CommandRequest recovered(const std::vector<StoredEvent>& made, const Sta
 // Where the commands begin to be read: at the beginning of the log or, where some of it was
 // discarded or redacted, with the command that has the first event behind `after`. What lies before
 // is folded.
-Position fold_beginning(const TenancyStore& log, Position after, Fold& fold, LeftOut& left_out) {
+Position fold_beginning(const TenancyStore& log, Position after, Fold& fold, LeftOut& left_out,
+                        const Progress& progress) {
   const Position complete = log.complete_after();
   if (complete.value == 0 || after < complete) return {};
   Position begin = after;
+  Position behind;  // The end of that command.
   log.read_after(after, {after.value + 1}, [&](const StoredEvent& event) {
     begin.value -= event.index_in_command;
+    behind.value = begin.value + event.count_in_command;
     return false;
   });
   if (begin < complete) {
-    throw_history_discarded(
-        fmt::format("some events of the command that made event {} are gone", after.value + 1),
-        fmt::format("`--after {}`", after.value + 1));
+    const std::string what = fmt::format(
+        "the command that made event {} has events up to position "
+        "{}, which are not all left as they were",
+        after.value + 1, complete.value);
+    const std::string hint = fmt::format("`--after {}`", behind.value);
+    if (begin < log.discarded()) throw_history_discarded(what, hint);
+    throw_history_redacted(what, hint);
   }
   const PastFold begun = fold_until(log, fold, begin, [&](const StoredEvent& event) {
     if (!is_about_rows(event)) left_out.add(event.position);
+    if (progress && event.position.value % kEventsPerProgress == 0) {
+      progress(event.position.value, log.tail().tail.value);
+    }
   });
   require_all_known({{}, nullptr, begun.beginning.unknown, begun.missing});
   return begin;
@@ -122,10 +132,11 @@ void read_commands(const TenancyStore& log, const std::filesystem::path& scratch
                    const LogFilter& filter, const std::function<bool(const StoredEvent&)>& passes,
                    const Progress& progress, const VisitCommand& visit) {
   const Position tail = log.tail().tail;
+  if (filter.after >= tail) return;
   Fold fold(scratch, tail.value);
   CommandEvents command;
   LeftOut left_out;
-  const Position begin = fold_beginning(log, filter.after, fold, left_out);
+  const Position begin = fold_beginning(log, filter.after, fold, left_out, progress);
   bool wanted = false;
   log.read_after(begin, tail, [&](const StoredEvent& event) {
     const bool starts = event.index_in_command == 0;

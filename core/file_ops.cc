@@ -52,8 +52,13 @@ const char* code_for(int error_number) {
   return error_number == ENOSPC || error_number == EDQUOT ? "disk_full" : "unavailable";
 }
 
-// Opening a pipe that nobody writes to does not wait then. Of files it means nothing.
-constexpr int kOpenFlags = O_CLOEXEC | O_NONBLOCK;
+// As open(2), but a pipe that nobody writes to is not waited for.
+int open_at_once(const std::filesystem::path& path, int flags, mode_t mode) {
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode);
+  if (descriptor >= 0 || errno != EWOULDBLOCK) return descriptor;
+  // It is a file, and somebody far away must give up a lease on it, which takes a moment.
+  return ::open(path.c_str(), flags | O_CLOEXEC, mode);
+}
 
 // A pipe has no bytes to go back to, and a device no end.
 void require_file(const FileDescriptor& file, const std::filesystem::path& path) {
@@ -96,7 +101,7 @@ bool FileDescriptor::close() {
 
 FileDescriptor open_file(const std::filesystem::path& path, int flags) {
   constexpr mode_t kOwnerOnly = 0600;
-  FileDescriptor file(::open(path.c_str(), flags | kOpenFlags, kOwnerOnly));
+  FileDescriptor file(open_at_once(path, flags, kOwnerOnly));
   if (file.get() < 0) throw_file_error("open", path, errno);
   if ((flags & O_DIRECTORY) == 0) require_file(file, path);
   return file;
@@ -195,7 +200,7 @@ int reserve_space(const std::filesystem::path& path, std::uint64_t bytes) {
 }
 
 std::optional<std::string> read_file(const std::filesystem::path& path) {
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | kOpenFlags));
+  FileDescriptor file(open_at_once(path, O_RDONLY, 0));
   if (file.get() < 0) {
     if (errno == ENOENT) return std::nullopt;
     throw_file_error("open", path, errno);

@@ -242,9 +242,12 @@ std::shared_ptr<const SegmentReader> LogHistory::open_file(const fs::path& path,
   const bool is_examined = type != fs::file_type::none && type != fs::file_type::unknown;
   if (is_examined && type != fs::file_type::regular) {
     const std::string what = path.string() + ", a part of the store's history, ";
-    if (is_own) throw CorruptionError(what + (is_missing ? "is missing" : "is not a file"));
+    const char* const not_a_file = type == fs::file_type::symlink
+                                       ? "is not a file but a link: put the file itself there"
+                                       : "is not a file";
+    if (is_own) throw CorruptionError(what + (is_missing ? "is missing" : not_a_file));
     throw UnavailableError(
-        what + (is_missing ? "is not there" : "is not a file"),
+        what + (is_missing ? "is not there" : not_a_file),
         "the archive was put there by a squash: mount or restore that directory");
   }
   auto reader = std::make_shared<const SegmentReader>(path);

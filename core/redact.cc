@@ -97,6 +97,12 @@ class Redacting {
     report.bytes_before = store_bytes();
     found_.segments = count_segments();
     report.redaction = found_;
+    for (const RedactedScope& part : parts_) {
+      for (const ArchiveSegment& segment : site_.history.now()->of(part.scope).segments) {
+        const bool is_left = !segment.directory.empty() && holds_taken(segment, part.last);
+        if (is_left) report.left.push_back(site_.history.path_of(segment));
+      }
+    }
     return report;
   }
 

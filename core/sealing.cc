@@ -25,6 +25,18 @@ bool is_in_the_making(const fs::path& path, const events::Uuid& store) {
          path.filename().string().starts_with(events::format_uuid(store) + "-");
 }
 
+// Whether it is a sealed file of this store. One that cannot be read is nobody's.
+bool is_sealed_here(const fs::path& path, const events::Uuid& store) {
+  if (!is_sealed_name(path.filename().string())) return false;
+  try {
+    return SegmentReader(path).start().store == store;
+  } catch (const CorruptionError&) {
+    return false;
+  } catch (const UnavailableError&) {
+    return false;
+  }
+}
+
 // What lies there, but for directories.
 std::vector<fs::path> files_in(const fs::path& directory) {
   std::vector<fs::path> files;
@@ -114,7 +126,7 @@ void sweep_archive(const LogHistory& history, const events::Uuid& store) {
   }
   std::vector<fs::path> orphans;
   const auto add_if_ours = [&](const fs::path& path) {
-    const bool sealed = is_sealed_name(path.filename().string()) && !listed.contains(path);
+    const bool sealed = !listed.contains(path) && is_sealed_here(path, store);
     if (sealed || is_in_the_making(path, store)) orphans.push_back(path);
   };
   std::ranges::for_each(files_in(history.archive()), add_if_ours);

@@ -44,7 +44,7 @@ void place_sealed(Sealed& file, const std::filesystem::path& place);
 
 // Removes the files of sealed content that nothing refers to: all of them from the store's own
 // archive; from a directory elsewhere, where others may keep theirs, those that the job tells of
-// and those in the making. What is called otherwise than such files, and any directory, stays.
+// and those in the making. What is called otherwise than such files, or is another store's, stays.
 void sweep_archive(const LogHistory& history, const events::Uuid& store);
 // The segments that are not in the store's own archive.
 void add_elsewhere(const LogHistory& history, const ScopeCatalogue& scope,

@@ -39,6 +39,13 @@ LogTail tail_of(const StoreInfo& info, const Head& head) {
   return {head.tail, head.last_recorded, head_digest(info.id, head)};
 }
 
+// It is found again from wherever the store is opened.
+void require_archive_place(const SquashOptions& options) {
+  if (options.archive.empty() || options.archive.is_absolute()) return;
+  throw UsageError("usage", options.archive.string() + " is no absolute path",
+                   "name the archive's directory from the root");
+}
+
 // Commands that are decided but never written: effects pile up in memory.
 class StoreRehearsal final : public Rehearsal {
  public:
@@ -270,12 +277,14 @@ class Store final : public TenancyStore {
   }
 
   SquashReport plan_squash(const SquashOptions& options, const Progress& progress) const override {
+    require_archive_place(options);
     return options.redact ? plan_redaction(squash_site(), options, progress)
                           : tenantry::plan_squash(squash_site(), options, progress);
   }
 
   SquashReport squash(const SquashOptions& options, const Progress& progress) override {
     require_writable();
+    require_archive_place(options);
     const std::unique_lock keeping = keep_files();
     return options.redact ? run_redaction(squash_site(), options, progress)
                           : run_squash(squash_site(), options, progress);

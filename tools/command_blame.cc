@@ -74,7 +74,7 @@ class BlameCommand final : public Command {
     if (imported_) session.remark(kImportedRemark);
     if (removed_at_) {
       session.remark("gone since position " + std::to_string(removed_at_->value) +
-                     "; these were its last fields");
+                     (row_ ? "; these were its last fields" : "; its last fields are not known"));
     }
     return ExitCode::kDone;
   }

@@ -144,6 +144,7 @@ ExitCode follow_events(Session& session, const LogOptions& options) {
     return {FollowStep::Next::kWait, tail};
   });
   printer.finish();
+  if (printer.saw_unknown()) session.remark(kUnknownRemark);
   return printer.is_full() ? ExitCode::kDone : ExitCode::kInterrupted;
 }
 

@@ -38,13 +38,32 @@ class HostileArchiveTest : public ReadingTestBase {
   [[nodiscard]] fs::path others() const { return temp_ / "others"; }
   [[nodiscard]] fs::path backup() const { return temp_ / "backup"; }
 
-  static fs::path segment_in(const fs::path& archive) {
+  static fs::path file_in(const fs::path& archive, bool is_snapshot) {
     for (const auto& entry : fs::directory_iterator(archive)) {
       const std::string name = entry.path().filename().string();
-      if (name.starts_with("tenants-") && !name.starts_with("tenants-snapshot-")) return entry;
+      if (entry.path().extension() != ".tseg") continue;
+      if (name.starts_with("tenants-snapshot-")) {
+        if (is_snapshot) return entry;
+      } else if (name.starts_with("tenants-") && !is_snapshot) {
+        return entry;
+      }
     }
-    ADD_FAILURE() << "no segment";
+    ADD_FAILURE() << "no such file";
     return {};
+  }
+  static fs::path segment_in(const fs::path& archive) { return file_in(archive, false); }
+  // Made when it is first asked for.
+  fs::path segment_of_another_store() {
+    const fs::path place = temp_ / "another";
+    if (!fs::exists(place)) {
+      init_store(place, clock_, ids_);
+      const auto another = open_store({.directory = place}, clock_, ids_);
+      const std::vector<events::CommandRequest> command = {request(
+          "{'command':'create_tenant','data':{'name':'A','slug':'a','contact_email':'a@a.io'}}")};
+      EXPECT_EQ(brief(another->submit(command, {}).at(0)).substr(0, 1), "1");
+      (void)another->squash({}, {});
+    }
+    return segment_in(place / "archive");
   }
   // What may lie where a file was, by its name.
   [[nodiscard]] std::vector<std::pair<std::string, std::function<void(const fs::path&)>>>
@@ -121,7 +140,14 @@ TEST_F(HostileArchiveTest, WhatOthersPutThereStays) {
     theirs.push_back(archive() / name);
   }
   for (const fs::path& path : theirs) std::ofstream(path) << kSecret;
-  for (const fs::path& path : {sealed, ours}) std::ofstream(path) << "of a squash that failed";
+  std::ofstream(ours) << "of a squash that failed";
+  fs::copy_file(segment_in(archive()), sealed);
+  // Another store has its archive there too.
+  const fs::path of_another = archive() / segment_of_another_store().filename();
+  fs::copy_file(segment_of_another_store(), of_another);
+  theirs.push_back(of_another);
+  theirs.push_back(archive() / "core-1-5-0123456789abcdef.tseg");
+  std::ofstream(theirs.back()) << "what nobody can read";
 
   run_all(history_of(4, 20));
   EXPECT_THAT(store().squash({}, {}).scopes, Not(IsEmpty()));
@@ -135,22 +161,36 @@ TEST_F(HostileArchiveTest, WhatOthersPutThereStays) {
 
 TEST_F(HostileArchiveTest, OnlyAFileIsReadInTheArchive) {
   close();
-  const fs::path segment = segment_in(archive());
   fs::copy(directory(), temp_ / "pristine", fs::copy_options::recursive);
-  for (const auto& [what, put] : in_its_place()) {
-    SCOPED_TRACE(what);
-    put(segment);
-    open();
-    EXPECT_THAT(failed_checks(), Contains(AllOf(HasSubstr(segment.filename().string()),
-                                                HasSubstr("is not a file"))));
-    EXPECT_THAT(told([&] { (void)events_of(store(), {}); }), HasSubstr("is not a file"));
-    EXPECT_NE(told([&] { (void)store().back_up(backup(), {}); }), "");
-    EXPECT_FALSE(fs::exists(backup()));
-    close();
-    fs::remove_all(directory());
-    fs::copy(temp_ / "pristine", directory(), fs::copy_options::recursive);
+  for (const bool is_snapshot : {false, true}) {
+    for (const auto& [what, put] : in_its_place()) {
+      const fs::path file = file_in(archive(), is_snapshot);
+      SCOPED_TRACE(file.filename().string() + ": " + what);
+      put(file);
+      open();
+      EXPECT_THAT(failed_checks(),
+                  Contains(AllOf(HasSubstr(file.filename().string()), HasSubstr("is not a file"))));
+      if (!is_snapshot) {
+        EXPECT_THAT(told([&] { (void)events_of(store(), {}); }), HasSubstr("is not a file"));
+      }
+      EXPECT_NE(told([&] { (void)store().back_up(backup(), {}); }), "");
+      EXPECT_FALSE(fs::exists(backup()));
+      close();
+      fs::remove_all(directory());
+      fs::copy(temp_ / "pristine", directory(), fs::copy_options::recursive);
+    }
   }
   open();
+  EXPECT_THAT(failed_checks(), IsEmpty());
+}
+
+// It would be refused from then on.
+TEST_F(HostileArchiveTest, AnArchiveIsNamedFromTheRoot) {
+  SquashOptions options;
+  options.archive = "elsewhere";
+  EXPECT_EQ(usage_code([&] { (void)store().squash(options, {}); }), "usage");
+  EXPECT_EQ(usage_code([&] { (void)store().plan_squash(options, {}); }), "usage");
+  reopen();
   EXPECT_THAT(failed_checks(), IsEmpty());
 }
 
@@ -240,19 +280,32 @@ TEST_F(HostileArchiveTest, WhatNoEventTellsOfIsDamage) {
   EXPECT_THAT(problems, Contains("scope tenants: its snapshot is not the one that was told of"));
 }
 
+TEST_F(HostileArchiveTest, AScopeThatForgetsItsSquashIsRefused) {
+  change_catalogue([&](ChangeSet& changes, Catalogue& catalogue) {
+    for (const auto& segment : catalogue.scopes.at(events::Scope::TENANTS).segments) {
+      remove_segment(changes, events::Scope::TENANTS, segment);
+    }
+    put_base(changes, events::Scope::TENANTS, {});
+  });
+  EXPECT_THAT(told([&] { open(); }), HasSubstr("scope tenants: the log has no events"));
+}
+
 // A squash that died tells which of its files may go. Others are not its own.
 TEST_F(HostileArchiveTest, ADeadSquashTakesNoFileOfOthersWithIt) {
   const fs::path left = temp_ / "tenants-1-5-0123456789abcdef.tseg";
-  std::ofstream(left) << "of a squash that died";
+  const fs::path of_another = temp_ / segment_of_another_store().filename();
+  fs::copy_file(segment_in(archive()), left);
+  fs::copy_file(segment_of_another_store(), of_another);
   change_catalogue([&](ChangeSet& changes, Catalogue& /*catalogue*/) {
     SquashJob job;
     job.directory = temp_.path().string();
-    job.files = {"others", left.string(), others().string()};
+    job.files = {"others", left.string(), others().string(), of_another.filename().string()};
     put_job(changes, job);
   });
   open();
   EXPECT_TRUE(others_are_as_they_were());
   EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(of_another));
   EXPECT_THAT(failed_checks(), IsEmpty());
 }
 

@@ -483,6 +483,8 @@ class DiscardedTest(SquashCase):
             [("change_member_role", role) for role in ("user", "admin")],
             [(line["command"], line["data"]["role"]) for line in exported],
         )
+        self.assertEqual([], self.records("export", "--after", str(self.tail() + 5)))
+        self.assertEqual([], self.records("export", "--after", str(self.tail())))
         for after in (0, self.changed - 5):
             result = self.run_program("export", "--after", str(after))
             self.assert_error(5, "history_discarded", result)
