@@ -51,9 +51,13 @@ std::vector<Migration> migrations_of(const RecordedMigrations& recorded) {
   return all;
 }
 
+bool has_migrated_users(const RecordedMigrations& recorded) {
+  return is_recorded(recorded, "auth");
+}
+
 std::vector<std::string> unrecorded_applications(const RecordedMigrations& recorded) {
   std::vector<std::string> names;
-  if (!is_recorded(recorded, "auth")) return names;
+  if (!has_migrated_users(recorded)) return names;
   for (const std::string& application : migrated_applications()) {
     if (!is_recorded(recorded, application)) names.push_back(application);
   }

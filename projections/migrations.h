@@ -20,6 +20,9 @@ using RecordedMigrations = std::set<std::pair<std::string, std::string>>;
 // The migrations that stand for our tables, in the order of migrated_applications().
 [[nodiscard]] std::vector<Migration> migrations_of(const RecordedMigrations& recorded);
 
+// Whether Django's own migration of auth, which makes auth_user, is on record.
+[[nodiscard]] bool has_migrated_users(const RecordedMigrations& recorded);
+
 // Those of them to record: where Django's own migration of auth is on record they are not made by
 // Django any more.
 [[nodiscard]] std::vector<std::string> unrecorded_applications(const RecordedMigrations& recorded);

@@ -83,6 +83,11 @@ Catalogue read_catalogue(Connection& connection, const std::string& schema) {
     add_catalogue_row(catalogue, found.text(row, 0), std::string(found.text(row, 1)),
                       std::string(found.text(row, 2)));
   }
+  if (!catalogue.tables.contains(kDjangoMigrations)) return catalogue;
+  const Result recorded = connection.query(recorded_migrations_sql(schema));
+  for (int row = 0; row < recorded.rows(); ++row) {
+    catalogue.recorded.emplace(recorded.text(row, 0), recorded.text(row, 1));
+  }
   return catalogue;
 }
 
@@ -121,13 +126,7 @@ void create_missing_tables(Connection& connection, const std::string& schema) {
 std::vector<std::string> record_migrations(Connection& connection, const std::string& schema,
                                            const Catalogue& catalogue) {
   std::vector<std::string> made;
-  if (!catalogue.tables.contains(kDjangoMigrations)) return made;
-  const Result found = connection.query(recorded_migrations_sql(schema));
-  RecordedMigrations recorded;
-  for (int row = 0; row < found.rows(); ++row) {
-    recorded.emplace(found.text(row, 0), found.text(row, 1));
-  }
-  for (const SchemaStatement& statement : migration_statements(recorded, schema)) {
+  for (const SchemaStatement& statement : migration_statements(catalogue.recorded, schema)) {
     connection.execute(statement.sql);
     made.push_back(statement.made);
   }

@@ -136,9 +136,9 @@ class PostgresReadModel final : public ReadModel {
   [[nodiscard]] std::vector<std::string> missing() override {
     std::vector<SchemaStatement> statements;
     reading([&](pqxx::transaction_base& transaction) {
-      statements = missing_statements(catalogue_of(transaction), options_.schema, name());
-      const auto recorded = read_recorded_migrations(transaction, options_.schema);
-      std::ranges::move(migration_statements(recorded, options_.schema),
+      const Catalogue catalogue = catalogue_of(transaction);
+      statements = missing_statements(catalogue, options_.schema, name());
+      std::ranges::move(migration_statements(catalogue.recorded, options_.schema),
                         std::back_inserter(statements));
     });
     std::vector<std::string> made;
@@ -235,6 +235,7 @@ class PostgresReadModel final : public ReadModel {
     for (const pqxx::row& row : transaction.exec_params(kCatalogueQuery, options_.schema)) {
       add_catalogue_row(catalogue, row[0].c_str(), row[1].c_str(), row[2].c_str());
     }
+    catalogue.recorded = read_recorded_migrations(transaction, options_.schema);
     return catalogue;
   }
 

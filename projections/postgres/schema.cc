@@ -270,7 +270,8 @@ void add_catalogue_row(Catalogue& catalogue, std::string_view kind, std::string 
 }
 
 void refuse_half_django(const Catalogue& catalogue, const std::string& database) {
-  if (catalogue.tables.contains(kDjangoMigrations) && !catalogue.tables.contains("auth_user")) {
+  if (catalogue.tables.contains(kDjangoMigrations) && !catalogue.tables.contains("auth_user") &&
+      !has_migrated_users(catalogue.recorded)) {
     throw UsageError("django_migrate_first",
                      database + " belongs to Django and has no auth_user yet",
                      "run `python manage.py migrate auth` first");

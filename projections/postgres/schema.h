@@ -68,13 +68,16 @@ struct Catalogue {
   Pairs columns;                               // (table, column).
   Pairs foreign_keys;                          // (table, column).
   bool has_mark_table = false;
+  RecordedMigrations recorded;  // Where `django_migrations` is among the tables.
 };
-// Gives rows of (kind, first name, second name) for add_catalogue_row(). The schema is parameter 1.
+// Gives rows of (kind, first name, second name) for add_catalogue_row(): all but what is recorded.
+// The schema is parameter 1.
 extern const char* const kCatalogueQuery;
 void add_catalogue_row(Catalogue& catalogue, std::string_view kind, std::string first,
                        std::string second);
 
-// Throws UsageError `django_migrate_first` when a Django database has no auth_user yet.
+// Throws UsageError `django_migrate_first` when Django has yet to make auth_user. Where its
+// migration is on record it has been dropped, and Django would not make it again.
 void refuse_half_django(const Catalogue& catalogue, const std::string& database);
 
 // What is missing: tables, then columns that can be added, then keys and indexes, then foreign

@@ -388,7 +388,9 @@ void write_mark(Connection& connection, const Mark& mark) {
 }
 
 std::vector<std::string> create_tables(Connection& connection) {
-  if (connection.has_table(kDjangoMigrations) && !connection.has_table("auth_user")) {
+  // Where the migration is on record the table was dropped, and Django would not make it again.
+  if (connection.has_table(kDjangoMigrations) && !connection.has_table("auth_user") &&
+      !has_migrated_users(read_recorded_migrations(connection))) {
     throw UsageError("django_migrate_first",
                      connection.path().string() + " belongs to Django and has no auth_user yet",
                      "run `python manage.py migrate auth` first");

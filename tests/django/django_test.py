@@ -207,6 +207,18 @@ class DjangoTest(unittest.TestCase):
             self.tenantry(url, "verify")
             self.assert_orm_reads_what_tenantry_knows(url)
 
+    def test_tables_of_django_that_were_dropped_come_back(self):
+        with fresh_database() as url:
+            self.django(url, "migrate", "-v0")
+            self.tenantry(url, "project")
+            with contextlib.closing(psycopg2.connect(url)) as connection, connection:
+                connection.cursor().execute(f"DROP TABLE {', '.join(TABLES)} CASCADE")
+            self.tenantry(url, "rebuild")
+            self.tenantry(url, "verify")
+            self.django(url, "migrate", "-v0")
+            self.assert_orm_reads_what_tenantry_knows(url)
+            self.assert_django_goes_on_after_our_ids(url)
+
     def live(self, url, *arguments):
         return json.loads(self.python(url, str(PROJECT / "live.py"), *arguments))
 

@@ -8,6 +8,14 @@ namespace {
 class RebuildTest : public TargetTestBase {
  protected:
   void SetUp() override { log_.fill_every_table(); }
+  // Those first that refer to others.
+  void drop_tables() {
+    reopen();
+    const auto& tables = events::tables();
+    for (auto table = tables.rbegin(); table != tables.rend(); ++table) {
+      sql("DROP TABLE " + table->name);
+    }
+  }
 };
 
 TEST_F(RebuildTest, AnAbsentReadModelIsMadeWithProof) {
@@ -194,6 +202,21 @@ TEST_F(RebuildTest, TablesThatWereDroppedAreMadeAgain) {
   EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_shape");
   const Certificate certificate = run_rebuild();
   EXPECT_TRUE(certificate.correct());
+  EXPECT_TRUE(target().probe().findings.empty());
+}
+
+// To Django they are there: it would make none of them again.
+TEST_F(RebuildTest, TablesOfDjangoThatWereDroppedAreMadeAgain) {
+  run_rebuild();
+  sql("CREATE TABLE django_migrations (id integer, app text, name text, applied timestamp);"
+      "INSERT INTO django_migrations (app, name) VALUES ('core', '0001_initial')");
+  drop_tables();
+  EXPECT_EQ(usage_code([&] { run_rebuild(); }), "django_migrate_first");
+  sql("INSERT INTO django_migrations (app, name) VALUES ('auth', '0001_initial')");
+  EXPECT_TRUE(run_rebuild().correct());
+  drop_tables();
+  target().create_missing();
+  EXPECT_TRUE(run_rebuild().correct());
   EXPECT_TRUE(target().probe().findings.empty());
 }
 
