@@ -160,7 +160,7 @@ void check_source(const Probe& probe, const std::string& name) {
   for (const ShapeFinding& finding : probe.findings) {
     if (finding.unreadable) wrong.push_back(finding.table + ": " + finding.message);
   }
-  if (probe.presence == Presence::kAbsent) wrong.emplace_back("none of the tables");
+  if (probe.presence == Presence::kAbsent) wrong = {"none of the tables"};
   if (wrong.empty()) return;
   throw UsageError("read_model_shape",
                    fmt::format("{} does not hold the tables: {}", name, fmt::join(wrong, "; ")),

@@ -12,14 +12,13 @@ bool Probe::fits() const {
 }
 
 void Probe::conclude() {
-  if (mark) {
-    presence = Presence::kMarked;
-  } else if (missing_tables.size() < events::tables().size()) {
-    presence = Presence::kUnmarked;
-  } else {
+  const bool none = missing_tables.size() == events::tables().size();
+  if (none) {
     presence = Presence::kAbsent;
-    missing_tables.clear();
+  } else {
+    presence = mark ? Presence::kMarked : Presence::kUnmarked;
   }
+  if (none && !mark) missing_tables.clear();
 }
 
 bool still_stands(const std::optional<Mark>& before, const std::optional<Mark>& now) {

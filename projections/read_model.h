@@ -50,8 +50,8 @@ struct ShapeFinding {
 };
 
 enum class Presence {
-  kAbsent,    // None of the tables, no mark.
-  kMarked,    // A mark; `mark` tells whose.
+  kAbsent,    // None of the tables. There may be a mark: then somebody dropped them.
+  kMarked,    // Tables and a mark; `mark` tells whose.
   kUnmarked,  // Tables and no mark: somebody else made them.
 };
 
@@ -59,7 +59,7 @@ struct Probe {
   Presence presence = Presence::kAbsent;
   std::optional<Mark> mark;
   bool has_rows = false;                    // Any row in any of our tables.
-  std::vector<std::string> missing_tables;  // Of a read model that is not absent.
+  std::vector<std::string> missing_tables;  // Of a read model that was ever there.
   // Of tables that are there, and of Django's record of migrations.
   std::vector<ShapeFinding> findings;
   [[nodiscard]] bool fits() const;  // No fatal finding.
@@ -199,7 +199,7 @@ class ReadModel {
   // `expected` is compared with the mark without its digest, and stays locked while the batch
   // lives.
   [[nodiscard]] virtual BeginOutcome begin(const Mark& expected) = 0;
-  // `before` is the mark that was found, none for an absent or unmarked read model.
+  // `before` is the mark that was found, if any.
   [[nodiscard]] virtual std::unique_ptr<Load> begin_load(const LoadOptions& options,
                                                          const std::optional<Mark>& before) = 0;
   [[nodiscard]] virtual std::unique_ptr<ReadView> read() = 0;

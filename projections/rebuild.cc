@@ -108,8 +108,8 @@ class Rebuild {
     }
     if (options_.tenant && (absent || !probe.mark || options_.from_events)) {
       throw UsageError("tenant_needs_read_model",
-                       "one tenant's rows can be rebuilt from the state, in a read model that is "
-                       "marked, and in no other way",
+                       "one tenant's rows can be rebuilt from the state, in a read model that has "
+                       "its tables and a mark, and in no other way",
                        "leave out the tenant");
     }
   }

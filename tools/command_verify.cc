@@ -17,6 +17,7 @@ namespace tenantry::tools {
 namespace {
 
 using projections::Presence;
+using projections::Probe;
 using projections::TableVerification;
 using projections::Verification;
 
@@ -96,9 +97,9 @@ class VerifyCommand final : public Command {
                        "tenantry rebuild", static_cast<int>(ExitCode::kNotFound));
     }
     // A first `project` or `rebuild` that failed leaves a file without tables.
-    if (!target.named &&
-        session.open_read_model(true, schema_)->probe().presence == Presence::kAbsent) {
-      return;
+    if (!target.named) {
+      const Probe probe = session.open_read_model(true, schema_)->probe();
+      if (probe.presence == Presence::kAbsent && !probe.mark) return;
     }
     const Verification verification = compare(session);
     if (verification.stopped) throw Interrupted{};

@@ -12,10 +12,12 @@ using events::TableInfo;
 
 class FreshLoad final : public Load {
  public:
-  FreshLoad(Connection& connection, const std::string& schema, const LoadOptions& options)
+  FreshLoad(Connection& connection, const std::string& schema, const LoadOptions& options,
+            const std::optional<Mark>& before)
       : connection_(connection),
         schema_(schema),
         dry_run_(options.dry_run),
+        before_(before),
         transaction_(connection),
         loading_(loading_schema(connection)),
         copier_(
@@ -36,17 +38,17 @@ class FreshLoad final : public Load {
 
   [[nodiscard]] LoadOutcome publish(const Mark& mark) override {
     copier_.finish();
-    if (const auto found = lock_mark(connection_, schema_)) return Fenced{found};
+    const auto found = lock_mark(connection_, schema_);
+    if (!still_stands(before_, found)) return Fenced{found};
     auto changes = count_rows();
     if (dry_run_) return changes;
     finish_tables();
     try {
-      put_in_place(mark);
-    } catch (const AlreadyThere&) {  // Somebody else made the tables meanwhile,
-      return Fenced{};
-    } catch (const ConstraintViolation&) {  // or the mark.
+      put_in_place();
+    } catch (const AlreadyThere&) {  // Somebody else made the tables meanwhile.
       return Fenced{};
     }
+    if (!write_mark(connection_, schema_, found, mark)) return Fenced{};
     transaction_.commit();
     return changes;
   }
@@ -94,7 +96,7 @@ class FreshLoad final : public Load {
     }
   }
 
-  void put_in_place(const Mark& mark) {
+  void put_in_place() {
     create_schema(connection_, schema_);
     for (const TableInfo& table : events::tables()) {
       connection_.execute("ALTER TABLE " + name_of(table) + " SET SCHEMA " + identifier(schema_));
@@ -102,12 +104,12 @@ class FreshLoad final : public Load {
     connection_.execute("DROP SCHEMA " + identifier(loading_));
     for (const auto& [table, id] : largest_ids_) raise_sequence(connection_, schema_, *table, id);
     static_cast<void>(record_migrations(connection_, schema_, catalogue_));
-    insert_mark(connection_, schema_, mark);
   }
 
   Connection& connection_;
   std::string schema_;
   bool dry_run_;
+  std::optional<Mark> before_;
   Transaction transaction_;
   std::string loading_;
   Catalogue catalogue_;
@@ -118,8 +120,8 @@ class FreshLoad final : public Load {
 }  // namespace
 
 std::unique_ptr<Load> load_fresh(Connection& connection, const std::string& schema,
-                                 const LoadOptions& options) {
-  return std::make_unique<FreshLoad>(connection, schema, options);
+                                 const LoadOptions& options, const std::optional<Mark>& before) {
+  return std::make_unique<FreshLoad>(connection, schema, options, before);
 }
 
 }  // namespace tenantry::projections::postgres

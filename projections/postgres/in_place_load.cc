@@ -71,7 +71,7 @@ class InPlaceLoad final : public Load {
     static_cast<void>(create_missing(connection_, schema_));  // Foreign keys, now that rows fit.
     if (options_.dry_run) return all;
     for (const auto& [table, id] : largest_ids_) raise_sequence(connection_, schema_, *table, id);
-    if (!write_mark(found, mark)) return Fenced{};
+    if (!write_mark(connection_, schema_, found, mark)) return Fenced{};
     transaction_.commit();
     return all;
   }
@@ -87,18 +87,6 @@ class InPlaceLoad final : public Load {
       connection_.execute("ALTER TABLE " + name_of(table) + " ADD PRIMARY KEY (" + id_of(table) +
                           ")");
     }
-  }
-
-  [[nodiscard]] bool write_mark(const std::optional<Mark>& found, const Mark& mark) {
-    if (found) return move_mark(connection_, schema_, *found, mark);
-    try {
-      insert_mark(connection_, schema_, mark);
-    } catch (const AlreadyThere&) {
-      return false;
-    } catch (const ConstraintViolation&) {
-      return false;
-    }
-    return true;
   }
 
   std::uint64_t run(const std::string& sql) { return connection_.query(sql).affected(); }

@@ -12,9 +12,10 @@ namespace tenantry::projections::postgres {
 // is left. The connection outlives the load.
 
 // Fills tables in a schema of their own, gives them their indexes and keys, and moves them to
-// `schema`, where none of them is.
+// `schema`, where none of them is. `before` is the mark that must still stand, in both.
 [[nodiscard]] std::unique_ptr<Load> load_fresh(Connection& connection, const std::string& schema,
-                                               const LoadOptions& options);
+                                               const LoadOptions& options,
+                                               const std::optional<Mark>& before);
 
 // Stages the rows in temporary tables and merges what differs into the tables of `schema`; makes
 // those that are missing.

@@ -38,6 +38,21 @@ std::vector<std::string> parameters_of(const std::string& schema, const Mark& ma
           "\\x" + events::hex(mark.log_digest)};
 }
 
+void insert_mark(Connection& connection, const std::string& schema, const Mark& mark) {
+  if (connection.query(kHasMarkTable).text(0, 0) != "t") {
+    const Result there = connection.query("SELECT to_regnamespace('tenantry') IS NOT NULL");
+    for (const std::string& sql : mark_table_statements()) {
+      // Making a schema that exists already would still ask for the right to make one.
+      if (sql.starts_with("CREATE SCHEMA") && there.text(0, 0) == "t") continue;
+      connection.execute(sql);
+    }
+  }
+  static_cast<void>(connection.query(
+      "INSERT INTO tenantry.mark (schema_name, store_id, incarnation, epoch, \"position\","
+      " log_digest) VALUES ($1, $2::uuid, $3::bigint, $4::bigint, $5::bigint, $6::bytea)",
+      parameters_of(schema, mark)));
+}
+
 }  // namespace
 
 const char* const kHasMarkTable = "SELECT to_regclass('tenantry.mark') IS NOT NULL";
@@ -60,21 +75,6 @@ std::optional<Mark> lock_mark(Connection& connection, const std::string& schema)
   return parse_mark([&](int column) { return found.text(0, column); });
 }
 
-void insert_mark(Connection& connection, const std::string& schema, const Mark& mark) {
-  if (connection.query(kHasMarkTable).text(0, 0) != "t") {
-    const Result there = connection.query("SELECT to_regnamespace('tenantry') IS NOT NULL");
-    for (const std::string& sql : mark_table_statements()) {
-      // Making a schema that exists already would still ask for the right to make one.
-      if (sql.starts_with("CREATE SCHEMA") && there.text(0, 0) == "t") continue;
-      connection.execute(sql);
-    }
-  }
-  static_cast<void>(connection.query(
-      "INSERT INTO tenantry.mark (schema_name, store_id, incarnation, epoch, \"position\","
-      " log_digest) VALUES ($1, $2::uuid, $3::bigint, $4::bigint, $5::bigint, $6::bytea)",
-      parameters_of(schema, mark)));
-}
-
 bool move_mark(Connection& connection, const std::string& schema, const Mark& before,
                const Mark& after) {
   std::vector<std::string> parameters = parameters_of(schema, after);
@@ -86,6 +86,19 @@ bool move_mark(Connection& connection, const std::string& schema, const Mark& be
       " WHERE schema_name = $1 AND \"position\" = $7::bigint AND epoch = $8::bigint",
       parameters);
   return moved.affected() == 1;
+}
+
+bool write_mark(Connection& connection, const std::string& schema, const std::optional<Mark>& found,
+                const Mark& mark) {
+  if (found) return move_mark(connection, schema, *found, mark);
+  try {
+    insert_mark(connection, schema, mark);
+  } catch (const AlreadyThere&) {
+    return false;
+  } catch (const ConstraintViolation&) {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace tenantry::projections::postgres

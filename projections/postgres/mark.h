@@ -20,11 +20,12 @@ extern const char* const kSelectMark;
 
 // In the caller's transaction; the row stays locked until its end.
 [[nodiscard]] std::optional<Mark> lock_mark(Connection& connection, const std::string& schema);
-// Makes the table of marks if there is none. Throws ConstraintViolation when another session made
-// this mark meanwhile.
-void insert_mark(Connection& connection, const std::string& schema, const Mark& mark);
 // Moves the mark only from `before`. Returns false, having changed nothing, when it is another.
 [[nodiscard]] bool move_mark(Connection& connection, const std::string& schema, const Mark& before,
                              const Mark& after);
+// Moves the mark that was `found`, or makes the first one, and the table of marks if there is none.
+// Returns false when another session made one meanwhile; then the transaction is of no use.
+[[nodiscard]] bool write_mark(Connection& connection, const std::string& schema,
+                              const std::optional<Mark>& found, const Mark& mark);
 
 }  // namespace tenantry::projections::postgres

@@ -152,13 +152,7 @@ class PostgresReadModel final : public ReadModel {
     Connection& connection = writing().connection;
     Transaction transaction(connection);
     if (const auto found = lock_mark(connection, options_.schema)) return Fenced{found};
-    try {
-      insert_mark(connection, options_.schema, mark);
-    } catch (const AlreadyThere&) {
-      return Fenced{};
-    } catch (const ConstraintViolation&) {
-      return Fenced{};
-    }
+    if (!write_mark(connection, options_.schema, std::nullopt, mark)) return Fenced{};
     transaction.commit();
     return std::nullopt;
   }
@@ -175,7 +169,7 @@ class PostgresReadModel final : public ReadModel {
     // The load prepares statements of its own, under names that a second one would take again.
     writing_->failed = true;
     return options.mode == LoadMode::kFresh
-               ? load_fresh(connection, options_.schema, options)
+               ? load_fresh(connection, options_.schema, options, before)
                : load_in_place(connection, options_.schema, options, before);
   }
 

@@ -54,18 +54,22 @@ class UncheckedKeys {
 
 class FreshLoad final : public Load {
  public:
-  FreshLoad(std::unique_ptr<NewFile> file, Connection& connection, const LoadOptions& options)
+  FreshLoad(std::unique_ptr<NewFile> file, Connection& connection, const LoadOptions& options,
+            const std::optional<Mark>& before)
       : file_(std::move(file)),
         connection_(connection),
         dry_run_(options.dry_run),
         unchecked_(std::in_place, connection),
         transaction_(std::in_place, connection, Lock::kImmediate),
         writer_(std::in_place, connection, "main."),
+        found_(read_mark(connection)),
+        fenced_(!still_stands(before, found_)),
         rows_at_once_(file_ == nullptr ? 1 : kRowsAtOnce) {
-    create_tables(connection_);
+    if (!fenced_) create_tables(connection_);
   }
 
   void add(const TableInfo& table, events::RowValues row) override {
+    if (fenced_) return;
     if (table_ != &table) write_rows();
     table_ = &table;
     bytes_ += row_bytes(row);
@@ -77,8 +81,8 @@ class FreshLoad final : public Load {
   }
 
   [[nodiscard]] LoadOutcome publish(const Mark& mark) override {
+    if (fenced_) return Fenced{found_};
     write_rows();
-    if (const auto found = read_mark(connection_)) return Fenced{found};
     auto changes = count_rows();
     if (dry_run_) return changes;
     create_indexes(connection_);
@@ -130,6 +134,8 @@ class FreshLoad final : public Load {
   std::optional<UncheckedKeys> unchecked_;  // Around the transaction.
   std::optional<Transaction> transaction_;
   std::optional<RowWriter> writer_;
+  std::optional<Mark> found_;  // Nobody moves it during the transaction.
+  bool fenced_;
   const std::size_t rows_at_once_;
   const TableInfo* table_ = nullptr;     // Of the rows that wait.
   std::vector<events::RowValues> rows_;  // Fewer than rows_at_once_, and kBytesAtOnce.
@@ -139,14 +145,16 @@ class FreshLoad final : public Load {
 
 }  // namespace
 
-std::unique_ptr<Load> load_new_file(const ConnectOptions& target, const LoadOptions& options) {
+std::unique_ptr<Load> load_new_file(const ConnectOptions& target, const LoadOptions& options,
+                                    const std::optional<Mark>& before) {
   auto file = std::make_unique<NewFile>(target);
   Connection& connection = *file->connection;
-  return std::make_unique<FreshLoad>(std::move(file), connection, options);
+  return std::make_unique<FreshLoad>(std::move(file), connection, options, before);
 }
 
-std::unique_ptr<Load> load_new_tables(Connection& connection, const LoadOptions& options) {
-  return std::make_unique<FreshLoad>(nullptr, connection, options);
+std::unique_ptr<Load> load_new_tables(Connection& connection, const LoadOptions& options,
+                                      const std::optional<Mark>& before) {
+  return std::make_unique<FreshLoad>(nullptr, connection, options, before);
 }
 
 }  // namespace tenantry::projections::sqlite

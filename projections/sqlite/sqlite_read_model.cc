@@ -203,12 +203,13 @@ class SqliteReadModel final : public ReadModel {
   [[nodiscard]] std::unique_ptr<Load> begin_load(const LoadOptions& options,
                                                  const std::optional<Mark>& before) override {
     refuse_read_only();
-    if (options.mode == LoadMode::kInPlace) {
-      // A dry run leaves even the kind of journal as it is.
-      return load_in_place(options.dry_run ? connection() : writable(), options, before);
+    if (options.mode == LoadMode::kFresh && !exists()) {
+      return load_new_file(connect_options(Access::kCreate), options, before);
     }
-    if (!exists()) return load_new_file(connect_options(Access::kCreate), options);
-    return load_new_tables(writable(), options);
+    // A dry run leaves even the kind of journal as it is.
+    Connection& database = options.dry_run ? connection() : writable();
+    return options.mode == LoadMode::kFresh ? load_new_tables(database, options, before)
+                                            : load_in_place(database, options, before);
   }
 
   [[nodiscard]] std::unique_ptr<ReadView> read() override {

@@ -96,6 +96,21 @@ TEST_F(PostgresConcurrencyTest, FreshRebuildsAtOnceMakeOneReadModel) {
   EXPECT_EQ(query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tenantry\\_%'"), "0");
 }
 
+TEST_F(PostgresConcurrencyTest, RebuildsOfDroppedTablesAtOnceMakeThemOnce) {
+  run_rebuild();
+  sql("DROP TABLE auth_user, core_protein, core_userpreferences, tenants_tenant,"
+      " tenants_tenantdomain, tenants_tenant_user, tenants_invitation CASCADE");
+  const auto other = open_patiently();
+  const auto load = other->begin_load({.mode = LoadMode::kFresh}, other->probe().mark);
+  ASSERT_EQ(run_rebuild().mode, LoadMode::kFresh);
+  const Mark stands = *target().probe().mark;
+  ASSERT_TRUE(std::holds_alternative<Fenced>(load->publish(stands)));
+  EXPECT_EQ(target().probe().mark, stands);
+  EXPECT_TRUE(run_verify().equal());
+  EXPECT_EQ(query("SELECT min(reltuples) FROM pg_class WHERE relname = 'auth_user'"), "2")
+      << "statistics are gathered";
+}
+
 TEST_F(PostgresConcurrencyTest, TablesThatSomebodyElseMakesMeanwhileAreAReasonToTryAgain) {
   pqxx::connection connection(url());
   auto django = std::make_unique<pqxx::work>(connection);

@@ -205,6 +205,60 @@ TEST_F(RebuildTest, TablesThatWereDroppedAreMadeAgain) {
   EXPECT_TRUE(target().probe().findings.empty());
 }
 
+TEST_F(RebuildTest, TablesThatWereAllDroppedAreLoadedAnew) {
+  run_rebuild();
+  const Mark before = *target().probe().mark;
+  drop_tables();
+  EXPECT_EQ(target().probe().presence, Presence::kAbsent);
+  EXPECT_EQ(usage_code([&] { run_projector(); }), "read_model_shape");
+  EXPECT_EQ(usage_code([&] { run_verify(); }), "read_model_shape");
+  EXPECT_EQ(usage_code([&] { run_rebuild({.mode = LoadMode::kInPlace}); }), "read_model_absent");
+  EXPECT_EQ(run_rebuild({.dry_run = true}).mode, LoadMode::kFresh);
+  EXPECT_EQ(target().probe().mark, before);
+  const Certificate certificate = run_rebuild();
+  EXPECT_EQ(certificate.mode, LoadMode::kFresh);
+  EXPECT_TRUE(certificate.correct());
+  EXPECT_EQ(certificate.mark.epoch, before.epoch + 1);
+  EXPECT_EQ(target().probe().mark, certificate.mark);
+  EXPECT_TRUE(target().probe().findings.empty());
+  EXPECT_EQ(run_projector().events, 0U);
+  drop_tables();
+  EXPECT_TRUE(run_rebuild({.mode = LoadMode::kFresh}).correct());
+}
+
+TEST_F(RebuildTest, AFreshLoadIsFencedByAnotherThatCameFirst) {
+  run_rebuild();
+  drop_tables();
+  const std::optional<Mark> before = target().probe().mark;
+  Mark mine = *before;
+  ++mine.epoch;
+  run_rebuild();
+  const std::string after = everything();
+  auto load = target().begin_load({.mode = LoadMode::kFresh}, before);
+  const events::TableInfo& users = *events::find_table("auth_user");
+  const RowsAt now = log_.rows_now();
+  now.rows->scan_rows(users, std::nullopt, [&](const StoredRow& row) {
+    load->add(users, events::decode_row(users, row.bytes));
+    return true;
+  });
+  const LoadOutcome outcome = load->publish(mine);
+  ASSERT_TRUE(std::holds_alternative<Fenced>(outcome));
+  EXPECT_EQ(std::get<Fenced>(outcome).found->epoch, mine.epoch);
+  load.reset();
+  EXPECT_EQ(everything(), after);
+}
+
+TEST_F(RebuildTest, AnotherStoresTablesThatWereDroppedAreItsToMakeAgain) {
+  run_rebuild();
+  drop_tables();
+  FakeLog other(2);
+  other.register_user(2, "zoe");
+  EXPECT_EQ(usage_code([&] { (void)rebuild(other, target(), {}); }), "read_model_foreign");
+  const auto outcome = rebuild(other, target(), {.take_over = true});
+  EXPECT_TRUE(std::get<Certificate>(outcome).correct());
+  EXPECT_EQ(target().probe().mark->store_id, other.identity().store);
+}
+
 // To Django they are there: it would make none of them again.
 TEST_F(RebuildTest, TablesOfDjangoThatWereDroppedAreMadeAgain) {
   run_rebuild();

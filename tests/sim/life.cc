@@ -575,7 +575,6 @@ void Life::check_squashes() {
 void Life::check_read_model() {
   const auto target = read_model();
   const projections::Probe probe = target->probe();
-  if (probe.presence == projections::Presence::kAbsent) return;
   if (!probe.mark) {
     if (probe.has_rows) throw Wrong{{"the read model has rows and no mark"}};
     return;

@@ -1,10 +1,11 @@
 """History and read models: cli_reading_test.py PATH-OF-TENANTRY [TEST…]"""
 
+import contextlib
 import os
 import sqlite3
 import unittest
 
-from cli_case import CliTestCase, command, tenant
+from cli_case import TABLES, CliTestCase, command, tenant
 
 
 class HistoryTest(CliTestCase):
@@ -257,6 +258,19 @@ class ReadModelTest(CliTestCase):
         self.assert_exit(0, self.run_program("verify"))
         named = self.run_program("verify", "--read-model", "sqlite:" + default)
         self.assert_exit(5, named)
+
+    def test_tables_that_were_dropped_are_not_left_out(self):
+        self.assert_exit(0, self.run_program("project"))
+        connection = sqlite3.connect(os.path.join(self.store, "read_model.sqlite3"))
+        with contextlib.closing(connection):
+            for table in reversed(TABLES):
+                connection.execute(f"DROP TABLE {table}")
+        verified = self.run_program("verify")
+        self.assert_exit(4, verified)
+        self.assertIn(b"has no table auth_user", verified.stderr)
+        self.assertEqual("absent", self.records("status")[0]["read_model"]["state"])
+        self.assertEqual("fresh", self.records("rebuild", "--fresh")[0]["mode"])
+        self.assert_exit(0, self.run_program("verify"))
 
     def test_verify_names_a_read_model_that_is_not_there(self):
         result = self.run_program("verify", "--read-model", "sqlite:nowhere.db")
