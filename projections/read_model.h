@@ -118,6 +118,10 @@ struct LoadOptions {
   // In place only: whether the log ever had a row of that id. A row that is there and was not added
   // goes if the log had it, and is unknown otherwise. Empty: the log never had any.
   std::function<bool(const events::TableInfo&, const events::Value& id)> was_known = {};
+  // With `tenant` only: the row that should have that id, whoever's it is. One that somebody gave
+  // to this tenant gets its own values back.
+  std::function<std::optional<events::RowValues>(const events::TableInfo&, const events::Value& id)>
+      row_of = {};
 };
 
 using LoadOutcome = std::variant<std::vector<TableChanges>, Fenced>;
@@ -137,9 +141,10 @@ class Load {
 
   // Puts the rows and `mark` in place; durable when it returns. What it counts stands in the order
   // of events::tables(). Fenced when the read model's store, incarnation or epoch is no longer what
-  // it was when the load began. Throws UsageError `unknown_row_in_the_way` (exit 4) when a row that
-  // the log does not know holds a unique value that one it knows needs, and `read_model_referenced`
-  // as Batch does.
+  // it was when the load began; with `tenant`, also when it is at another position than `mark`: the
+  // rows of the others would be ahead of it. Throws UsageError `unknown_row_in_the_way` (exit 4)
+  // when a row that the log does not know holds a unique value that one it knows needs, and
+  // `read_model_referenced` as Batch does.
   [[nodiscard]] virtual LoadOutcome publish(const Mark& mark) = 0;
 };
 

@@ -27,13 +27,17 @@ class Rebuild {
     check(probe);
     choose_mode(probe);
     certificate_.dry_run = options_.dry_run;
-    const LoadOptions load_options{
+    LoadOptions load_options{
         certificate_.mode,
         options_.delete_unknown || options_.take_over,
         options_.restore_application_columns,
         options_.dry_run,
         options_.tenant,
-        [this](const auto& table, const auto& id) { return was_known(table, id); }};
+        [this](const auto& table, const auto& id) { return was_known(table, id); },
+        {}};
+    if (options_.tenant) {
+      load_options.row_of = [this](const auto& table, const auto& id) { return row_of(table, id); };
+    }
     std::optional<RowsAt> source = read_source();
     if (!source) return RebuildStopped{};
     // Not before: a fold takes long, and the database would have a transaction idling.
@@ -45,6 +49,7 @@ class Rebuild {
     certificate_.log_digest = source->tail.digest;
     if (options_.from_events) add_folded_rows(source->tail);
     read_rows(*source->rows);
+    if (options_.tenant) state_ = source->rows;
     source.reset();
     if (stopped()) return RebuildStopped{};
     pipe_->finish();
@@ -82,12 +87,24 @@ class Rebuild {
     }
   }
 
+  static bool may_be_id(const TableInfo& table, const events::Value& id) {
+    return table.integer_ids ? std::holds_alternative<std::int64_t>(id)
+                             : std::holds_alternative<events::Uuid>(id);
+  }
+
+  // As of the position that is loaded.
+  [[nodiscard]] std::optional<events::RowValues> row_of(const TableInfo& table,
+                                                        const events::Value& id) const {
+    if (!may_be_id(table, id)) return std::nullopt;
+    const auto stored = state_->row_by_id(table, events::entity_key(id));
+    if (!stored) return std::nullopt;
+    return decode(table, *stored);
+  }
+
   // Asked of the log as it is by then: a projector may have been ahead of this rebuild, and what it
   // wrote comes again.
   [[nodiscard]] bool was_known(const TableInfo& table, const events::Value& id) const {
-    const bool has_type = table.integer_ids ? std::holds_alternative<std::int64_t>(id)
-                                            : std::holds_alternative<events::Uuid>(id);
-    if (!has_type) return false;
+    if (!may_be_id(table, id)) return false;
     // A row that is gone had two events at least; an id that was only reserved had one.
     const RowsAt now = source_.rows_now();
     const events::Uuid key = events::entity_key(id);
@@ -210,6 +227,7 @@ class Rebuild {
   ReadModel& target_;
   const RebuildOptions& options_;
   Certificate certificate_;
+  std::shared_ptr<const StateView> state_;  // Kept for row_of().
   std::vector<std::pair<const TableInfo*, std::int64_t>> largest_ids_;
   std::unique_ptr<Load> load_;
   std::optional<RowPipe> pipe_;  // Writes into load_.

@@ -63,7 +63,8 @@ class InPlaceLoad final : public Load {
       connection_.execute("ANALYZE " + name_of(table) + " (" + id_of(table) + ")");
     }
     const auto found = lock_mark(connection_, schema_);
-    if (!still_stands(before_, found)) return Fenced{found};
+    const bool elsewhere = options_.tenant && found && found->position != mark.position;
+    if (!still_stands(before_, found) || elsewhere) return Fenced{found};
     create_missing_tables(connection_, schema_);
     std::vector<TableChanges> all;
     for (const TableInfo& table : events::tables()) all.push_back(merge(table));
@@ -101,6 +102,7 @@ class InPlaceLoad final : public Load {
                         .changed = temporary(changed_table(table)),
                         .tenant = options_.tenant ? uuid_literal(*options_.tenant) : "",
                         .document_suffix = "::text"});
+    stage_strays(table, sql);
     if (options_.delete_unknown) {
       changes.deleted = remove(sql.delete_unknown(), sql.select_unknown());
     } else {
@@ -120,6 +122,17 @@ class InPlaceLoad final : public Load {
     }
     changes.unchanged = staged_[&table] - changes.updated - changes.inserted;
     return changes;
+  }
+
+  // Rows of others that somebody gave to the one tenant: staged too, they are not unknown.
+  void stage_strays(const TableInfo& table, const MergeSql& sql) {
+    if (!options_.row_of) return;
+    const Result unknown = connection_.query(sql.select_unknown());
+    for (int place = 0; place < unknown.rows(); ++place) {
+      const auto id = parse_text(table.columns[table.id_column], unknown.text(place, 0));
+      if (auto row = options_.row_of(table, id)) add(table, *std::move(row));
+    }
+    copier_.finish();
   }
 
   // `ids` selects, or lists, what `sql` deletes.

@@ -83,7 +83,8 @@ class InPlaceLoad final : public Load {
     connection_.execute("PRAGMA synchronous=FULL");
     Transaction transaction(connection_, Lock::kImmediate);
     const auto found = read_mark(connection_);
-    if (!still_stands(before_, found)) return Fenced{found};
+    const bool elsewhere = options_.tenant && found && found->position != mark.position;
+    if (!still_stands(before_, found) || elsewhere) return Fenced{found};
     create_tables(connection_);
     std::vector<TableChanges> all;
     for (const TableInfo& table : events::tables()) all.push_back(merge(table));
@@ -110,6 +111,7 @@ class InPlaceLoad final : public Load {
          .staged = staged_table(table),
          .changed = std::string(kChanged),
          .tenant = options_.tenant ? text_literal(to_django_uuid(*options_.tenant)) : ""});
+    stage_strays(table, sql);
     if (options_.delete_unknown) {
       changes.deleted = run(sql.delete_unknown());
     } else {
@@ -128,6 +130,20 @@ class InPlaceLoad final : public Load {
     }
     changes.unchanged = staged_[&table] - changes.updated - changes.inserted;
     return changes;
+  }
+
+  // Rows of others that somebody gave to the one tenant: staged too, they are not unknown.
+  void stage_strays(const TableInfo& table, const MergeSql& sql) {
+    if (!options_.row_of) return;
+    std::vector<events::RowValues> strays;
+    {
+      Statement unknown = connection_.prepare(sql.select_unknown());
+      while (unknown.step()) {
+        const events::Value id = read_value(unknown, 0, table.columns[table.id_column]);
+        if (auto row = options_.row_of(table, id)) strays.push_back(*std::move(row));
+      }
+    }
+    for (events::RowValues& row : strays) add(table, std::move(row));
   }
 
   // Rows that the log had once: they were removed since the read model was made.

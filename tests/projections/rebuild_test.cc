@@ -298,6 +298,46 @@ TEST_F(RebuildTest, OneTenantsRowsAloneAreMended) {
   EXPECT_EQ(usage_code([&] { run_rebuild(options); }), "read_model_behind");
 }
 
+TEST_F(RebuildTest, RowsOfOthersThatOneTenantWasGivenGoBack) {
+  log_.add_domain(70, 11, "globex.example.org");
+  log_.invite(21, 11, "carl@example.org");
+  run_rebuild();
+  for (const bool delete_unknown : {false, true}) {
+    sql("UPDATE tenants_tenantdomain SET domain = 'x.example', tenant_id ="
+        " (SELECT id FROM tenants_tenant WHERE slug = 'acme') WHERE id = 70;"
+        "UPDATE tenants_invitation SET email = 'x', tenant_id ="
+        " (SELECT id FROM tenants_tenant WHERE slug = 'acme') WHERE tenant_id ="
+        " (SELECT id FROM tenants_tenant WHERE slug = 'globex')");
+    RebuildOptions options;
+    options.tenant = FakeLog::number(10);
+    options.delete_unknown = delete_unknown;
+    for (const bool dry_run : {true, false}) {
+      options.dry_run = dry_run;
+      const Certificate certificate = run_rebuild(options);
+      EXPECT_EQ(touched(certificate), 2U);
+      EXPECT_EQ(table(certificate, "tenants_tenantdomain").changes.updated, 1U);
+      EXPECT_EQ(table(certificate, "tenants_invitation").changes.updated, 1U);
+      EXPECT_EQ(certificate.correct(), !dry_run);
+    }
+    EXPECT_TRUE(run_verify().equal());
+  }
+}
+
+TEST_F(RebuildTest, OneTenantsRowsAreNotPutBehindThoseOfOthers) {
+  run_rebuild();
+  const auto other = open();
+  Mark mark = *other->probe().mark;
+  LoadOptions options{.mode = LoadMode::kInPlace};
+  options.tenant = FakeLog::number(10);
+  const auto load = other->begin_load(options, mark);
+  log_.register_user(50, "tim");
+  run_projector();
+  ++mark.epoch;
+  EXPECT_TRUE(std::holds_alternative<Fenced>(load->publish(mark)));
+  EXPECT_EQ(run_projector().events, 0U);
+  EXPECT_TRUE(run_verify().equal());
+}
+
 TEST_F(RebuildTest, AnotherStoresReadModelIsTakenOverOnlyWhenAsked) {
   run_rebuild();
   FakeLog other(2);
