@@ -181,6 +181,14 @@ bool can_be_added(const TableInfo& table, std::size_t column) {
   return table.columns[column].nullable || defaults_to_true(table, column);
 }
 
+std::string dangling_hint(const std::string& table, const std::string& target) {
+  if (events::find_table(table) == nullptr || target != "auth_user") {
+    return "delete or change those rows, then try again; nothing was changed";
+  }
+  return "rows that the log has, as an import found them, need their user again: `tenantry do "
+         "register_user --id N --username NAME`; delete or change others; nothing was changed";
+}
+
 std::vector<std::string> migrated_applications() {
   std::vector<std::string> names;
   for (const TableInfo& table : events::tables()) {

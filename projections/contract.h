@@ -52,6 +52,10 @@ struct TableContract {
 [[nodiscard]] const std::vector<TableContract>& contract();
 [[nodiscard]] const TableContract& contract_of(const events::TableInfo& table);
 
+// What to do about rows of `table` that refer to rows of `target` that are gone. The log itself has
+// such rows where an import found them.
+[[nodiscard]] std::string dangling_hint(const std::string& table, const std::string& target);
+
 // A column that older versions of the application do not know: rows that are there when it is added
 // get `true`, and so do those that such a version inserts.
 [[nodiscard]] bool defaults_to_true(const events::TableInfo& table, std::size_t column);

@@ -103,9 +103,14 @@ class Rules {
     if (other == nullptr) return;
     const events::Uuid id = events::entity_key(row[place]);
     if (state_.row_by_id(*other, id)) return;
+    const std::string name = events::format_entity_id(*other, id);
+    const bool user = other == &events::table_of(EntityKind::USER);
     add("orphan", table, row,
-        fmt::format("{} names {} {}, which is not there; tables with foreign keys do not take it",
-                    column.name, other->name, events::format_entity_id(*other, id)));
+        fmt::format("{} names {} {}, which is not there; tables with foreign keys do not take it{}",
+                    column.name, other->name, name,
+                    user ? ": before a rebuild, `tenantry do register_user --id " + name +
+                               " --username NAME`"
+                         : ""));
   }
 
   [[nodiscard]] bool has_owner(const events::Uuid& tenant) const {

@@ -90,7 +90,7 @@ class FreshLoad final : public Load {
     }
     for (const TableInfo& table : events::tables()) {
       for (const auto& statement : foreign_key_statements(loading_, table)) {
-        connection_.execute(statement.sql);
+        make_foreign_key(connection_, statement.sql);
       }
       connection_.execute("ANALYZE " + name_of(table));
     }

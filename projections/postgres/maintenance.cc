@@ -8,11 +8,6 @@
 namespace tenantry::projections::postgres {
 namespace {
 
-[[noreturn]] void raise(const std::string& what) {
-  throw UsageError("read_model_referenced", what,
-                   "delete or change those rows, then try again; nothing was changed", 4);
-}
-
 // A foreign key of whatever application.
 struct ForeignKey {
   std::string table;  // Quoted where needed, as are the next three.
@@ -20,6 +15,7 @@ struct ForeignKey {
   std::string target;
   std::string target_column;
   std::string name;  // For people: `shop_order.buyer_id`.
+  std::string table_name;
   std::string target_name;
   bool readable = false;
 };
@@ -27,7 +23,7 @@ struct ForeignKey {
 std::optional<ForeignKey> find_foreign_key(Connection& connection, const ServerError& error) {
   const Result found = connection.query(
       "SELECT k.conrelid::regclass::text, quote_ident(a.attname), k.confrelid::regclass::text,"
-      " quote_ident(fa.attname), c.relname || '.' || a.attname, f.relname,"
+      " quote_ident(fa.attname), c.relname || '.' || a.attname, c.relname, f.relname,"
       " has_table_privilege(c.oid, 'SELECT')"
       " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
       " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class f ON f.oid = k.confrelid"
@@ -37,7 +33,51 @@ std::optional<ForeignKey> find_foreign_key(Connection& connection, const ServerE
       {error.schema, error.table, error.constraint});
   if (found.rows() == 0) return std::nullopt;
   const auto text = [&](int column) { return std::string(found.text(0, column)); };
-  return ForeignKey{text(0), text(1), text(2), text(3), text(4), text(5), text(6) == "t"};
+  return ForeignKey{text(0), text(1), text(2), text(3), text(4), text(5), text(6), text(7) == "t"};
+}
+
+// One of ours that could not be made.
+std::optional<ForeignKey> wanted_foreign_key(const ServerError& error) {
+  const events::TableInfo* const table = events::find_table(error.table);
+  if (table == nullptr) return std::nullopt;
+  for (const ForeignKeyInfo& key : contract_of(*table).foreign_keys) {
+    if (key.name != error.constraint) continue;
+    const events::TableInfo& target = *key.references;
+    const std::string& column = table->columns[key.column].name;
+    return ForeignKey{qualified(error.schema, table->name),
+                      identifier(column),
+                      qualified(error.schema, target.name),
+                      identifier(target.columns[target.id_column].name),
+                      table->name + "." + column,
+                      table->name,
+                      target.name,
+                      true};
+  }
+  return std::nullopt;
+}
+
+// How many rows dangle, and of rows of ours a few of the ids that they name.
+std::string describe(Connection& connection, const ForeignKey& key,
+                     const std::optional<std::string>& gone) {
+  constexpr const char* kShown = "5";
+  std::string count = "some";
+  std::string ids;
+  if (key.readable) {
+    const std::string dangling =
+        " FROM " + key.table + " r WHERE " +
+        (gone ? "r." + key.column + " IN (" + *gone + ")"
+              : "r." + key.column + " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " + key.target +
+                    " p WHERE p." + key.target_column + " = r." + key.column + ")");
+    count = connection.query("SELECT count(*)" + dangling).text(0, 0);
+    if (events::find_table(key.table_name) != nullptr) {
+      ids = connection
+                .query("SELECT ': ' || string_agg(id, ', ') FROM (SELECT DISTINCT r." + key.column +
+                       "::text AS id" + dangling + " ORDER BY 1 LIMIT " + kShown + ") AS x")
+                .text(0, 0);
+    }
+  }
+  return key.name + ": " + count + " row(s) refer to rows of " + key.target_name +
+         " that are gone" + ids;
 }
 
 // Calls `body`, which makes what is missing, after every other session that does so.
@@ -62,18 +102,25 @@ void making(Connection& connection, const std::function<void()>& body) {
 void raise_referenced(Connection& connection, const ServerError& error,
                       const std::optional<std::string>& gone) {
   const auto key = find_foreign_key(connection, error);
-  if (!key) raise(connection.name() + ": " + error.message);
-  std::string count = "some";
-  if (key->readable) {
-    const std::string dangling =
-        gone ? "r." + key->column + " IN (" + *gone + ")"
-             : "r." + key->column + " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " + key->target +
-                   " p WHERE p." + key->target_column + " = r." + key->column + ")";
-    count =
-        connection.query("SELECT count(*) FROM " + key->table + " r WHERE " + dangling).text(0, 0);
+  throw UsageError(
+      "read_model_referenced",
+      key ? describe(connection, *key, gone) : connection.name() + ": " + error.message,
+      key && !gone ? dangling_hint(key->table_name, key->target_name) : dangling_hint({}, {}), 4);
+}
+
+void make_foreign_key(Connection& connection, const std::string& sql) {
+  connection.execute("SAVEPOINT tenantry_key");
+  try {
+    connection.execute(sql);
+    connection.execute("RELEASE SAVEPOINT tenantry_key");
+  } catch (const ConstraintViolation& violation) {
+    const auto key = wanted_foreign_key(violation.error());
+    if (!key) throw;
+    connection.execute("ROLLBACK TO SAVEPOINT tenantry_key");
+    throw UsageError("read_model_conflict",
+                     connection.name() + ": " + describe(connection, *key, std::nullopt),
+                     dangling_hint(key->table_name, key->target_name), 4);
   }
-  raise(key->name + ": " + count + " row(s) refer to rows of " + key->target_name +
-        " that are gone");
 }
 
 Catalogue read_catalogue(Connection& connection, const std::string& schema) {
@@ -105,7 +152,11 @@ std::vector<std::string> create_missing(Connection& connection, const std::strin
     const Catalogue catalogue = read_catalogue(connection, schema);
     for (const SchemaStatement& statement :
          missing_statements(catalogue, schema, connection.name())) {
-      connection.execute(statement.sql);
+      if (statement.foreign_key) {
+        make_foreign_key(connection, statement.sql);
+      } else {
+        connection.execute(statement.sql);
+      }
       if (!statement.made.empty()) made.push_back(statement.made);
     }
     std::ranges::move(record_migrations(connection, schema, catalogue), std::back_inserter(made));

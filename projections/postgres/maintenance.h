@@ -35,6 +35,10 @@ void raise_sequence(Connection& connection, const std::string& schema,
 [[noreturn]] void raise_referenced(Connection& connection, const ServerError& error,
                                    const std::optional<std::string>& gone);
 
+// Throws UsageError `read_model_conflict`, naming rows as raise_referenced() does, when rows do not
+// keep to the key.
+void make_foreign_key(Connection& connection, const std::string& sql);
+
 // Carries out the deferred checks now. Throws as raise_referenced() does.
 void check_references(Connection& connection);
 

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "events/tables.h"
 #include "events/values.h"
+#include "projections/contract.h"
 #include "projections/sql_text.h"
 
 namespace tenantry::projections::sqlite {
@@ -261,20 +263,35 @@ std::string referring_column(Connection& connection, const std::string& table, s
   return statement.step() ? statement.text(0) : std::string("?");
 }
 
+// A few of those that rows of a table of ours name.
+std::string dangling_ids(Connection& connection, const std::string& table, std::int64_t key,
+                         const std::string& column) {
+  const std::string name = identifier(column);
+  Statement statement = connection.prepare(
+      "SELECT group_concat(id, ', ') FROM (SELECT DISTINCT r." + name + " AS id FROM " +
+      identifier(table) + " AS r WHERE r.rowid IN (SELECT rowid FROM pragma_foreign_key_check(" +
+      text_literal(table) + ") WHERE fkid = ?) ORDER BY 1 LIMIT 5)");
+  statement.bind(1, key);
+  return statement.step() ? statement.text(0) : std::string("?");
+}
+
 // Inside the transaction that could not be committed, or that lost the statement that was refused.
 [[noreturn]] void raise_references(Connection& connection, const std::string& otherwise) {
   std::string found;
+  std::string hint = dangling_hint({}, {});
   Statement statement = connection.prepare(
       "SELECT \"table\", parent, fkid, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2, 3");
   while (statement.step()) {
     const std::string table = statement.text(0);
+    const std::string column = referring_column(connection, table, statement.integer(2));
     if (!found.empty()) found += "; ";
-    found += table + "." + referring_column(connection, table, statement.integer(2)) + ": " +
-             std::to_string(statement.integer(3)) + " row(s) refer to rows of " +
-             statement.text(1) + " that are gone";
+    found += table + "." + column + ": " + std::to_string(statement.integer(3)) +
+             " row(s) refer to rows of " + statement.text(1) + " that are gone";
+    if (events::find_table(table) == nullptr) continue;
+    found += ": " + dangling_ids(connection, table, statement.integer(2), column);
+    if (statement.text(1) == "auth_user") hint = dangling_hint(table, statement.text(1));
   }
-  throw UsageError("read_model_referenced", found.empty() ? otherwise : found,
-                   "delete or change the referring rows, then run the command again", 4);
+  throw UsageError("read_model_referenced", found.empty() ? otherwise : found, hint, 4);
 }
 
 }  // namespace

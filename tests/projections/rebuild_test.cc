@@ -391,6 +391,30 @@ TEST_F(RebuildTest, DeletingARowThatOthersReferToIsRefusedWhole) {
   EXPECT_EQ(everything(), before);
 }
 
+// An import takes such rows as it finds them.
+TEST_F(RebuildTest, RowsOfTheLogWhoseUserIsGoneAskForTheUser) {
+  log_.add_member(70, 10, 99);
+  log_.add_member(71, 11, 98);
+  for (const bool fresh : {true, false}) {
+    if (!fresh) {
+      log_.delete_user(98);
+      log_.delete_user(99);
+    }
+    try {
+      run_rebuild();
+      ADD_FAILURE() << "foreign keys took them";
+    } catch (const UsageError& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("tenants_tenant_user.user_id: 2 row(s) refer "
+                                                     "to rows of auth_user that are gone: 98, 99"));
+      EXPECT_THAT(error.hint(), ::testing::HasSubstr("tenantry do register_user --id"));
+      EXPECT_EQ(error.exit_code(), 4);
+    }
+    log_.register_user(98, "ida");
+    log_.register_user(99, "eve");
+    EXPECT_TRUE(run_rebuild().correct());
+  }
+}
+
 TEST_F(RebuildTest, TheRowsAreThereAsTheyWereThen) {
   log_.register_user(50, "tim");
   run_rebuild();

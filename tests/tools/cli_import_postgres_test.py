@@ -56,8 +56,18 @@ class PostgresImportTest(ImportCases, PostgresTestCase):
         self.assert_exit(0, result)
         self.assertIn("orphan: tenants_tenant_user", result.stderr.decode())
         self.assertIn("user_id names auth_user 99, which is not there", result.stderr.decode())
+        self.assertIn("`tenantry do register_user --id 99 ", result.stderr.decode())
         members = self.records("members", "--fields", "user,user_id")
         self.assertIn({"user": None, "user_id": 99}, members)
+        # The tables take it once there is such a user.
+        rebuild = ("rebuild", "--read-model", self.url, "--schema", "copy")
+        result = self.run_program(*rebuild)
+        self.assert_error(4, "read_model_conflict", result)
+        self.assertIn("rows of auth_user that are gone: 99", result.stderr.decode())
+        self.assertIn("tenantry do register_user --id", result.stderr.decode())
+        user = ("do", "register_user", "--id", "99", "--username", "cyd")
+        self.assert_exit(0, self.run_program(*user))
+        self.assert_exit(0, self.run_program(*rebuild))
 
     def test_a_role_that_may_only_read_is_enough(self):
         self.make_application()
