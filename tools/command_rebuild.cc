@@ -191,6 +191,7 @@ class RebuildCommand final : public Command {
     const Certificate certificate = rebuild(session, *target, options_);
     print_certificate(session, certificate, target->name());
     note_checkpoint(session, certificate, name_.empty() ? target->name() : name_);
+    if (may_be_for_django(session, certificate)) remark_on_django(session, *target, "rebuild");
     if (certificate.dry_run || certificate.correct()) return ExitCode::kDone;
     session.remark(
         "the read model differs from the log; rows that the log does not know stay "
@@ -206,6 +207,14 @@ class RebuildCommand final : public Command {
     const std::vector<Consumer> known = session.store().status().consumers;
     if (std::ranges::find(known, name, &Consumer::name) == known.end()) return;
     CheckpointNote(session).note(name, certificate.mark.position, /*filled_anew=*/true);
+  }
+
+  // New tables where an application of Django's would have its own.
+  [[nodiscard]] bool may_be_for_django(const Session& session,
+                                       const Certificate& certificate) const {
+    const bool file = std::holds_alternative<SqliteLocation>(session.read_model_target().location);
+    const bool fresh = certificate.mode == projections::LoadMode::kFresh && !certificate.dry_run;
+    return fresh && !file && !options_.as_of && (schema_.empty() || schema_ == "public");
   }
 
   // What an application reads is not taken back in time by mistake.

@@ -157,12 +157,7 @@ class SchemaCommand final : public Command {
       session.remark(
           fmt::format("differences that are left: {}; `tenantry schema check` lists them", left));
     }
-    const auto migrations = target.migrations();
-    if (!std::ranges::all_of(migrations, &Migration::applied)) {
-      session.remark(
-          "a Django application records the tables as its own with"
-          " `python manage.py migrate --fake-initial`");
-    }
+    remark_on_django(session, target, "schema apply");
     return ExitCode::kDone;
   }
 

@@ -1,5 +1,7 @@
 #include "tools/table_report.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -45,6 +47,16 @@ std::string shown_digest(const Session& session, const std::string& digest) {
   constexpr std::size_t kShown = 12;
   if (!session.prints_table() || digest.size() <= kShown) return digest;
   return digest.substr(0, kShown) + "…";
+}
+
+void remark_on_django(const Session& session, projections::ReadModel& target,
+                      const std::string& command) {
+  // Where Django's own migrations are on record, so are these by now.
+  if (std::ranges::all_of(target.migrations(), &projections::Migration::applied)) return;
+  session.remark(
+      fmt::format("for Django, in this order, before there are tables: `python manage.py migrate "
+                  "auth`, `tenantry {}`, `python manage.py migrate --fake-initial`",
+                  command));
 }
 
 }  // namespace tenantry::tools

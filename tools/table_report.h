@@ -15,4 +15,9 @@ namespace tenantry::tools {
 // Whole, or its beginning in a table for people.
 [[nodiscard]] std::string shown_digest(const Session& session, const std::string& digest);
 
+// Django makes none of its tables beside an auth_user that it did not make. Tells the order, if
+// Django has no tables there; `command` is what made those of ours.
+void remark_on_django(const Session& session, projections::ReadModel& target,
+                      const std::string& command);
+
 }  // namespace tenantry::tools

@@ -219,6 +219,20 @@ class DjangoTest(unittest.TestCase):
             self.assert_orm_reads_what_tenantry_knows(url)
             self.assert_django_goes_on_after_our_ids(url)
 
+    def test_after_all_tables_were_dropped_django_begins(self):
+        with fresh_database() as url:
+            self.django(url, "migrate", "-v0")
+            self.tenantry(url, "project")
+            with contextlib.closing(psycopg2.connect(url)) as connection, connection:
+                connection.cursor().execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            self.django(url, "migrate", "auth", "-v0")
+            self.tenantry(url, "rebuild")
+            self.django(url, "migrate", "--fake-initial", "-v0")
+            self.assertNotIn("[ ]", self.django(url, "showmigrations"))
+            self.tenantry(url, "verify")
+            self.assert_orm_reads_what_tenantry_knows(url)
+            self.assert_django_goes_on_after_our_ids(url)
+
     def live(self, url, *arguments):
         return json.loads(self.python(url, str(PROJECT / "live.py"), *arguments))
 
