@@ -1,8 +1,8 @@
 #include "core/segment.h"
 
 #include <cerrno>
-#include <regex>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,7 +19,16 @@ namespace {
 // The file is written in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
-std::string digits(const Hash& digest) { return hex(digest).substr(0, 16); }
+// Of names.
+constexpr std::string_view kSuffix = ".tseg";
+constexpr std::string_view kSnapshot = "snapshot";
+constexpr std::size_t kDigits = 16;
+
+std::string digits(const Hash& digest) { return hex(digest).substr(0, kDigits); }
+
+bool consists_of(std::string_view text, std::string_view characters) {
+  return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -172,18 +181,27 @@ SegmentEnd SegmentWriter::finish() { return impl_->finish(); }
 
 std::string segment_name(events::Scope scope, std::uint64_t first, std::uint64_t last,
                          const Hash& content_digest) {
-  return fmt::format("{}-{}-{}-{}.tseg", events::scope_name(scope), first, last,
-                     digits(content_digest));
+  return fmt::format("{}-{}-{}-{}{}", events::scope_name(scope), first, last,
+                     digits(content_digest), kSuffix);
 }
 
 std::string snapshot_name(events::Scope scope, std::uint64_t at, const Hash& content_digest) {
-  return fmt::format("{}-snapshot-{}-{}.tseg", events::scope_name(scope), at,
-                     digits(content_digest));
+  return fmt::format("{}-{}-{}-{}{}", events::scope_name(scope), kSnapshot, at,
+                     digits(content_digest), kSuffix);
 }
 
-bool is_sealed_name(const std::string& name) {
-  static const std::regex sealed("[a-z]+-(snapshot|[0-9]+)-[0-9]+-[0-9a-f]{16}[.]tseg");
-  return std::regex_match(name, sealed);
+bool is_sealed_name(std::string_view name) {
+  if (!name.ends_with(kSuffix)) return false;
+  name.remove_suffix(kSuffix.size());
+  std::vector<std::string_view> parts;
+  for (std::size_t dash = name.find('-'); dash != std::string_view::npos; dash = name.find('-')) {
+    parts.push_back(name.substr(0, dash));
+    name.remove_prefix(dash + 1);
+  }
+  return parts.size() == 3 && events::find_scope(parts[0]) &&
+         (parts[1] == kSnapshot || consists_of(parts[1], "0123456789")) &&
+         consists_of(parts[2], "0123456789") && name.size() == kDigits &&
+         consists_of(name, "0123456789abcdef");
 }
 
 }  // namespace tenantry

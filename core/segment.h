@@ -59,7 +59,7 @@ struct SegmentEnd {
 [[nodiscard]] std::string snapshot_name(events::Scope scope, std::uint64_t at,
                                         const Hash& content_digest);
 // Whether some sealed file may be called so.
-[[nodiscard]] bool is_sealed_name(const std::string& name);
+[[nodiscard]] bool is_sealed_name(std::string_view name);
 
 // Entries are cut into blocks of so many bytes, uncompressed; a larger one stands alone.
 inline constexpr std::size_t kSegmentBlockBytes = std::size_t{64} << 10;

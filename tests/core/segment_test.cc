@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <cstdlib>
 #include <thread>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/core/segment_test_base.h"
@@ -37,6 +40,30 @@ class SegmentTest : public SegmentTestBase {
     return all;
   }
 };
+
+TEST(SealedNameTest, SaysWhatTheFileHolds) {
+  Hash digest{};
+  digest[0] = 0xab;
+  EXPECT_EQ(segment_name(events::Scope::AUTH, 1, 20, digest), "auth-1-20-ab00000000000000.tseg");
+  EXPECT_EQ(snapshot_name(events::Scope::TENANTS, 20, digest),
+            "tenants-snapshot-20-ab00000000000000.tseg");
+}
+
+TEST(SealedNameTest, OthersAreTold) {
+  for (const char* const name :
+       {"auth-1-20-ab00000000000000.tseg", "tenants-snapshot-20-ab00000000000000.tseg"}) {
+    EXPECT_TRUE(is_sealed_name(name)) << name;
+  }
+  for (const char* const name :
+       {"", ".tseg", "auth-1-20-ab00000000000000", "auth-1-20-ab00000000000000.tseg.gz",
+        "auth-1-20-ab0000000000000.tseg", "auth-1-20-ab00000000000000a.tseg",
+        "auth-1-20-AB00000000000000.tseg", "auth-1-x-ab00000000000000.tseg",
+        "auth-1--ab00000000000000.tseg", "auth--20-ab00000000000000.tseg",
+        "mine-1-20-ab00000000000000.tseg", "auth-20-ab00000000000000.tseg",
+        "auth-snapshot-1-20-ab00000000000000.tseg", "../auth-1-20-ab00000000000000.tseg"}) {
+    EXPECT_FALSE(is_sealed_name(name)) << name;
+  }
+}
 
 TEST_F(SegmentTest, EventsAreReadAsTheyWereWritten) {
   const RealEvents real(2000);
@@ -242,15 +269,24 @@ TEST_F(SegmentTest, AMissingFileIsNotDamage) {
   }
 }
 
-TEST_F(SegmentTest, AFullDiskIsAnError) {
-  SegmentWriter writer("/dev/full", start_of(SegmentKind::kState));
-  writer.add_entry("a", "1");
+// Runs in a process of its own, which may write files of at most a page.
+[[noreturn]] void write_too_much(const std::filesystem::path& file, const SegmentStart& start) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit limit { 4096, 4096 };
+  if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) std::_Exit(2);
   try {
+    SegmentWriter writer(file, start);
+    writer.add_entry("a", "1");
     static_cast<void>(writer.finish());
-    ADD_FAILURE() << "it was written";
   } catch (const UnavailableError& error) {
-    EXPECT_EQ(error.code(), "disk_full");
+    std::_Exit(std::string(error.what()).find(file.string()) == std::string::npos ? 3 : 0);
   }
+  std::_Exit(1);
+}
+
+TEST_F(SegmentTest, AWriteThatFailsIsAnError) {
+  EXPECT_EXIT(write_too_much(path_, start_of(SegmentKind::kState)), ::testing::ExitedWithCode(0),
+              "");
 }
 
 TEST_F(SegmentTest, OnlyItsOwnerMayReadIt) {
