@@ -27,7 +27,9 @@ bool is_in_the_making(const fs::path& path, const events::Uuid& store) {
 
 // Whether it is a sealed file of this store. One that cannot be read is nobody's.
 bool is_sealed_here(const fs::path& path, const events::Uuid& store) {
-  if (!is_sealed_name(path.filename().string())) return false;
+  std::error_code error;
+  const bool is_file = fs::is_regular_file(fs::symlink_status(path, error));
+  if (!is_file || !is_sealed_name(path.filename().string())) return false;
   try {
     return SegmentReader(path).start().store == store;
   } catch (const CorruptionError&) {

@@ -26,7 +26,7 @@ FileDescriptor open_segment(const std::filesystem::path& path) {
     throw UnavailableError("there is no segment " + path.string(),
                            "put the file back in its place, or mount the disk that it is on");
   }
-  return open_file(path, O_RDONLY | O_NOFOLLOW);
+  return open_file(path, O_RDONLY);
 }
 
 std::uint64_t size_of(const FileDescriptor& file, const std::filesystem::path& path) {

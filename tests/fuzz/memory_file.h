@@ -1,35 +1,31 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 #include <string_view>
 
-#include <sys/mman.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/file_ops.h"
 #include "tests/fuzz/targets.h"
+#include "tests/support/temp_directory.h"
 
 namespace tenantry::fuzz {
 
-// A file in memory that has a path.
+// A file that is in memory where the system has a place for such files.
 class MemoryFile {
  public:
-  MemoryFile() : file_(::memfd_create("tenantry-fuzz", MFD_CLOEXEC)) {
-    require(file_.get() >= 0, "there are files in memory");
-  }
-
-  [[nodiscard]] std::filesystem::path path() const {
-    return "/proc/self/fd/" + std::to_string(file_.get());
-  }
-  [[nodiscard]] std::filesystem::path holding(std::string_view bytes) const {
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& holding(std::string_view bytes) const {
     require(::ftruncate(file_.get(), 0) == 0 && write_fully(file_.get(), bytes, 0) == 0,
             "a file in memory can be written");
-    return path();
+    return path_;
   }
 
  private:
-  FileDescriptor file_;
+  TempDirectory directory_;
+  std::filesystem::path path_ = directory_ / "file";
+  FileDescriptor file_ = open_file(path_, O_RDWR | O_CREAT);
 };
 
 }  // namespace tenantry::fuzz
