@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/bytes.h"
+#include "core/error.h"
 #include "events/tables.h"
 
 namespace tenantry {
@@ -58,6 +59,14 @@ std::string describe(const std::vector<FileDamage>& damages) {
   }
   if (damages.size() > kFilesMax) text += fmt::format("; and {} more", damages.size() - kFilesMax);
   return text;
+}
+
+std::string places_of_damage(const std::function<std::vector<FileDamage>()>& find) {
+  try {
+    return describe(find());
+  } catch (const UnavailableError& error) {
+    return std::string("where is not known: ") + error.what();
+  }
 }
 
 }  // namespace tenantry

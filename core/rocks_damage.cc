@@ -11,7 +11,6 @@
 #include <rocksdb/metadata.h>
 #include <rocksdb/sst_file_reader.h>
 
-#include "core/error.h"
 #include "core/file_damage.h"
 #include "core/rocks_options.h"
 #include "core/rocks_status.h"
@@ -116,12 +115,7 @@ void check_read(rocksdb::DB& database, const rocksdb::Status& status) {
   if (!status.IsCorruption() || status.ToString().find(".sst") != std::string::npos) {
     return check(status, "read");
   }
-  std::string places;
-  try {
-    places = describe(damaged_table_files(database));
-  } catch (const UnavailableError& error) {
-    places = std::string("where is not known: ") + error.what();  // Damage there is, all the same.
-  }
+  const std::string places = places_of_damage([&] { return damaged_table_files(database); });
   check(status, places.empty() ? "read" : "read: " + places);
 }
 

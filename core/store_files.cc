@@ -201,12 +201,7 @@ TailDamage probe(OpenedStore& opened, RocksOptions rocks) {
   if (manifest && !manifest->goes_on) damage.manifest = manifest;
   if (files.only_last_write_damaged()) damage.log = files.last;
   if (!damage.any()) {
-    std::string damaged;
-    try {
-      damaged = describe(damaged_files_of(rocks));
-    } catch (const UnavailableError& error) {
-      damaged = std::string("where is not known: ") + error.what();
-    }
+    std::string damaged = places_of_damage([&] { return damaged_files_of(rocks); });
     if (files.older_damaged) {
       damaged = files.older_damage + " are damaged" + (damaged.empty() ? "" : "; " + damaged);
     }
